@@ -1,0 +1,1 @@
+"""The analyses: one module each, with the steps it requires, what it measures and the tables it writes."""

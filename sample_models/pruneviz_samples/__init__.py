@@ -1,0 +1,1 @@
+"""Small trained models, data and studies that ship, found as package resources."""
