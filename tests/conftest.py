@@ -1,0 +1,40 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# One thread each, before anything imports torch: two workers on two cores must not fight, and results depend on it.
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+# The same examples every time: a failure in CI is a failure here. No deadline: machines differ.
+settings.register_profile(
+    "pruneviz", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("pruneviz")
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of reference models and data that lies beside a checkout; skips where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs the reference data of {SHARED}, which is not here")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium that starts; skips where there is none."""
+    import chromium as finder
+
+    path = finder.executable()
+    if path is None:
+        pytest.skip("needs a Chromium: python tests/chromium.py --install")
+    return path
