@@ -1,0 +1,44 @@
+"""Declared schemas: frames and Parquet files have exactly the declared columns."""
+
+from __future__ import annotations
+
+import pytest
+
+from pruneviz.core.tables import RUNS, SAMPLES, SCHEMAS, Schema
+
+
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+def test_every_column_says_what_it_means(schema: Schema) -> None:
+    assert len(set(schema.names)) == len(schema.names)
+    for column in schema.columns:
+        assert column.meaning
+        assert column.type in {"str", "int", "float", "bool"}
+        assert column.better in {"", "high", "low"}
+    assert schema.names == schema.arrow().names
+
+
+def test_frames_have_the_declared_types_and_nulls() -> None:
+    frame = SAMPLES.frame([{"run_id": "a", "sample_id": "test:0", "label": 1}, {"run_id": "a", "prediction": 2}])
+    assert list(frame.columns) == SAMPLES.names
+    assert str(frame["label"].dtype) == "Int64"
+    assert frame["label"].isna().tolist() == [False, True]
+    assert str(frame["loss"].dtype) == "float64"
+
+
+def test_an_undeclared_column_is_refused() -> None:
+    with pytest.raises(KeyError, match="acuracy"):
+        RUNS.frame([{"run_id": "a", "acuracy": 0.5}])
+
+
+def test_the_runs_table_holds_what_is_promised() -> None:
+    promised = "run_id parent_run_id model method recovery seed sparsity_target sparsity_achieved accuracy loss"
+    promised += (
+        " balanced_accuracy worst_class_accuracy parameters_nonzero parameters_cut macs bytes train_steps status"
+    )
+    assert set(promised.split()) <= set(RUNS.names)
+    assert set(SAMPLES.names) == {"run_id", "sample_id", "label", "prediction", "loss", "confidence", "margin"}
+
+
+def test_titles_carry_units() -> None:
+    assert RUNS["loss"].title == "loss (nats)"
+    assert RUNS["method"].title == "method"
