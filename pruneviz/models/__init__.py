@@ -1,0 +1,28 @@
+"""Where models come from, how their weights are read, and what they consist of. Imports no torch by itself."""
+
+from pruneviz.models.inspect import LayerInfo, ModelInfo, examine, has_batch_norm
+from pruneviz.models.sources import (
+    SourceInfo,
+    build,
+    build_fresh,
+    catalogue,
+    has_weights,
+    identity,
+    kept_steps,
+    kept_weights,
+)
+
+__all__ = [
+    "LayerInfo",
+    "ModelInfo",
+    "SourceInfo",
+    "build",
+    "build_fresh",
+    "catalogue",
+    "examine",
+    "has_batch_norm",
+    "has_weights",
+    "identity",
+    "kept_steps",
+    "kept_weights",
+]

@@ -1,0 +1,172 @@
+"""Checkpoint files: safetensors, or a torch state dict read without running any code of it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.core.errors import CheckpointError
+from pruneviz.core.keys import bytes_digest
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
+PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and of torch.compile
+SAVE = (
+    "Save the weights with safetensors.torch.save_file(net.state_dict(), path) or torch.save(net.state_dict(), path)."
+)
+
+
+def require_file(path: str | os.PathLike[str]) -> None:
+    """Complain about a checkpoint that is absent or empty.
+
+    Raises:
+        CheckpointError: so it is.
+    """
+    if not Path(path).is_file():
+        raise CheckpointError(f"{path}: there is no such checkpoint file.")
+    if Path(path).stat().st_size == 0:
+        raise CheckpointError(f"{path}: is empty. Was it only half written? {SAVE}")
+
+
+def read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Read a checkpoint's tensors onto the CPU, by name.
+
+    A dictionary under ``state_dict``, ``model_state_dict``, ``model`` or ``net`` is unwrapped; a prefix ``module.``
+    or ``_orig_mod.`` common to all names is taken off; pairs ``*_orig``, ``*_mask`` of ``torch.nn.utils.prune`` are
+    multiplied.
+
+    Raises:
+        CheckpointError: the file is absent, empty, truncated, needs code to be run, or holds NaN or infinities.
+    """
+    from torch import Tensor
+
+    require_file(path)
+    content = _safetensors(path) if Path(path).suffix == ".safetensors" else _torch(path)
+    content = _unwrap(content)
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{path}: holds {type(content).__name__}, allowed: a state dict of tensors. {SAVE}")
+    others = [f"{k} ({type(v).__name__})" for k, v in content.items() if not isinstance(v, Tensor)]
+    if others or not content:
+        what = f"besides tensors: {_some(others)}" if others else "no tensors"
+        raise CheckpointError(f"{path}: holds {what}; allowed: a state dict of tensors. {SAVE}")
+    state = _merged(_stripped({str(k): v for k, v in content.items()}))
+    bad = [name for name, t in state.items() if t.is_floating_point() and not t.isfinite().all()]
+    if bad:
+        raise CheckpointError(
+            f"{path}: holds NaN or infinite values in {_some(bad)}. The training that made it diverged."
+        )
+    return state
+
+
+def load_into(net: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Load a state dict that must fit the module exactly.
+
+    Counters ``num_batches_tracked``, which old checkpoints lack, may be missing.
+
+    Args:
+        net: changed in place.
+        state: tensors by name, cast to the module's types.
+        where: the file, for messages.
+
+    Raises:
+        CheckpointError: missing or unexpected names, or other shapes, naming the first few of each.
+    """
+    from torch.nn.parameter import is_lazy
+
+    own = net.state_dict()
+    missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
+    unexpected = [k for k in state if k not in own]
+    shapes = [
+        f"{k} (file {tuple(t.shape)}, model {tuple(own[k].shape)})"
+        for k, t in state.items()
+        if k in own and not is_lazy(own[k]) and t.shape != own[k].shape
+    ]
+    found = {"missing in the file": missing, "unexpected in the file": unexpected, "of another shape": shapes}
+    parts = [f"{len(names)} {what}: {_some(names)}" for what, names in found.items() if names]
+    if parts:
+        fits = f"{len(own) - len(missing) - len(shapes)} of the model's {len(own)} tensors fit"
+        raise CheckpointError(
+            f"{where}: does not match the model ({fits}). {'; '.join(parts)}. "
+            "Check that the model and its options are those that the weights were trained with."
+        )
+    net.load_state_dict(dict(state), strict=False)
+
+
+def state_digest(state: Mapping[str, Tensor]) -> str:
+    """Digest of names, types, shapes and values of tensors."""
+    import torch
+
+    chunks: list[bytes] = []
+    for name in sorted(state):
+        t = state[name].detach().cpu().contiguous()
+        chunks += [f"{name} {t.dtype} {tuple(t.shape)}".encode(), t.reshape(-1).view(torch.uint8).numpy().tobytes()]
+    return bytes_digest(*chunks)
+
+
+def _safetensors(path: str | os.PathLike[str]) -> Any:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as e:
+        raise CheckpointError(f"{path}: is truncated or not a safetensors file ({e}).") from None
+
+
+def _torch(path: str | os.PathLike[str]) -> Any:
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about old formats, which nobody here can mend
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as e:
+        refused = re.search(r"GLOBAL ([\w.]+)", str(e))
+        if refused is None:
+            raise CheckpointError(f"{path}: is truncated or not a torch checkpoint. {SAVE}") from None
+        raise CheckpointError(
+            f"{path}: is a pickle with code (it wants to run {refused[1]}), which pruneviz never runs; allowed: "
+            f"tensors only, so not a whole pickled model. {SAVE}"
+        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, UnicodeDecodeError) as e:
+        raise CheckpointError(f"{path}: is truncated or not a torch checkpoint ({_first_line(e)}).") from None
+
+
+def _unwrap(content: Any) -> Any:
+    while isinstance(content, Mapping):
+        inner = [k for k in WRAPPERS if isinstance(content.get(k), Mapping)]
+        if not inner:
+            return content
+        content = content[inner[0]]
+    return content
+
+
+def _stripped(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    for prefix in PREFIXES:
+        if all(k.startswith(prefix) for k in state):
+            return _stripped({k.removeprefix(prefix): t for k, t in state.items()})
+    return state
+
+
+def _merged(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors that torch.nn.utils.prune split into ``*_orig`` and ``*_mask``, put together."""
+    pairs = [k[:-5] for k in state if k.endswith("_orig") and f"{k[:-5]}_mask" in state]
+    merged = {k: state[f"{k}_orig"] * state[f"{k}_mask"] for k in pairs}
+    return {k: t for k, t in state.items() if k.removesuffix("_orig").removesuffix("_mask") not in merged} | merged
+
+
+def _some(names: Iterable[str], count: int = 4) -> str:
+    listed = list(names)
+    more = f" and {len(listed) - count} more" if len(listed) > count else ""
+    return ", ".join(listed[:count]) + more
+
+
+def _first_line(e: Exception) -> str:
+    return (str(e) or type(e).__name__).splitlines()[0][:200]
