@@ -1,0 +1,276 @@
+"""Running, resuming, looking ahead: what the command line and the Python API call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pruneviz.core.errors import SpecError, StoreError
+from pruneviz.core.options import to_plain
+from pruneviz.core.spec import StudySpec
+from pruneviz.study.environment import environment
+from pruneviz.study.executors import Coordinator, Listener, run_inline, run_local
+from pruneviz.study.plan import Plan, plan
+from pruneviz.study.record import record_of
+from pruneviz.study.steps import Step
+from pruneviz.study.store import Store
+from pruneviz.study.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pruneviz.core.tables import Schema, Tables
+    from pruneviz.study.preflight import Costs
+
+EXECUTORS = ("inline", "local")
+
+
+class Analysis(Protocol):
+    """What the engine needs of an analysis; see the package ``pruneviz_analyses``."""
+
+    @property
+    def name(self) -> str:
+        """Its name in a study file."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Raised when its algorithm changes."""
+        ...
+
+    @property
+    def schemas(self) -> tuple[Schema, ...]:
+        """The tables it makes."""
+        ...
+
+    def measure(self, tables: Tables) -> Mapping[str, pd.DataFrame]:
+        """Its tables, by name."""
+        ...
+
+    def findings(self, tables: Tables, frames: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+        """What it found, in sentences."""
+        ...
+
+
+@dataclass(frozen=True)
+class PlanSummary:
+    """What a study will take, said before it runs.
+
+    Attributes:
+        steps, done: how many steps there are, and how many are in the store already.
+        runs: how many runs the study shows.
+        kinds: steps still to do, by kind.
+        seconds: estimate with the given workers, measured on one batch; 0 when all is done.
+        bytes: estimate of the disk it will take.
+    """
+
+    steps: int
+    done: int
+    runs: int
+    kinds: Mapping[str, int]
+    seconds: float
+    bytes: int
+    workers: int
+    run_names: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a call of :func:`run_study` ended.
+
+    Attributes:
+        study: the study, with its tables.
+        made: steps made in this call.
+        reused: steps that were in the store already.
+        failed: reasons by step title.
+        skipped: how many steps could not start because of those.
+    """
+
+    study: Study
+    made: int
+    reused: int
+    failed: Mapping[str, str]
+    skipped: int
+
+
+def run_study(
+    spec: StudySpec,
+    store: str | os.PathLike[str],
+    *,
+    analyses: Sequence[Analysis] = (),
+    workers: int | None = None,
+    executor: str | None = None,
+    device: str = "auto",
+    live: Mapping[str, Any] | None = None,
+    listener: Listener | None = None,
+) -> Result:
+    """Carry out whatever of a study is not in the store yet.
+
+    Args:
+        spec: what is asked.
+        store: a folder; made where there is none.
+        analyses: those that the study asks for, with their options.
+        workers: processes of the ``local`` executor; as many as there are processors when absent.
+        executor: ``local`` (default unless objects are given in Python or there is one worker) or ``inline``.
+        device: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
+        live: objects given in Python, by name.
+        listener: told of every step; raises :class:`~pruneviz.core.errors.Cancelled` to stop.
+
+    Raises:
+        PrunevizError: something cannot be done; nothing that was finished is lost.
+        KeyboardInterrupt, Cancelled: stopped; a later call goes on from there.
+    """
+    live = live or {}
+    workers, executor = _ways(workers, executor, live)
+    made = plan(spec, live)
+    kept = Store.create(store)
+    pending = {k: s for k, s in made.steps.items() if kept.get(k) is None}
+    costs = None
+    if pending:
+        from pruneviz.study.preflight import preflight
+
+        costs = preflight(made, live)
+        device = device_of(device)
+        for key in pending:
+            kept.forgive(key)
+    _write_record(kept, made, spec.name)
+    coordinator = Coordinator(kept, made.steps, listener, _weight(costs))
+    if coordinator.left(alone=False):
+        if executor == "local":
+            run_local(coordinator, min(workers, len(pending)), device)
+        else:
+            run_inline(coordinator, _benches(kept, device, live), device)
+    if coordinator.left(alone=True):  # latency is measured with nothing beside it
+        run_inline(coordinator, _benches(kept, device, live), device, alone=True)
+    study = Study(kept, spec.name)
+    _analyse(study, analyses)
+    failed = {made.steps[k].title: reason for k, reason in coordinator.outcome.failed.items()}
+    reused = len(made.steps) - len(pending)
+    return Result(study, len(coordinator.outcome.done), reused, failed, len(coordinator.outcome.blocked))
+
+
+def _benches(store: Store, device: str, live: Mapping[str, Any]) -> Callable[..., Any]:
+    from pruneviz.study.execute import Bench
+
+    return lambda progress: Bench(store, device, live, progress)
+
+
+def _weight(costs: Costs | None) -> Callable[[Step], float]:
+    return costs.seconds if costs is not None else lambda step: 1.0
+
+
+def _ways(workers: int | None, executor: str | None, live: Mapping[str, Any]) -> tuple[int, str]:
+    if executor is not None and executor not in EXECUTORS:
+        raise SpecError("executor", executor, " or ".join(EXECUTORS))
+    if workers is not None and workers < 1:
+        raise SpecError("workers", workers, "a whole number ≥ 1")
+    if executor == "local" and live:
+        raise SpecError("executor", executor, "inline", "Models and data given in Python run in this process.")
+    count = workers or os.cpu_count() or 1
+    return count, executor or ("inline" if live or count == 1 else "local")
+
+
+def device_of(name: str) -> str:
+    """Which device ``auto`` means here.
+
+    Raises:
+        SpecError: an unknown device, or CUDA where there is none.
+    """
+    import torch
+
+    if name not in ("auto", "cpu") and not name.startswith("cuda"):
+        raise SpecError("device", name, "auto, cpu or cuda")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise SpecError("device", name, "cpu", "This machine has no CUDA device, or its PyTorch is built without CUDA.")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def _write_record(store: Store, made: Plan, name: str) -> None:
+    record = record_of(made)
+    if name in store.studies():
+        before = store.read_study(name)
+        if all(before.get(k) == v for k, v in record.items()):
+            return
+    store.write_study(name, record)
+
+
+def _analyse(study: Study, analyses: Sequence[Analysis]) -> None:
+    """Carry out what the finished runs allow; a result is made again when the runs it rests on change."""
+    done = sorted(r for r, state in zip(study.runs["run_id"], study.runs["status"], strict=True) if state == "done")
+    keys = {}
+    for analysis in analyses if done else ():
+        params = {"name": analysis.name, "version": analysis.version, "options": to_plain(analysis), "runs": done}
+        step = Step("analysis", params, {}, {}, analysis.name)
+        keys[analysis.name] = step.key
+        if study.store.get(step.key) is None:
+            study.store.put(
+                step.key, "analysis", _measured(study, analysis), described=step.described, environment=environment()
+            )
+    record = study.store.read_study(study.name)
+    if record.get("analyses", {}) != keys:
+        study.store.write_study(study.name, {**record, "analyses": keys}, replace=True)
+        study.refresh()
+
+
+def _measured(study: Study, analysis: Analysis) -> Callable[[Path], Mapping[str, Any]]:
+    from pruneviz.study.tensors import save_table
+
+    def write(folder: Path) -> Mapping[str, Any]:
+        frames = analysis.measure(study)
+        for schema in analysis.schemas:
+            save_table(folder / f"{schema.name}.parquet", schema, frames[schema.name])
+        return {"findings": list(analysis.findings(study, frames))}
+
+    return write
+
+
+def dry_run(
+    spec: StudySpec,
+    store: str | os.PathLike[str] | None,
+    *,
+    workers: int | None = None,
+    executor: str | None = None,
+    live: Mapping[str, Any] | None = None,
+) -> PlanSummary:
+    """What :func:`run_study` would do, with everything checked and nothing trained or written.
+
+    Raises:
+        PrunevizError: whatever would be refused.
+    """
+    live = live or {}
+    count, way = _ways(workers, executor, live)
+    made = plan(spec, live)
+    kept = Store(store) if store is not None and (Path(store) / "pruneviz-store.json").exists() else None
+    pending = [s for s in made.steps.values() if kept is None or kept.get(s.key) is None]
+    kinds = {k: sum(s.kind == k for s in pending) for k in dict.fromkeys(s.kind for s in pending)}
+    seconds, size = 0.0, 0
+    if pending:
+        from pruneviz.study.preflight import preflight
+
+        costs = preflight(made, live)
+        beside = sum(costs.seconds(s) for s in pending if not s.alone)
+        alone = sum(costs.seconds(s) for s in pending if s.alone)
+        seconds = beside / (count if way == "local" else 1) + alone
+        size = sum(costs.size(s) for s in pending)
+    names = tuple(str(r.row["name"]) for r in made.runs.values())
+    return PlanSummary(
+        len(made.steps), len(made.steps) - len(pending), len(made.runs), kinds, seconds, size, count, names
+    )
+
+
+def open_study(store: str | os.PathLike[str], name: str | None = None) -> Study:
+    """A study of a store; the latest when no name is given.
+
+    Raises:
+        StoreError: there is no store, no study, or none of that name.
+    """
+    kept = Store(store)
+    if name is None:
+        names = kept.studies()
+        if not names:
+            raise StoreError(f"{kept.root}: holds no study yet. `pruneviz run STUDY --store {kept.root}` makes one.")
+        name = names[0]
+    return Study(kept, name)

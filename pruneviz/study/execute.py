@@ -1,0 +1,299 @@
+"""What each kind of step does: read its inputs from the store, compute, write an artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.core.errors import ModelError
+from pruneviz.core.masks import Mask
+from pruneviz.core.spec import DataSpec
+from pruneviz.core.tables import HISTORY
+from pruneviz.study.environment import environment
+from pruneviz.study.steps import Step
+from pruneviz.study.store import Artifact, Store
+from pruneviz.study.tensors import load_mask, load_tensors, save_mask, save_table, save_tensors
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from pruneviz.data import ImageData
+    from pruneviz.models import ModelInfo
+
+Progress = Callable[[int, int], None]
+
+WEIGHTS = "weights.safetensors"
+MASK = "mask.safetensors"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where steps are carried out.
+
+    Attributes:
+        store: where inputs are read and results are put.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        live: objects given in Python, by name.
+        progress: told how far a long step is; may raise :class:`~pruneviz.core.errors.Cancelled`.
+    """
+
+    store: Store
+    device: str = "cpu"
+    live: Mapping[str, Any] = field(default_factory=dict)
+    progress: Progress | None = None
+
+
+def execute(step: Step, bench: Bench) -> Artifact:
+    """Carry out one step with one torch thread and put its artifact into the store."""
+    import torch
+
+    work = _WORK[step.kind]
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return bench.store.put(
+            step.key,
+            step.kind,
+            lambda folder: work(step, bench, folder),
+            described=step.described,
+            environment=environment(bench.device),
+        )
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model at one state, on the bench's device, in eval mode."""
+
+    net: nn.Module
+    mask: Mask | None
+    info: ModelInfo
+    data: ImageData
+    example: Tensor
+
+
+def data_of(step: Step, bench: Bench) -> ImageData:
+    """The study's images; kept in this process for the next step."""
+    spec: DataSpec = step.context["data"]
+    if spec.source.startswith("memory:"):
+        from pruneviz import data
+
+        return _live_data(spec, id(bench.live), lambda: data.load(spec, bench.live))
+    return _cached_data(spec)
+
+
+@lru_cache(maxsize=2)
+def _cached_data(spec: DataSpec) -> ImageData:
+    from pruneviz import data
+
+    return data.load(spec)
+
+
+_LIVE: dict[tuple[DataSpec, int], Any] = {}
+
+
+def _live_data(spec: DataSpec, owner: int, load: Callable[[], ImageData]) -> ImageData:
+    if (spec, owner) not in _LIVE:
+        _LIVE.clear()
+        _LIVE[spec, owner] = load()
+    found: ImageData = _LIVE[spec, owner]
+    return found
+
+
+def load_state(step: Step, bench: Bench) -> Loaded:
+    """Build the step's model and give it the weights and mask that its inputs name."""
+    from pruneviz import models
+    from pruneviz.pruning import apply
+
+    data = data_of(step, bench)
+    spec, replicate = step.context["model"], step.context["replicate"]
+    known = models.has_weights(spec)
+    net = models.build(spec, replicate, bench.live) if known else models.build_fresh(spec, replicate, bench.live)
+    net.load_state_dict(load_tensors(bench.store.need(step.inputs["weights"]).path(WEIGHTS)))
+    example = data.preprocess(data.test.images[:1])
+    info = _examined(net, example, len(data.classes), step.inputs["dense"])
+    mask = None
+    if "mask" in step.inputs:
+        mask = load_mask(bench.store.need(step.inputs["mask"]).path(MASK))
+        apply(net, mask)
+    return Loaded(net.to(bench.device).eval(), mask, info, data, example.to(bench.device))
+
+
+_INFOS: dict[str, Any] = {}
+
+
+def _examined(net: nn.Module, example: Tensor, classes: int, dense: str) -> ModelInfo:
+    """The model's layers and costs: they do not depend on its weights, so once per dense model and process."""
+    from pruneviz import models
+
+    if dense not in _INFOS:
+        _INFOS[dense] = models.examine(net, example, classes)
+    found: ModelInfo = _INFOS[dense]
+    return found
+
+
+def _pictures(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    import numpy as np
+
+    from pruneviz import data
+
+    loaded = data_of(step, bench)
+    np.savez_compressed(
+        folder / "pictures.npz",
+        images=data.pictures(loaded),
+        ids=np.asarray(loaded.test.ids, dtype=np.str_),
+        labels=loaded.test.labels,
+    )
+    counts = {
+        part: (len(split.labels) if split is not None else 0)
+        for part, split in (("train", loaded.train), ("val", loaded.val), ("test", loaded.test))
+    }
+    return {
+        "classes": list(loaded.classes),
+        "name": loaded.name,
+        "counts": counts,
+        "size": [loaded.height, loaded.width, loaded.channels],
+        "mean": list(loaded.mean),
+        "std": list(loaded.std),
+    }
+
+
+def _dense(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    from pruneviz import models, training
+
+    spec, replicate, settings = step.context["model"], step.context["replicate"], step.context["train"]
+    if settings is None:
+        net = models.build(spec, replicate, bench.live)
+        save_tensors(folder / WEIGHTS, net.state_dict())
+        for at in models.kept_steps(spec, replicate):
+            save_tensors(folder / f"kept-{at}.safetensors", models.kept_weights(spec, replicate, at))
+        return {"steps": models.known_steps(spec)}
+    data = data_of(step, bench)
+    net = models.build_fresh(spec, replicate, bench.live)
+    models.examine(net, data.preprocess(data.test.images[:1]), len(data.classes))
+    net.to(bench.device)
+    result = training.train(net, data, settings, seed=replicate, device=bench.device, progress=bench.progress)
+    save_tensors(folder / WEIGHTS, net.state_dict())
+    for at, kept in result.kept.items():
+        save_tensors(folder / f"kept-{at}.safetensors", kept)
+    return _trained(result, folder)
+
+
+def _trained(result: Any, folder: Path) -> dict[str, Any]:
+    if result.history:
+        save_table(folder / "history.parquet", HISTORY, HISTORY.frame(result.history))
+    return {"steps": result.steps}
+
+
+def _statistics(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    from pruneviz import pruning
+
+    at, p = load_state(step, bench), step.params
+    found = pruning.gather(
+        p["need"], at.net, at.data, samples=p["samples"], seed=p["seed"], device=bench.device, mask=at.mask
+    )
+    save_tensors(folder / "statistics.safetensors", found)
+    return {}
+
+
+def _prune(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    from pruneviz import pruning
+
+    at = load_state(step, bench)
+    statistics = {
+        role.partition(":")[2]: load_tensors(bench.store.need(key).path("statistics.safetensors"))
+        for role, key in step.inputs.items()
+        if role.startswith("statistics:")
+    }
+    selected = pruning.select(
+        at.net,
+        at.info,
+        step.context["recipe"],
+        step.context["target"],
+        mask=at.mask,
+        statistics=statistics,
+        seed=step.params.get("seed", 0),
+        exclude=step.context["exclude"],
+        example=at.example,
+    )
+    save_mask(folder / MASK, selected.mask)
+    return {"sparsity_achieved": selected.achieved, "warnings": list(selected.warnings), "steps": 0}
+
+
+def _train(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    from pruneviz import pruning, training
+
+    at = load_state(step, bench)
+    recovery, base, recipe = step.context["recovery"], step.context["base"], step.context["recipe"]
+    dense = bench.store.need(step.inputs["dense"])
+    rewind = {
+        n: load_tensors(dense.path(f"kept-{n}.safetensors"))
+        for n in recovery.needs_steps
+        if f"kept-{n}.safetensors" in dense.files
+    }
+    mask, hooks, gradual = at.mask, [], None
+    if recipe is not None:
+        gradual = pruning.gradual_hook(
+            recipe, step.context["target"], at.info, exclude=step.context["exclude"], seed=step.params["seed"]
+        )
+        mask, hooks = pruning.full_mask(at.info), [gradual]
+    cost = pruning.costs(at.info, mask) if mask is not None else None
+    result = training.recover(
+        recovery,
+        at.net,
+        mask,
+        at.data,
+        base,
+        seed=step.params.get("seed", 0),
+        device=bench.device,
+        rewind_state=rewind,
+        kept_macs=(cost.macs / at.info.macs) if cost is not None else 1.0,
+        fresh=lambda seed: _fresh(step, bench, seed),
+        hooks=hooks,
+        progress=bench.progress,
+        live=bench.live,
+    )
+    save_tensors(folder / WEIGHTS, at.net.state_dict())
+    meta = _trained(result, folder)
+    if gradual is not None:
+        save_mask(folder / MASK, gradual.mask)
+        meta |= {"sparsity_achieved": gradual.achieved, "warnings": list(gradual.warnings)}
+    return meta
+
+
+def _fresh(step: Step, bench: Bench, seed: int) -> nn.Module:
+    from pruneviz import models
+
+    return models.build_fresh(step.context["model"], seed, bench.live)
+
+
+def _measure(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    from pruneviz.study.accounting import measure
+
+    return measure(load_state(step, bench), step.params["batch_size"], bench.device, folder)
+
+
+def _latency(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    from pruneviz.study.accounting import latency
+
+    return latency(load_state(step, bench), step.params["batch"], step.params["seconds"], bench.device, folder)
+
+
+def _no_work(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    raise ModelError(f"a step of kind {step.kind!r} is not carried out by an executor")
+
+
+_WORK: dict[str, Callable[[Step, Bench, Path], Mapping[str, Any]]] = {
+    "pictures": _pictures,
+    "dense": _dense,
+    "statistics": _statistics,
+    "prune": _prune,
+    "train": _train,
+    "measure": _measure,
+    "latency": _latency,
+    "analysis": _no_work,
+}

@@ -1,0 +1,58 @@
+"""What a store remembers of a study: the question and the runs it means, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pruneviz.core.options import to_plain
+from pruneviz.study.plan import Plan
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A planned run, as the store remembers it.
+
+    Attributes:
+        row: the columns of the runs table that the plan decided.
+        measure, latency: keys of the steps that measure it; latency may be None.
+        prune: keys of the pruning and training steps of its own, in order.
+        lineage: keys of the dense model's step and of every step up to this run.
+    """
+
+    run_id: str
+    row: Mapping[str, Any]
+    measure: str
+    latency: str | None
+    own: tuple[str, ...]
+    lineage: tuple[str, ...]
+
+
+def record_of(plan: Plan) -> dict[str, Any]:
+    """The plan as plain data, for :meth:`pruneviz.study.store.Store.write_study`."""
+    return {
+        "spec": to_plain(plan.spec),
+        "data": plan.data_digest,
+        "pictures": plan.pictures,
+        "runs": [
+            {
+                "run_id": r.run_id,
+                "row": dict(r.row),
+                "measure": r.measure,
+                "latency": r.latency,
+                "own": list(r.own_steps),
+                "lineage": list(r.lineage),
+            }
+            for r in plan.runs.values()
+        ],
+        "steps": sorted(plan.steps),
+    }
+
+
+def runs_of(record: Mapping[str, Any]) -> tuple[RunRecord, ...]:
+    """The runs of a record, in the plan's order."""
+    return tuple(
+        RunRecord(r["run_id"], r["row"], r["measure"], r["latency"], tuple(r["own"]), tuple(r["lineage"]))
+        for r in record["runs"]
+    )

@@ -1,0 +1,66 @@
+"""Weights and tables as files: safetensors and Parquet."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.core.masks import Mask
+from pruneviz.core.tables import Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors of any device to one safetensors file; views and shared storage are copied."""
+    from safetensors.torch import save
+
+    _write(path, save({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}))
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file to the CPU."""
+    from safetensors.torch import load
+
+    return load(path.read_bytes())
+
+
+def save_mask(path: Path, mask: Mask) -> None:
+    """Write a mask, bit-packed."""
+    from safetensors.numpy import save
+
+    _write(path, save(mask.pack()))
+
+
+def load_mask(path: Path) -> Mask:
+    """Read a mask."""
+    from safetensors.numpy import load
+
+    return Mask.unpack(load(path.read_bytes()))
+
+
+def save_table(path: Path, schema: Schema, frame: pd.DataFrame) -> None:
+    """Write a table of exactly the schema's columns as Parquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(frame[schema.names], schema=schema.arrow(), preserve_index=False)
+    pq.write_table(table, path, compression="zstd")
+
+
+def load_table(path: Path, columns: Sequence[str] | None = None) -> Any:
+    """Read a Parquet file as an Arrow table."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path, columns=list(columns) if columns is not None else None, use_threads=False)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as e:
+        raise OSError(e.errno or errno.EIO, e.strerror, str(path)) from e
