@@ -2,4 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pruneviz.api import Asked, new_study, read_study
+    from pruneviz.api import open_store as open
+    from pruneviz.core.errors import PrunevizError
+    from pruneviz.study import Study
+
 __version__ = "0.1.0"
+__all__ = ["Asked", "PrunevizError", "Study", "__version__", "new_study", "open", "read_study"]
+
+# Imported when first used: `import pruneviz` costs nothing.
+_HOMES = {
+    "Asked": ("pruneviz.api", "Asked"),
+    "PrunevizError": ("pruneviz.core.errors", "PrunevizError"),
+    "Study": ("pruneviz.study", "Study"),
+    "open": ("pruneviz.api", "open_store"),
+    "read_study": ("pruneviz.api", "read_study"),
+    "new_study": ("pruneviz.api", "new_study"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pruneviz' has no attribute {name!r}")
+    from importlib import import_module
+
+    module, attribute = _HOMES[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -119,7 +119,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     """
     if not isinstance(values, Mapping):
         raise SpecError(where, values, "a table of options", f"Write {{{_example(cls)}}}.")
-    hints = _hints(cls)
+    hints = _hints(typing.cast(Any, cls))
     by_name = {f.name: f for f in dataclasses.fields(typing.cast(Any, cls)) if f.init}
     for key in values:
         if key not in by_name:

@@ -80,13 +80,19 @@ class ModelSpec:
 class DataSpec:
     """Where images and labels come from, and how they are split."""
 
-    source: str = option(doc='"sample:fashion", "cifar:DIR", "folder:DIR", "npz:FILE", "idx:DIR", "hf:NAME", "pkg.mod:f"')
+    source: str = option(
+        doc='"sample:fashion", "cifar:DIR", "folder:DIR", "npz:FILE", "idx:DIR", "hf:NAME", "pkg.mod:f"'
+    )
     mean: tuple[float, ...] | None = option(None, "per channel, of images scaled to [0, 1]; measured when absent")
     std: tuple[float, ...] | None = option(None, "per channel, of images scaled to [0, 1]; measured when absent", gt=0)
     val_fraction: float = option(0.1, "fraction of the training images held out for choosing", ge=0, lt=1)
     split_seed: int = option(0, "seed of that split", ge=0)
-    size: tuple[int, ...] | None = option(None, "height and width to resize to; absent: as they are", unit="pixels", ge=1)
-    train_limit: int | None = option(None, "use at most so many training images, balanced by class", unit="images", ge=1)
+    size: tuple[int, ...] | None = option(
+        None, "height and width to resize to; absent: as they are", unit="pixels", ge=1
+    )
+    train_limit: int | None = option(
+        None, "use at most so many training images, balanced by class", unit="images", ge=1
+    )
     test_limit: int | None = option(None, "use at most so many test images, balanced by class", unit="images", ge=1)
 
 
@@ -102,9 +108,7 @@ class TrainSpec:
     nesterov: bool = option(False, "Nesterov momentum of sgd")
     weight_decay: float = option(5e-4, "L2 penalty (decoupled for adamw), on all parameters", ge=0)
     schedule: str = option("cosine", "learning rate over steps", choices=("constant", "cosine", "linear", "step"))
-    milestones: tuple[float, ...] = option(
-        (0.5, 0.75), "where `step` drops, as fractions of training", ge=0, le=1
-    )
+    milestones: tuple[float, ...] = option((0.5, 0.75), "where `step` drops, as fractions of training", ge=0, le=1)
     gamma: float = option(0.1, "factor of each drop of `step`", gt=0, le=1)
     warmup_epochs: float = option(0.0, "linear rise of the learning rate at the start", unit="epochs", ge=0)
     label_smoothing: float = option(0.0, "of the cross-entropy", ge=0, lt=1)
@@ -180,8 +184,10 @@ def study_from_plain(table: Mapping[str, Any], where: str) -> StudySpec:
         if key not in TABLES:
             raise unknown(f"{where}: key", key, TABLES)
     name = table.get("name", "study")
-    if not isinstance(name, str) or not name or len(name) > 100 or set(name) & set('/\\:\0') or name.startswith("."):
-        raise SpecError(f"{where}: name", name, "a text of 1 to 100 characters without / \\ : and not starting with a dot")
+    if not isinstance(name, str) or not name or len(name) > 100 or set(name) & set("/\\:\0") or name.startswith("."):
+        raise SpecError(
+            f"{where}: name", name, "a text of 1 to 100 characters without / \\ : and not starting with a dot"
+        )
     task = table.get("task", "image-classification")
     if task != "image-classification":
         raise SpecError(f"{where}: task", task, "image-classification")
@@ -199,13 +205,17 @@ def study_from_plain(table: Mapping[str, Any], where: str) -> StudySpec:
     if len(set(labels)) < len(labels):
         raise SpecError(f"{where}: [[models]] name", labels, "a different name for each model", "Give each a name.")
     if "data" not in table:
-        raise SpecError(f"{where}: [data]", None, "a table", 'Write [data] with source = "sample:fashion", for instance.')
+        raise SpecError(
+            f"{where}: [data]", None, "a table", 'Write [data] with source = "sample:fashion", for instance.'
+        )
     trains, swept = _sweep(_table(table.get("train", {}), f"{where}: [train]"), f"{where}: [train]")
     data = build(DataSpec, table["data"], f"{where}: [data]")
     if data.size is not None and len(data.size) != 2:
         raise SpecError(f"{where}: [data] size", list(data.size), "two whole numbers, height and width")
     if (data.mean is None) != (data.std is None):
-        raise SpecError(f"{where}: [data] mean, std", [data.mean, data.std], "both, or neither (then they are measured)")
+        raise SpecError(
+            f"{where}: [data] mean, std", [data.mean, data.std], "both, or neither (then they are measured)"
+        )
     prune = build(PruneSpec, table.get("prune", {}), f"{where}: [prune]")
     if prune.methods and not prune.sparsities:
         raise SpecError(f"{where}: [prune] sparsities", [], "at least one sparsity, since methods are given")

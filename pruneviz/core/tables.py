@@ -64,8 +64,10 @@ class Schema:
         for row in rows:
             if extra := row.keys() - set(self.names):
                 raise KeyError(f"table {self.name!r} declares no column {sorted(extra)}")
-        data = {c.name: pd.array([r.get(c.name) for r in rows], dtype=_PANDAS[c.type]) for c in self.columns}
-        return pd.DataFrame(data)
+        kinds: dict[str, Any] = _PANDAS
+        return pd.DataFrame(
+            {c.name: pd.Series([r.get(c.name) for r in rows], dtype=kinds[c.type]) for c in self.columns}
+        )
 
     def arrow(self) -> pa.Schema:
         """The Parquet schema; text is dictionary-encoded."""
@@ -107,15 +109,33 @@ RUNS = Schema(
         Column("parameters", "int", "all parameters of the dense model", "parameters"),
         Column("parameters_prunable", "int", "convolution and linear weights of the dense model", "parameters"),
         Column("parameters_nonzero", "int", "all parameters not masked away", "parameters", "low"),
-        Column("parameters_cut", "int", "all parameters after physical cutting; null where it is not cut", "parameters", "low"),
+        Column(
+            "parameters_cut",
+            "int",
+            "all parameters after physical cutting; null where it is not cut",
+            "parameters",
+            "low",
+        ),
         Column("density", "float", "kept fraction of prunable parameters", "fraction", "low"),
         Column("macs_dense", "int", "multiply-adds of the dense model, one image", "multiply-adds"),
         Column("macs", "int", "multiply-adds with removed weights skipped, one image", "multiply-adds", "low"),
         Column("macs_cut", "int", "multiply-adds after physical cutting, one image", "multiply-adds", "low"),
         Column("bytes", "int", "the saved model's size on disk: cut where it can be cut, else dense", "bytes", "low"),
-        Column("bytes_compressed", "int", "the same with masked weights left out: kept values and a bit mask", "bytes", "low"),
+        Column(
+            "bytes_compressed",
+            "int",
+            "the same with masked weights left out: kept values and a bit mask",
+            "bytes",
+            "low",
+        ),
         Column("train_steps", "int", "optimiser steps of this run's own pruning and recovery", "steps", "low"),
-        Column("train_steps_total", "int", "the same with all ancestors' steps; null where the dense model's are unknown", "steps", "low"),
+        Column(
+            "train_steps_total",
+            "int",
+            "the same with all ancestors' steps; null where the dense model's are unknown",
+            "steps",
+            "low",
+        ),
         Column("status", "str", "done, failed, or waiting"),
         Column("reason", "str", "why it failed"),
     ),
@@ -150,7 +170,13 @@ SAMPLES = Schema(
         Column("prediction", "int", "class with the largest logit, the first of equals"),
         Column("loss", "float", "cross-entropy", "nats", "low"),
         Column("confidence", "float", "largest softmax probability", "probability"),
-        Column("margin", "float", "true class's logit minus the largest other; negative when misclassified", "logits", "high"),
+        Column(
+            "margin",
+            "float",
+            "true class's logit minus the largest other; negative when misclassified",
+            "logits",
+            "high",
+        ),
     ),
 )
 

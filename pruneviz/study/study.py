@@ -121,8 +121,8 @@ class Study:
         if run_ids is not None and (unknown := [r for r in run_ids if r not in self._runs]):
             raise KeyError(f"study {self._name!r} has no run {unknown[0]!r}")
         if name == "runs":
-            frame = self.runs
-            return frame if run_ids is None else frame.set_index("run_id", drop=False).loc[list(run_ids)]
+            rows = [self._row(self._runs[r]) for r in (run_ids if run_ids is not None else self._runs)]
+            return RUNS.frame(rows)
         wanted = [self._runs[r] for r in (run_ids if run_ids is not None else self._runs)]
         if name in _PARTS:
             return self._gathered(_PARTS[name], wanted)

@@ -1,0 +1,209 @@
+"""The Python front door: ask for a study, run it, open it.
+
+::
+
+    import pruneviz as pv
+    study = pv.new_study(model=net, data=(train_set, test_set), methods=["random", "magnitude"],
+                     sparsities=[0.5, 0.9], recoveries=["none", "finetune"]).run("runs/mine")
+    study.runs            # a pandas DataFrame, one row per model
+    study.explorer()      # the linked views, inline in a notebook
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.core.errors import SpecError, UsageError
+from pruneviz.core.spec import StudySpec, load_study, study_from_plain
+
+if TYPE_CHECKING:
+    from pruneviz.study import Analysis, Listener, PlanSummary, Result, Study
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A study that was asked for and not yet run.
+
+    Attributes:
+        spec: what is asked.
+        live: objects given in Python, by the name that the spec uses for them.
+    """
+
+    spec: StudySpec
+    live: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(
+        self,
+        store: str | os.PathLike[str] | None = None,
+        *,
+        workers: int | None = None,
+        executor: str | None = None,
+        device: str = "auto",
+        listener: Listener | None = None,
+    ) -> Study:
+        """Carry out whatever is not in the store yet, and return the study with its tables.
+
+        Args:
+            store: a folder; ``runs/NAME`` when absent.
+            workers: processes of the ``local`` executor.
+            executor: ``inline`` (the default here: no guard of the main module is needed) or ``local``.
+            device: ``auto``, ``cpu`` or ``cuda``.
+            listener: told of every step; progress is printed when absent and this is a terminal or notebook.
+
+        Raises:
+            PrunevizError: something cannot be done; nothing that was finished is lost.
+        """
+        result = self.result(store, workers=workers, executor=executor or "inline", device=device, listener=listener)
+        return result.study
+
+    def result(
+        self,
+        store: str | os.PathLike[str] | None = None,
+        *,
+        workers: int | None = None,
+        executor: str | None = None,
+        device: str = "auto",
+        listener: Listener | None = None,
+    ) -> Result:
+        """Like :meth:`run`, with how it ended: steps made and reused, failures with their reasons."""
+        from pruneviz.study import run_study
+
+        return run_study(
+            self.spec,
+            store if store is not None else Path("runs") / self.spec.name,
+            analyses=analyses_of(self.spec),
+            workers=workers,
+            executor=executor,
+            device=device,
+            live=self.live,
+            listener=listener,
+        )
+
+    def dry_run(
+        self,
+        store: str | os.PathLike[str] | None = None,
+        *,
+        workers: int | None = None,
+        executor: str | None = None,
+    ) -> PlanSummary:
+        """What it would take; checks everything, trains and writes nothing."""
+        from pruneviz.study import dry_run
+
+        analyses_of(self.spec)
+        return dry_run(self.spec, store, workers=workers, executor=executor, live=self.live)
+
+
+def analyses_of(spec: StudySpec) -> tuple[Analysis, ...]:
+    """The analyses that a study asks for, with their options.
+
+    Raises:
+        SpecError: a name or an option is not allowed.
+    """
+    from pruneviz_analyses import resolve
+
+    return tuple(resolve(choice, f"[analyses] {choice.name}") for choice in spec.analyses)
+
+
+def read_study(
+    source: str | os.PathLike[str], *, settings: Sequence[str] = (), quick: bool = False
+) -> Asked:
+    """Read a study file.
+
+    Args:
+        source: a TOML file.
+        settings: ``key=value`` laid over it, such as ``train.epochs=3``.
+        quick: run its ``[quick]`` variant.
+
+    Raises:
+        UsageError: the file cannot be read, or says something that is not allowed.
+    """
+    return Asked(load_study(Path(source), settings, quick))
+
+
+def new_study(
+    model: Any,
+    data: Any,
+    *,
+    methods: Sequence[Any],
+    sparsities: Sequence[Any],
+    recoveries: Sequence[Any] = ("none",),
+    seeds: int = 1,
+    train: Mapping[str, Any] | None = None,
+    analyses: Sequence[str] | Mapping[str, Mapping[str, Any]] = (),
+    name: str = "study",
+    model_name: str = "model",
+    data_options: Mapping[str, Any] | None = None,
+    prune_options: Mapping[str, Any] | None = None,
+    measure: Mapping[str, Any] | None = None,
+) -> Asked:
+    """Ask for a study, with modules and data sets in memory or sources by name.
+
+    Args:
+        model: a ``torch.nn.Module`` with its trained weights, a list of them (one per seed of the dense training:
+            the unit of replication), or a source such as ``"sample:lenet5-fashion"``.
+        data: ``(train, test)`` torch Datasets or ``(images, labels)`` arrays, a test Dataset alone, or a source such
+            as ``"sample:fashion"``.
+        methods: names, or dictionaries such as ``{"name": "taylor", "allocation": "uniform"}``.
+        sparsities: such as ``0.9``, ``"90%"``, ``"20x"``, ``{"macs": 0.5}``.
+        recoveries: names, dictionaries, or your own function of (model, mask keeper, data, budget).
+        seeds: repeats nested in each dense model.
+        train: values of ``[train]``; recoveries start from them.
+        analyses: names, or options by name.
+        name: the study's name in its store.
+        model_name: how a model given in memory is called.
+        data_options, prune_options, measure: further values of ``[data]``, ``[prune]`` and ``[measure]``.
+
+    Raises:
+        SpecError: something is not allowed, with its place.
+    """
+    live: dict[str, Any] = {}
+    if isinstance(model, str):
+        model_table: dict[str, Any] = {"source": model}
+    else:
+        live[model_name] = model
+        count = len(model) if isinstance(model, (list, tuple)) else 1
+        model_table = {"source": f"memory:{model_name}", "name": model_name, "replicates": count}
+    if isinstance(data, str):
+        source = data
+    else:
+        live["data"], source = data, "memory:data"
+    if "data" in live and model_name == "data":
+        raise SpecError("model_name", model_name, "any name but 'data'")
+    given = {k: {} for k in analyses} if not isinstance(analyses, Mapping) else dict(analyses)
+    table = {
+        "name": name,
+        "model": model_table,
+        "data": {"source": source, **(data_options or {})},
+        "train": dict(train or {}),
+        "prune": {"methods": list(methods), "sparsities": list(sparsities), "seeds": seeds, **(prune_options or {})},
+        "recover": {"recoveries": [_recovery(r, live) for r in recoveries]},
+        "measure": dict(measure or {}),
+        "analyses": given,
+    }
+    return Asked(study_from_plain(table, "pv.new_study"), live)
+
+
+def _recovery(value: Any, live: dict[str, Any]) -> Any:
+    if not callable(value):
+        return value
+    function: Callable[..., Any] = value
+    label = getattr(function, "__name__", type(function).__name__)
+    live[f"recovery:{label}"] = function
+    return {"name": "custom", "function": function}
+
+
+def open_store(store: str | os.PathLike[str], name: str | None = None) -> Study:
+    """A study of a store; the latest when no name is given. Nothing that the study names is imported or run.
+
+    Raises:
+        StoreError: there is no store, no study, or none of that name.
+    """
+    from pruneviz.study import open_study
+
+    if not str(store):
+        raise UsageError("store: got an empty path; allowed: the folder of a store.")
+    return open_study(store, name)
