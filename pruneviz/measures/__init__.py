@@ -1,0 +1,1 @@
+"""Pure formulas on NumPy arrays: no files, no models, no tables."""
