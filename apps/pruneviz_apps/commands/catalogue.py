@@ -1,0 +1,164 @@
+"""``pruneviz methods|analyses|studies|models|data``: what exists, its options, its reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.core.errors import UsageError, nearest
+from pruneviz.core.options import describe, to_plain
+from pruneviz_apps.commands.output import console, print_json, print_table
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing of a catalogue.
+
+    Attributes:
+        facts: what the table shows beside the name; also in the full view.
+        options: by option: doc, type, default, unit, allowed (those that apply).
+        more: what only the full view shows.
+    """
+
+    name: str
+    summary: str
+    reference: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print a catalogue, or one of its entries in full."""
+    kind = arguments.kind
+    entries = _ENTRIES[kind]()
+    if arguments.entry is None:
+        if arguments.json:
+            print_json(entries)
+        else:
+            _list(kind, entries)
+        return 0
+    found = next((e for e in entries if e.name == arguments.entry), None)
+    if found is None:
+        known = [e.name for e in entries]
+        hint = nearest(arguments.entry, known)
+        raise UsageError(f"{kind}: got {arguments.entry!r}; there are: {', '.join(known) or 'none'}. {hint}".strip())
+    if arguments.json:
+        print_json(found)
+    else:
+        _full(found)
+    return 0
+
+
+def _list(kind: str, entries: Sequence[Entry]) -> None:
+    if not entries:
+        print(f"There are no {kind} yet.")
+        return
+    facts = list(dict.fromkeys(f for e in entries for f in e.facts))
+    rows = [[e.name, *(_text(e.facts.get(f)) for f in facts), e.summary] for e in entries]
+    print_table(["name", *facts, "what it is"], rows)
+    print(f"\nMore on one: pruneviz {kind} {entries[-1].name}")
+
+
+def _full(entry: Entry) -> None:
+    out = console()
+    out.print(entry.name, style="bold", markup=False)
+    out.print(entry.summary, markup=False)
+    for label, value in {**entry.facts, **entry.more, "reference": entry.reference}.items():
+        if value not in (None, "", [], {}):
+            out.print(f"  {label}: {_text(value)}", markup=False)
+    if entry.options:
+        out.print()
+        columns = ["option", "default", "allowed", "what it is"]
+        rows = [[name, _text(o.get("default")), o.get("allowed"), o.get("doc")] for name, o in entry.options.items()]
+        print_table(columns, rows)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(f"{{{_text(v)}}}" if isinstance(v, dict) else _text(v) for v in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{k} = {_text(v)}" for k, v in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
+def options_of(cls: type) -> dict[str, dict[str, Any]]:
+    """The options of a dataclass, as plain data."""
+    return {
+        o.name: {
+            "doc": o.doc,
+            "type": o.type,
+            "default": to_plain(o.default),
+            "required": o.required,
+            "unit": o.unit,
+            "allowed": o.allowed,
+        }
+        for o in describe(cls)
+    }
+
+
+def _methods() -> list[Entry]:
+    from pruneviz_apps.commands.methods import methods
+
+    return methods()
+
+
+def _analyses() -> list[Entry]:
+    import pruneviz_analyses
+
+    found = []
+    for name in pruneviz_analyses.names():
+        cls: Any = pruneviz_analyses.find(name, "analyses")
+        tables = [s.name for s in cls.schemas] if isinstance(getattr(cls, "schemas", None), tuple) else []
+        facts = {"tables": tables} if tables else {}
+        summary = (cls.__doc__ or "").strip().partition("\n")[0]
+        found.append(Entry(name, summary, getattr(cls, "reference", ""), facts, options_of(cls)))
+    return found
+
+
+def _studies() -> list[Entry]:
+    from pruneviz.core.spec import read_toml
+    from pruneviz.shipped import studies
+
+    found = []
+    for study in studies():
+        table = read_toml(study.path)
+        more = {"detail": study.detail, "file": str(study.path), "quick variant": "quick" in table}
+        more |= {f"[{k}]": v for k, v in table.items() if k not in ("name", "quick")}
+        found.append(Entry(study.name, study.summary, facts={"time": study.time}, more=more))
+    return found
+
+
+def _models() -> list[Entry]:
+    from pruneviz import models
+
+    return [_source(s) for s in models.catalogue()]
+
+
+def _data() -> list[Entry]:
+    from pruneviz import data
+
+    return [_source(s) for s in data.catalogue()]
+
+
+def _source(source: Any) -> Entry:
+    options = {name: {"doc": doc} if isinstance(doc, str) else doc for name, doc in dict(source.options).items()}
+    details = dict(getattr(source, "details", {}))
+    return Entry(source.name, source.summary, source.reference, {"written": source.form}, options, details)
+
+
+_ENTRIES = {
+    "methods": _methods,
+    "analyses": _analyses,
+    "studies": _studies,
+    "models": _models,
+    "data": _data,
+}
