@@ -62,7 +62,6 @@ def find_study(study: str) -> Path:
         return by_name[study]
     if path.suffix == ENDING or len(path.parts) > 1:
         raise UsageError(f"{study}: there is no such study file.")
-    hint = nearest(study, by_name)
-    raise UsageError(
-        f"{study!r} is neither a study file nor a study that ships; these ship: {', '.join(by_name) or 'none'}. {hint}".strip()
-    )
+    known = ", ".join(by_name) or "none"
+    text = f"{study!r} is neither a study file nor a study that ships; these ship: {known}."
+    raise UsageError(" ".join(filter(None, [text, nearest(study, by_name)])))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
+    from pruneviz.core.options import OptionInfo
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -90,8 +92,8 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def options_of(cls: type) -> dict[str, dict[str, Any]]:
-    """The options of a dataclass, as plain data."""
+def options_of(options: Sequence[OptionInfo]) -> dict[str, dict[str, Any]]:
+    """Options as plain data, by name."""
     return {
         o.name: {
             "doc": o.doc,
@@ -101,7 +103,7 @@ def options_of(cls: type) -> dict[str, dict[str, Any]]:
             "unit": o.unit,
             "allowed": o.allowed,
         }
-        for o in describe(cls)
+        for o in options
     }
 
 
@@ -120,7 +122,7 @@ def _analyses() -> list[Entry]:
         tables = [s.name for s in cls.schemas] if isinstance(getattr(cls, "schemas", None), tuple) else []
         facts = {"tables": tables} if tables else {}
         summary = (cls.__doc__ or "").strip().partition("\n")[0]
-        found.append(Entry(name, summary, getattr(cls, "reference", ""), facts, options_of(cls)))
+        found.append(Entry(name, summary, getattr(cls, "reference", ""), facts, options_of(describe(cls))))
     return found
 
 
@@ -140,19 +142,21 @@ def _studies() -> list[Entry]:
 def _models() -> list[Entry]:
     from pruneviz import models
 
-    return [_source(s) for s in models.catalogue()]
+    found = []
+    for m in models.catalogue():
+        options = {name: {"doc": doc} for name, doc in m.options.items()}
+        found.append(Entry(m.name, m.summary, m.reference, {"written": m.form}, options, m.details))
+    return found
 
 
 def _data() -> list[Entry]:
     from pruneviz import data
 
-    return [_source(s) for s in data.catalogue()]
-
-
-def _source(source: Any) -> Entry:
-    options = {name: {"doc": doc} if isinstance(doc, str) else doc for name, doc in dict(source.options).items()}
-    details = dict(getattr(source, "details", {}))
-    return Entry(source.name, source.summary, source.reference, {"written": source.form}, options, details)
+    found = []
+    for d in data.catalogue():
+        more = {"licence": d.licence, "fetched from": d.home}
+        found.append(Entry(d.name, d.summary, d.reference, {"written": d.form}, options_of(d.options), more))
+    return found
 
 
 _ENTRIES = {

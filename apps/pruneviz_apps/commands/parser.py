@@ -93,7 +93,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         import pruneviz
 
-        parser.exit(0, f"pruneviz {pruneviz.__version__}\n")
+        print(f"pruneviz {pruneviz.__version__}")
+        parser.exit(0)
 
 
 def _port(text: str) -> int:

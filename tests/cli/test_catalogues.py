@@ -1,0 +1,63 @@
+"""Catalogues: every entry is described, for people and for machines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pruneviz_apps import cli
+
+KINDS = ["methods", "analyses", "studies", "models", "data"]
+
+
+def listed(kind: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    assert cli.main([kind, "--json"]) == 0
+    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_json_describes_every_entry(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    entries = listed(kind, capsys)
+    names = [e["name"] for e in entries]
+    assert len(set(names)) == len(names)
+    for entry in entries:
+        assert entry["summary"], entry["name"]
+        for name, option in entry["options"].items():
+            assert option["doc"], (entry["name"], name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_entry_can_be_shown_in_full(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for entry in listed(kind, capsys):
+        assert cli.main([kind, entry["name"]]) == 0
+        shown = capsys.readouterr().out
+        assert shown.startswith(entry["name"])
+        for option in entry["options"]:
+            assert option in shown
+        assert cli.main([kind, entry["name"], "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == entry
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_table_names_every_entry(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    entries = listed(kind, capsys)
+    assert cli.main([kind]) == 0
+    shown = capsys.readouterr().out
+    assert all(e["name"] in shown for e in entries)
+
+
+def test_what_must_be_there(capsys: pytest.CaptureFixture[str]) -> None:
+    names = {kind: {e["name"] for e in listed(kind, capsys)} for kind in KINDS}
+    assert {"random", "magnitude", "taylor", "snip"} <= names["methods"]
+    assert "demo" in names["studies"]
+    assert "lenet5-fashion" in names["models"]
+    assert {"cifar", "folder", "npz", "idx"} <= names["data"]
+
+
+def test_methods_name_their_source_and_parts(capsys: pytest.CaptureFixture[str]) -> None:
+    for entry in listed("methods", capsys):
+        assert entry["reference"], entry["name"]
+        assert {"unit", "score", "allocation", "schedule"} <= entry["facts"].keys()
