@@ -2,7 +2,7 @@
 
 from pruneviz.models.inspect import LayerInfo, ModelInfo, examine, has_batch_norm
 from pruneviz.models.making import build, build_fresh, kept_weights
-from pruneviz.models.sources import SourceInfo, catalogue, has_weights, identity, kept_steps
+from pruneviz.models.sources import SourceInfo, catalogue, has_weights, identity, kept_steps, known_steps
 
 __all__ = [
     "LayerInfo",
@@ -17,4 +17,5 @@ __all__ = [
     "identity",
     "kept_steps",
     "kept_weights",
+    "known_steps",
 ]

@@ -44,6 +44,7 @@ class Card:
         factory: the class in ``pruneviz_samples.nets``, called with ``options``.
         data: the data set it was trained on: its spec, digest, mean and standard deviation.
         train: the training settings.
+        steps: optimiser steps of that training.
         macs: multiply-adds of convolutions and linear layers for one image.
     """
 
@@ -57,6 +58,7 @@ class Card:
     macs: int
     data: Mapping[str, Any]
     train: Mapping[str, Any]
+    steps: int
     replicates: tuple[Replicate, ...]
     licence: str
     versions: Mapping[str, str]

@@ -90,6 +90,12 @@ def kept_steps(spec: ModelSpec, replicate: int) -> tuple[int, ...]:
     return tuple(sorted(samples.replicate(name, replicate).kept))
 
 
+def known_steps(spec: ModelSpec) -> int | None:
+    """Optimiser steps with which the dense model was trained before it came here; ``None`` where nobody knows."""
+    kind, name = split(spec)
+    return samples.card(name).steps if kind == "sample" and spec.checkpoint is None else None
+
+
 def identity(spec: ModelSpec, replicate: int, live: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What makes this dense model differ from others, as plain data for a step's key.
 

@@ -1,0 +1,234 @@
+"""What happens after pruning: each recovery, its options and the training it does. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from pruneviz.core.errors import SpecError
+from pruneviz.core.options import option
+from pruneviz.core.spec import TrainSpec
+from pruneviz.models import imports
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What every recovery says of itself; the base class adds no option.
+
+    Attributes:
+        name: in the catalogue.
+        trains: whether weights are trained, so that a seed and a training split are needed.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    reference: ClassVar[str] = ""
+    trains: ClassVar[bool] = True
+
+    @property
+    def needs_steps(self) -> tuple[int, ...]:
+        """Steps of the dense training whose weights it goes back to; 0 is the initialisation."""
+        return ()
+
+    def settings(self, base: TrainSpec, kept_macs: float = 1.0) -> TrainSpec:
+        """The training it does, as a whole schedule.
+
+        Args:
+            base: how the dense model was trained.
+            kept_macs: kept fraction of the multiply-adds, in (0, 1].
+        """
+        raise NotImplementedError(f"{self.name} trains by no schedule")
+
+    def first_step(self, base: TrainSpec, per_epoch: int) -> int:
+        """The step of that schedule at which it starts."""
+        return 0
+
+    def epochs_of(self, base: TrainSpec, kept_macs: float = 1.0) -> float:
+        """Passes over the training images, roughly where steps are counted; for estimates."""
+        return float(self.settings(base, kept_macs).epochs)
+
+    def check(self, base: TrainSpec) -> None:
+        """Complain about options that do not go with the dense training.
+
+        Raises:
+            SpecError: so they do.
+        """
+
+
+@dataclass(frozen=True)
+class NoRecovery(Recovery):
+    """Nothing: the pruned model as it is."""
+
+    name = "none"
+    summary = "the pruned model as it is"
+    trains = False
+
+    def epochs_of(self, base: TrainSpec, kept_macs: float = 1.0) -> float:
+        """None."""
+        return 0.0
+
+
+@dataclass(frozen=True)
+class FineTune(Recovery):
+    """Training on from the surviving weights, at a low learning rate."""
+
+    name = "finetune"
+    summary = "train on from the surviving weights at a low learning rate"
+    reference = "Han et al. 2015, Learning both weights and connections for efficient neural networks"
+
+    epochs: int = option(2, "passes over the training images", unit="epochs", ge=1)
+    lr: float | None = option(None, "learning rate; absent: a tenth of the dense training's", gt=0)
+    schedule: str = option("constant", "learning rate over steps", choices=("constant", "cosine", "linear", "step"))
+
+    def settings(self, base: TrainSpec, kept_macs: float = 1.0) -> TrainSpec:
+        """The dense training's settings with these epochs, learning rate and schedule, without warm-up."""
+        lr = base.lr / 10 if self.lr is None else self.lr
+        return replace(base, epochs=self.epochs, lr=lr, schedule=self.schedule, warmup_epochs=0.0, keep_steps=())
+
+
+@dataclass(frozen=True)
+class LrRewind(Recovery):
+    """Training on from the surviving weights, with the learning rates of the dense training's last epochs."""
+
+    name = "lr-rewind"
+    summary = "train on from the surviving weights with the dense training's last learning rates"
+    reference = "Renda, Frankle & Carbin 2020, Comparing rewinding and fine-tuning in neural network pruning"
+
+    epochs: int | None = option(None, "how far to go back; absent: all of the training", unit="epochs", ge=1)
+
+    def settings(self, base: TrainSpec, kept_macs: float = 1.0) -> TrainSpec:
+        """The dense training's."""
+        return replace(base, keep_steps=())
+
+    def first_step(self, base: TrainSpec, per_epoch: int) -> int:
+        """So many epochs before the end."""
+        return 0 if self.epochs is None else (base.epochs - self.epochs) * per_epoch
+
+    def epochs_of(self, base: TrainSpec, kept_macs: float = 1.0) -> float:
+        """How far it goes back."""
+        return float(base.epochs if self.epochs is None else self.epochs)
+
+    def check(self, base: TrainSpec) -> None:
+        """Refuse to go back further than there was training."""
+        if self.epochs is not None and self.epochs > base.epochs:
+            allowed = f"1 to {base.epochs}, the epochs of [train]"
+            raise SpecError("recovery lr-rewind epochs", self.epochs, allowed, "Raise [train] epochs, or leave it out.")
+
+
+@dataclass(frozen=True)
+class WeightRewind(Recovery):
+    """The surviving weights set back to an earlier step of the dense training, and trained from there again."""
+
+    name = "weight-rewind"
+    summary = "set the surviving weights back to an earlier step and train from there again"
+    reference = (
+        "Frankle & Carbin 2019, The lottery ticket hypothesis (to = 0); "
+        "Frankle et al. 2020, Linear mode connectivity and the lottery ticket hypothesis"
+    )
+
+    to: int = option(0, "the step to go back to; 0 is the initialisation", unit="steps", ge=0)
+
+    @property
+    def needs_steps(self) -> tuple[int, ...]:
+        """The step to go back to."""
+        return (self.to,)
+
+    def settings(self, base: TrainSpec, kept_macs: float = 1.0) -> TrainSpec:
+        """The dense training's."""
+        return replace(base, keep_steps=())
+
+    def first_step(self, base: TrainSpec, per_epoch: int) -> int:
+        """The step to go back to."""
+        return self.to
+
+
+@dataclass(frozen=True)
+class Scratch(Recovery):
+    """The pruned architecture initialised anew and trained like the dense model.
+
+    Weights are drawn as for the dense architecture, then masked.
+    """
+
+    name = "scratch"
+    summary = "initialise the pruned architecture anew and train it like the dense model"
+    reference = "Liu et al. 2019, Rethinking the value of network pruning (Scratch-E and Scratch-B)"
+
+    mode: str = option(
+        "E", "E: as many epochs; B: as many multiply-adds, int(epochs · dense / pruned)", choices=("E", "B")
+    )
+
+    def settings(self, base: TrainSpec, kept_macs: float = 1.0) -> TrainSpec:
+        """The dense training's; with mode B for more epochs."""
+        epochs = base.epochs if self.mode == "E" else int(base.epochs / kept_macs + 1e-9)
+        return replace(base, epochs=epochs, keep_steps=())
+
+
+@dataclass(frozen=True)
+class BatchNorm(Recovery):
+    """Batch-norm statistics measured again on the training images; no weight is changed."""
+
+    name = "bn"
+    summary = "measure the batch-norm statistics again on training images; no weight is changed"
+    reference = "Li et al. 2020, EagleEye: fast sub-net evaluation, section 3.3 (adaptive batch normalisation)"
+
+    batch_size: int = option(500, "images a batch; the batches' statistics are averaged", unit="images", ge=2)
+
+    def epochs_of(self, base: TrainSpec, kept_macs: float = 1.0) -> float:
+        """One pass forward costs about a third of one of training."""
+        return 1 / 3
+
+
+def _function(value: Any, where: str) -> Any:
+    if isinstance(value, str):
+        imports.module_file(imports.split(value, where, ("memory",))[0], where)
+    elif not callable(value):
+        allowed = '"package.module:function", or in Python a function of (net, keeper, data, budget)'
+        raise SpecError(where, value, allowed)
+    return value
+
+
+@dataclass(frozen=True)
+class Custom(Recovery):
+    """Your own function, called with (net, keeper, data, budget).
+
+    It changes ``net`` in place, calls ``keeper.mask_grads()`` before its optimiser's steps (or ``keeper.apply()``
+    after them), and returns how many steps it took, or ``None`` for those of the budget.
+    """
+
+    name = "custom"
+    summary = "your own function of (net, keeper, data, budget)"
+
+    function: Any = option(doc='"package.module:function", or a Python function', parse=_function)  # noqa: RUF009
+    epochs: int = option(2, "the budget that it is given", unit="epochs", ge=0)
+
+    def settings(self, base: TrainSpec, kept_macs: float = 1.0) -> TrainSpec:
+        """The budget: the dense training's settings with these epochs."""
+        return replace(base, epochs=self.epochs, keep_steps=())
+
+    @property
+    def title(self) -> str:
+        """The function's name."""
+        if isinstance(self.function, str):
+            return self.function
+        return f"{self.function.__module__}:{getattr(self.function, '__qualname__', type(self.function).__qualname__)}"
+
+    def to_plain(self) -> dict[str, Any]:
+        """Name, digest of the code, and budget. What the function calls elsewhere is not looked into."""
+        where = "recovery custom function"
+        if isinstance(self.function, str):
+            source = imports.source_digest(self.function, {}, where)
+        else:
+            source = hashlib.blake2b(_code(self.function), digest_size=16).hexdigest()
+        return {"function": self.title, "source_digest": source, "epochs": self.epochs}
+
+
+def _code(function: Any) -> bytes:
+    """The source text of a function, or its byte code where it was typed at a prompt."""
+    plain = function if inspect.isroutine(function) or inspect.isclass(function) else type(function)
+    try:
+        return inspect.getsource(plain).encode()
+    except (OSError, TypeError):
+        code = getattr(function, "__code__", None)
+        return repr((code.co_code, code.co_consts, code.co_names)).encode() if code else repr(plain).encode()
