@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import UsageError, nearest
-from pruneviz.core.options import describe, to_plain
+from pruneviz.core.options import to_plain
 from pruneviz_apps.commands.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -117,12 +117,10 @@ def _analyses() -> list[Entry]:
     import pruneviz_analyses
 
     found = []
-    for name in pruneviz_analyses.names():
-        cls: Any = pruneviz_analyses.find(name, "analyses")
-        tables = [s.name for s in cls.schemas] if isinstance(getattr(cls, "schemas", None), tuple) else []
-        facts = {"tables": tables} if tables else {}
-        summary = (cls.__doc__ or "").strip().partition("\n")[0]
-        found.append(Entry(name, summary, getattr(cls, "reference", ""), facts, options_of(describe(cls))))
+    for a in pruneviz_analyses.catalogue():
+        more = {"measures": f"one {a.scope}" if a.scope != "pair" else "a pair of runs", "package": a.package}
+        summary = a.summary or f"cannot be used: {a.problem}"
+        found.append(Entry(a.name, summary, a.reference, {"tables": a.tables}, options_of(a.options), more))
     return found
 
 
