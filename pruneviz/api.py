@@ -108,9 +108,7 @@ def analyses_of(spec: StudySpec) -> tuple[Analysis, ...]:
     return tuple(resolve(choice, f"[analyses] {choice.name}") for choice in spec.analyses)
 
 
-def read_study(
-    source: str | os.PathLike[str], *, settings: Sequence[str] = (), quick: bool = False
-) -> Asked:
+def read_study(source: str | os.PathLike[str], *, settings: Sequence[str] = (), quick: bool = False) -> Asked:
     """Read a study file.
 
     Args:
@@ -155,7 +153,9 @@ def new_study(
         analyses: names, or options by name.
         name: the study's name in its store.
         model_name: how a model given in memory is called.
-        data_options, prune_options, measure: further values of ``[data]``, ``[prune]`` and ``[measure]``.
+        data_options: further values of ``[data]``, such as ``{"val_fraction": 0.2}``.
+        prune_options: further values of ``[prune]``.
+        measure: values of ``[measure]``.
 
     Raises:
         SpecError: something is not allowed, with its place.
@@ -192,8 +192,10 @@ def _recovery(value: Any, live: dict[str, Any]) -> Any:
         return value
     function: Callable[..., Any] = value
     label = getattr(function, "__name__", type(function).__name__)
-    live[f"recovery:{label}"] = function
-    return {"name": "custom", "function": function}
+    if label in live:
+        raise SpecError("recoveries", label, f"a function with another name than {', '.join(sorted(live))}")
+    live[label] = function
+    return {"name": "custom", "function": f"memory:{label}"}
 
 
 def open_store(store: str | os.PathLike[str], name: str | None = None) -> Study:

@@ -255,7 +255,6 @@ def _train(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
         fresh=lambda seed: _fresh(step, bench, seed),
         hooks=hooks,
         progress=bench.progress,
-        live=bench.live,
     )
     save_tensors(folder / WEIGHTS, at.net.state_dict())
     meta = _trained(result, folder)

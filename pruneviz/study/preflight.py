@@ -79,8 +79,8 @@ def preflight(plan: Plan, live: Mapping[str, Any]) -> Costs:
     torch.set_num_threads(1)
     try:
         loaded = data.load(plan.spec.data, live)
-        recipes, recoveries = resolved(plan.spec)
-        _needs_training_split(plan, loaded, recoveries)
+        recipes, recoveries = resolved(plan.spec, live)
+        _needs_training_split(plan, loaded, recipes, recoveries)
         example = loaded.preprocess(loaded.test.images[:1])
         train_s, predict_s, sizes = {}, {}, {}
         for model in plan.spec.models:
@@ -92,7 +92,7 @@ def preflight(plan: Plan, live: Mapping[str, Any]) -> Costs:
                 info = models.examine(net, example, len(loaded.classes))
             for recipe in recipes:
                 pruning.check(net, info, recipe, plan.spec.prune.sparsities, plan.spec.prune.exclude, example)
-            _check_recoveries(plan, model, recoveries)
+            _check_recoveries(plan, model, recoveries, models.has_batch_norm(net))
             train_s[model.label], predict_s[model.label] = _speed(net, loaded)
             sizes[model.label] = sum(t.numel() * t.element_size() for t in net.state_dict().values())
         count = len(loaded.train.labels) if loaded.train is not None else 0
@@ -102,7 +102,7 @@ def preflight(plan: Plan, live: Mapping[str, Any]) -> Costs:
         torch.set_num_threads(threads)
 
 
-def _needs_training_split(plan: Plan, loaded: ImageData, recoveries: Any) -> None:
+def _needs_training_split(plan: Plan, loaded: ImageData, recipes: Any, recoveries: Any) -> None:
     from pruneviz import models
 
     if loaded.train is not None:
@@ -114,19 +114,19 @@ def _needs_training_split(plan: Plan, loaded: ImageData, recoveries: Any) -> Non
         raise SpecError(where, "no training split", "a training split, since a model has no checkpoint", remedy)
     if any(r.name != "none" for r in recoveries):
         raise SpecError(where, "no training split", "a training split, since recoveries train", remedy)
-    needs = {n for r in resolved(plan.spec)[0] for n in r.needs - {"weights"}}
+    needs = {n for r in recipes for n in r.needs - {"weights"}}
     if needs:
         raise SpecError(where, "no training split", f"a training split, since a method needs {sorted(needs)}", remedy)
 
 
-def _check_recoveries(plan: Plan, model: Any, recoveries: Any) -> None:
+def _check_recoveries(plan: Plan, model: Any, recoveries: Any, batch_norm: bool) -> None:
     from pruneviz import models, training
 
     trained_here = not models.has_weights(model)
     for train in plan.spec.trains:
         for recovery in recoveries:
             kept = train.keep_steps if trained_here else models.kept_steps(model, model.first)
-            training.check(recovery, train, trained_here=trained_here, kept_steps=kept)
+            training.check(recovery, train, trained_here=trained_here, kept_steps=kept, batch_norm=batch_norm)
 
 
 def _speed(net: nn.Module, loaded: ImageData) -> tuple[float, float]:

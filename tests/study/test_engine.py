@@ -1,0 +1,284 @@
+"""The promises of the engine: the same results however it runs, nothing twice, nothing lost, failures told."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pruneviz as pv
+from pruneviz.core.errors import Cancelled, PrunevizError
+from pruneviz.core.spec import study_from_plain
+from pruneviz.study import Event, Result, dry_run, open_study, run_study
+from pruneviz.study.store import MANIFEST
+
+
+def run(table: dict[str, Any], store: Path, **ways: Any) -> Result:
+    return run_study(study_from_plain(table, "test"), store, **{"executor": "inline", "device": "cpu", **ways})
+
+
+def contents(store: Path) -> dict[str, str]:
+    """Digest of every result by step key and file; manifests hold times, so they are left out."""
+    return {
+        str(p.relative_to(store)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted((store / "objects").rglob("*"))
+        if p.is_file() and p.name not in (MANIFEST, "timings.parquet")
+    }
+
+
+def test_a_study_measures_every_run_it_was_asked_for(table: dict[str, Any], tmp_path: Path) -> None:
+    study = run(table, tmp_path / "s").study
+    runs = study.runs
+    assert set(runs["status"]) == {"done"}
+    cells = set(zip(runs["method"], runs["target"].fillna(""), runs["recovery"], strict=True))
+    expected = {
+        (m, s, r) for m in ("magnitude", "random") for s in ("0.5", "0.9") for r in ("none", "finetune(epochs=1)")
+    }
+    assert cells == expected | {("dense", "", "none"), ("dense", "", "finetune(epochs=1)")}
+    pruned = runs[runs["method"] != "dense"]
+    weights = 64 * 24 + 24 * 10
+    for row in pruned.itertuples():
+        asked = int(round(row.sparsity_target * weights, 9) + 0.5)
+        assert round(row.sparsity_achieved * weights) == asked
+        assert round((1 - row.density) * weights) == asked
+        assert row.parameters_nonzero == row.parameters - asked
+    dense = runs[runs["method"] == "dense"].iloc[0]
+    assert dense["accuracy"] > 0.6
+    assert dense["macs"] == dense["macs_dense"] == weights
+    by_id = runs.set_index("run_id")
+    for row in pruned[pruned["method"] == "magnitude"].itertuples():
+        control = by_id.loc[row.control_run_id]
+        assert (control["method"], control["target"], control["recovery"]) == ("random", row.target, row.recovery)
+        assert control["parameters_nonzero"] == row.parameters_nonzero
+    samples = study.table("samples")
+    accuracy = (samples["label"] == samples["prediction"]).groupby(samples["run_id"], observed=True).mean()
+    assert np.allclose(accuracy.loc[runs["run_id"]].to_numpy(), runs["accuracy"].to_numpy(float))
+    assert set(samples["sample_id"]) and samples.groupby("run_id", observed=True).size().eq(100).all()
+    assert study.pictures(list(samples["sample_id"][:3])).shape == (3, 8, 8, 1)
+    assert list(study.classes) == [str(i) for i in range(10)]
+
+
+def test_steps_count_what_training_cost(table: dict[str, Any], tmp_path: Path) -> None:
+    runs = run(table, tmp_path / "s").study.runs.set_index("name")
+    per_epoch = -(-360 // 64)  # 400 images less the validation tenth
+    dense = runs[(runs["method"] == "dense") & (runs["recovery"] == "none")].iloc[0]
+    assert dense["train_steps"] == dense["train_steps_total"] == 2 * per_epoch
+    tuned = runs[(runs["method"] == "magnitude") & (runs["recovery"] != "none")].iloc[0]
+    assert (tuned["train_steps"], tuned["train_steps_total"]) == (per_epoch, 3 * per_epoch)
+
+
+def test_a_second_call_makes_nothing_and_an_extended_study_only_what_is_new(
+    table: dict[str, Any], tmp_path: Path
+) -> None:
+    first = run(table, tmp_path / "s")
+    before = contents(tmp_path / "s")
+    again = run(table, tmp_path / "s")
+    assert (again.made, again.reused) == (0, first.made)
+    longer = copy.deepcopy(table)
+    longer["prune"]["methods"].append("snip")
+    extended = run(longer, tmp_path / "s")
+    assert extended.reused == first.made
+    assert extended.made == 1 + 2 + 2 + 4  # statistics, two masks, two trainings, four measurements
+    after = contents(tmp_path / "s")
+    assert {k: after[k] for k in before} == before
+
+
+def test_a_changed_value_makes_new_results_and_a_changed_model_file_too(
+    table: dict[str, Any], tmp_path: Path, nets: str
+) -> None:
+    run(table, tmp_path / "s")
+    changed = copy.deepcopy(table)
+    changed["train"]["lr"] = 0.05
+    assert run(changed, tmp_path / "s").reused == 1  # the pictures
+    code = tmp_path / "code" / f"{nets}.py"
+    code.write_text(code.read_text() + "\n# changed\n")
+    assert run(table, tmp_path / "s").reused == 1
+
+
+def test_workers_and_this_process_give_the_same_bits(table: dict[str, Any], tmp_path: Path) -> None:
+    table["prune"]["methods"] = ["taylor"]
+    run(table, tmp_path / "inline")
+    run(table, tmp_path / "local", executor="local", workers=2)
+    assert contents(tmp_path / "inline") == contents(tmp_path / "local")
+
+
+def test_repeats_differ_only_where_something_is_drawn(table: dict[str, Any], tmp_path: Path) -> None:
+    table["prune"] |= {"seeds": 3, "sparsities": [0.8], "methods": ["random", "magnitude"]}
+    runs = run(table, tmp_path / "s").study.runs
+    counts = runs.groupby(["method", "recovery"]).size()
+    assert counts["magnitude", "none"] == 1
+    assert counts["random", "none"] == counts["magnitude", "finetune(epochs=1)"] == 3
+    assert runs[(runs["method"] == "magnitude") & (runs["recovery"] == "none")]["seed"].isna().all()
+    assert runs[runs["method"] == "random"]["loss"].nunique() == 6
+
+
+def test_replicates_draw_independently(table: dict[str, Any], tmp_path: Path) -> None:
+    table["model"]["replicates"] = 2
+    table["prune"] |= {"methods": ["random"], "sparsities": [0.5]}
+    table["recover"]["recoveries"] = ["none"]
+    study = run(table, tmp_path / "s").study
+    assert sorted(study.runs["replicate"].unique()) == [0, 1]
+    kept = study.table("layers").merge(study.runs[["run_id", "method", "replicate"]], on="run_id")
+    by_model = kept[kept["method"] == "random"].groupby("replicate")["kept"].apply(list)
+    assert by_model[0] != by_model[1]
+
+
+def test_swept_training_values_make_a_model_each(table: dict[str, Any], tmp_path: Path) -> None:
+    table["train"]["lr"] = [0.05, 0.1]
+    table["recover"]["recoveries"] = ["none"]
+    runs = run(table, tmp_path / "s").study.runs
+    assert set(runs["model"]) == {"mlp (lr=0.05)", "mlp (lr=0.1)"}
+    assert len(runs[runs["method"] == "dense"]) == 2
+
+
+def test_a_step_that_fails_is_told_and_the_others_go_on(table: dict[str, Any], tmp_path: Path) -> None:
+    table["recover"]["recoveries"] = ["none", {"name": "finetune", "epochs": 1, "lr": 1e30}]
+    result = run(table, tmp_path / "s")
+    runs = result.study.runs
+    failed = runs[runs["status"] == "failed"]
+    assert len(failed) == 5
+    assert failed["reason"].str.contains("not finite|infinite|NaN|diverged", regex=True).all()
+    assert set(runs[runs["recovery"] == "none"]["status"]) == {"done"}
+    assert len(result.failed) == 5
+    again = run(table, tmp_path / "s")
+    assert again.made == 0
+    assert len(again.failed) == 5  # tried again
+
+
+def test_an_error_in_the_users_model_is_that_steps_failure(table: dict[str, Any], tmp_path: Path, nets: str) -> None:
+    table["model"] = {"source": f"{nets}:Fails", "name": "fails"}
+    with pytest.raises(PrunevizError, match="the user's own mistake"):
+        run(table, tmp_path / "s")
+
+
+def test_stopping_keeps_what_is_done(table: dict[str, Any], tmp_path: Path) -> None:
+    def stop(event: Event) -> None:
+        if event.done == 5:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        run(table, tmp_path / "s", listener=stop)
+    rest = run(table, tmp_path / "s")
+    assert rest.reused >= 5
+    whole = run(table, tmp_path / "other")
+    assert rest.made + rest.reused == whole.made
+    assert contents(tmp_path / "s") == contents(tmp_path / "other")
+
+
+def test_a_killed_run_goes_on_and_two_processes_share_a_store(table: dict[str, Any], tmp_path: Path, nets: str) -> None:
+    table["recover"]["recoveries"] = ["none", {"name": "finetune", "epochs": 3}]
+    script = (
+        "import sys, json; sys.path.insert(0, sys.argv[1])\n"
+        "from pruneviz.core.spec import study_from_plain\n"
+        "from pruneviz.study import run_study\n"
+        "r = run_study(study_from_plain(json.loads(sys.argv[2]), 't'), sys.argv[3], executor='inline', device='cpu')\n"
+        "print(r.made)\n"
+    )
+    import json
+
+    call = [sys.executable, "-c", script, str(tmp_path / "code"), json.dumps(table)]
+    killed = subprocess.Popen([*call, str(tmp_path / "s")])
+    objects = tmp_path / "s" / "objects"
+    deadline = time.monotonic() + 60
+    while len(list(objects.rglob(MANIFEST))) < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    both = [subprocess.Popen([*call, str(tmp_path / "s")], stdout=subprocess.PIPE) for _ in range(2)]
+    for process in both:
+        process.communicate(timeout=100)
+        assert process.returncode == 0
+    run(table, tmp_path / "whole")
+    assert contents(tmp_path / "s") == contents(tmp_path / "whole")
+    assert not list((tmp_path / "s" / "tmp").iterdir())
+
+
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(table: dict[str, Any], tmp_path: Path) -> None:
+    spec = study_from_plain(table, "test")
+    ahead = dry_run(spec, tmp_path / "s", executor="inline")
+    assert not (tmp_path / "s").exists()
+    assert (ahead.done, ahead.runs) == (0, 10)
+    assert ahead.seconds > 0 and ahead.bytes > 0
+    result = run(table, tmp_path / "s")
+    assert ahead.steps == result.made
+    disk = sum(p.stat().st_size for p in (tmp_path / "s" / "objects").rglob("*") if p.is_file())
+    assert 0.3 < ahead.bytes / disk < 3
+    after = dry_run(spec, tmp_path / "s", executor="inline")
+    assert (after.done, after.seconds) == (after.steps, 0)
+
+
+def test_nothing_is_written_when_the_study_cannot_be_run(table: dict[str, Any], tmp_path: Path) -> None:
+    table["prune"]["methods"] = ["magnitud"]
+    with pytest.raises(PrunevizError, match=r"magnitud.*Did you mean.*magnitude"):
+        run(table, tmp_path / "s")
+    table["prune"]["methods"] = ["magnitude"]
+    table["recover"]["recoveries"] = [{"name": "weight-rewind", "to": 7}]
+    with pytest.raises(PrunevizError, match="keep_steps"):
+        run(table, tmp_path / "s")
+    assert not (tmp_path / "s" / "objects").exists() or not list((tmp_path / "s" / "objects").iterdir())
+
+
+def test_removing_runs_frees_their_steps_and_keeps_shared_ones(table: dict[str, Any], tmp_path: Path) -> None:
+    study = run(table, tmp_path / "s").study
+    tuned = study.runs[(study.runs["method"] == "magnitude") & (study.runs["recovery"] != "none")]
+    assert study.remove(list(tuned["run_id"])) > 0
+    states = study.runs.set_index("run_id")["status"]
+    assert set(states.loc[tuned["run_id"]]) == {"waiting"}
+    assert (states.drop(tuned["run_id"]) == "done").all()
+    assert run(table, tmp_path / "s").made == 2 * 2  # training and measuring; the masks were shared
+
+
+def test_modules_and_arrays_in_memory_in_five_lines(tmp_path: Path) -> None:
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
+    before = copy.deepcopy(net.state_dict())
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (300, 8, 8, 1), dtype=np.uint8), np.arange(300) % 10
+    data = ((images[:200], labels[:200]), (images[200:], labels[200:]))
+    asked = pv.new_study(
+        net, data, methods=["magnitude"], sparsities=[0.5], recoveries=["none", {"name": "finetune", "epochs": 1}]
+    )
+    study = asked.run(tmp_path / "s", listener=lambda e: None)
+    assert set(study.runs["status"]) == {"done"}
+    assert len(study.runs) == 6
+    assert all(torch.equal(before[k], v) for k, v in net.state_dict().items())
+    assert asked.result(tmp_path / "s").made == 0
+    opened = pv.open(tmp_path / "s")
+    assert opened.runs.equals(study.runs)
+    assert set(open_study(tmp_path / "s").environment["versions"]) >= {"torch", "numpy"}
+
+
+def test_an_own_training_loop_serves_as_the_recovery(tmp_path: Path) -> None:
+    import torch
+    from torch import nn
+
+    seen = []
+
+    def mine(model: Any, keeper: Any, data: Any, budget: Any) -> None:
+        seen.append(len(data.train.labels))
+        opt = torch.optim.SGD(model.parameters(), lr=0.01)
+        batch = data.preprocess(data.train.images[:64])
+        torch.nn.functional.cross_entropy(model(batch), torch.as_tensor(data.train.labels[:64])).backward()
+        opt.step()
+        keeper.apply()
+
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
+    asked = pv.new_study(net, "sample:digits", methods=["magnitude"], sparsities=[0.9], recoveries=[mine])
+    runs = asked.run(tmp_path / "s", listener=lambda e: None).runs
+    assert set(runs["status"]) == {"done"}, runs[["name", "reason"]].to_string()
+    assert any("mine" in r for r in runs["recovery"])
+    pruned = runs[runs["method"] == "magnitude"].iloc[0]
+    assert pruned["sparsity_achieved"] == pytest.approx(0.9, abs=0.01)
+    assert seen
