@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pruneviz.core.errors import UsageError, nearest
-from pruneviz.core.options import to_plain
+from pruneviz.core.errors import PrunevizError, UsageError, nearest
+from pruneviz.core.options import describe, to_plain
 from pruneviz_apps.commands.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -117,10 +117,15 @@ def _analyses() -> list[Entry]:
     import pruneviz_analyses
 
     found = []
-    for a in pruneviz_analyses.catalogue():
-        more = {"measures": f"one {a.scope}" if a.scope != "pair" else "a pair of runs", "package": a.package}
-        summary = a.summary or f"cannot be used: {a.problem}"
-        found.append(Entry(a.name, summary, a.reference, {"tables": a.tables}, options_of(a.options), more))
+    for name in pruneviz_analyses.names():
+        try:
+            cls = pruneviz_analyses.find(name, "analyses")
+        except PrunevizError as e:  # another package's fault must not hide the others
+            found.append(Entry(name, str(e)))
+            continue
+        facts = {"tables": [s.name for s in cls.schemas]}
+        more = {"measures": {"run": "one run", "pair": "a pair of runs"}.get(cls.scope, "the study")}
+        found.append(Entry(name, cls.summary, cls.reference, facts, options_of(describe(cls)), more))
     return found
 
 
