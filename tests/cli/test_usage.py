@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,20 @@ def test_every_public_name_is_there() -> None:
         assert getattr(pruneviz, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = pruneviz.nothing
+
+
+def test_fetch_prints_where_the_data_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from pruneviz import data
+    from pruneviz_apps import cli
+
+    def fetch(name: str, folder: Path, progress: Callable[[int, int | None], None]) -> Path:
+        progress(1_000_000, None)
+        return folder / name
+
+    monkeypatch.setattr(data, "fetch", fetch)
+    assert cli.main(["fetch", "cifar10", "--to", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"{tmp_path / 'cifar10'}\n"
+    assert said.err == "cifar10: 1 MB\n"

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
 
+TELL_EVERY = 2.0  # seconds between two lines of progress
+
 
 def fetch(arguments: argparse.Namespace) -> int:
-    """Download, check the digest, unpack, and say what to write in a study."""
+    """Download, check the digests, and print where the data are."""
     from pruneviz import data
     from pruneviz.progress import size
 
-    last = -1
+    last = 0.0
 
-    def progress(done: int, total: int) -> None:
+    def progress(done: int, total: int | None) -> None:
         nonlocal last
-        tenth = 10 * done // total if total else 0
-        if tenth != last:
-            last = tenth
-            print(f"{arguments.entry}: {size(done)} of {size(total)}", file=sys.stderr, flush=True)
+        if time.monotonic() - last >= TELL_EVERY:
+            last = time.monotonic()
+            of = f" of {size(total)}" if total else ""
+            print(f"{arguments.entry}: {size(done)}{of}", file=sys.stderr, flush=True)
 
     folder = data.fetch(arguments.entry, Path(arguments.to), progress)
     print(folder)
