@@ -87,7 +87,6 @@ def examine(net: nn.Module, example: Tensor, classes: int) -> ModelInfo:
     weights = _weights(net)
     with _evaluating(net), _counting(net, weights) as counted:
         logits = _forward(net, example)
-    _require_logits(logits, example, classes)
     layers = tuple(
         LayerInfo(weights[name][0], name, weights[name][1], tuple(weights[name][2].shape), positions)
         for name, positions in counted.positions.items()
@@ -95,6 +94,7 @@ def examine(net: nn.Module, example: Tensor, classes: int) -> ModelInfo:
     if not layers:
         remedy = "Parameters are prunable in torch.nn convolutions, linear layers and multi-head attention."
         raise ModelError(f"The model has no prunable parameters: no convolution or linear layer ran. {remedy}")
+    _require_logits(logits, example, classes)
     _require_prunable(net, weights)
     return ModelInfo(
         layers=layers,

@@ -45,6 +45,7 @@ class Card:
         data: the data set it was trained on: its spec, digest, mean and standard deviation.
         train: the training settings.
         steps: optimiser steps of that training.
+        made_by: the script that trained it.
         macs: multiply-adds of convolutions and linear layers for one image.
     """
 
@@ -61,6 +62,7 @@ class Card:
     steps: int
     replicates: tuple[Replicate, ...]
     licence: str
+    made_by: str
     versions: Mapping[str, str]
 
     @property
