@@ -11,7 +11,7 @@ from typing import Any
 from pruneviz.core.errors import SpecError, unknown
 from pruneviz.core.options import OptionInfo, describe
 from pruneviz.core.spec import DataSpec
-from pruneviz.data.fetch import HOMES
+from pruneviz.data.fetching import HOMES
 from pruneviz.data.raw import Raw, Request
 from pruneviz.data.readers import cifar, folder, idx, npz, objects, samples
 

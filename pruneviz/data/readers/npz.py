@@ -52,12 +52,12 @@ def read(request: Request) -> Raw:
 
 
 def _arrays(path: Path, request: Request) -> dict[str, Array]:
-    with path.open("rb") as f:
-        if f.read(2) != b"PK":
-            raise request.error(f"{path} is no NumPy archive; allowed: what numpy.savez writes, with {FORM}")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive}
+        with path.open("rb") as file:
+            if file.read(2) == b"PK":
+                file.seek(0)
+                with np.load(file, allow_pickle=False) as archive:
+                    return {key: archive[key] for key in archive}
     except Exception as e:  # damaged archives raise zip, zlib, value, key and file errors
         if "allow_pickle" in str(e):
             raise request.error(
@@ -65,3 +65,4 @@ def _arrays(path: Path, request: Request) -> dict[str, Array]:
                 "Save it again with numpy.savez, from arrays of numbers (no dtype object).",
             ) from None
         raise request.error(f"{path} cannot be read ({e})", "It may be cut short: copy it again.") from None
+    raise request.error(f"{path} is no NumPy archive; allowed: what numpy.savez writes, with {FORM}")

@@ -45,7 +45,7 @@ def read(request: Request) -> Raw:
     card = _card(request)
     path = pruneviz_samples.path(FOLDER, card["file"])
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays: dict[str, Array] = {key: archive[key] for key in archive}
     except Exception as e:  # a damaged archive raises zip, zlib, value and file errors
         raise request.error(f"the shipped file {path} cannot be read ({e})", "Install pruneviz again.") from None
