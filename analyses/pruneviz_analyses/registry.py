@@ -1,63 +1,109 @@
-"""Which analyses there are: those of this package, and other people's, announced by entry point.
-
-An analysis is a frozen dataclass of options (:func:`pruneviz.core.options.option`) with the members of
-:class:`pruneviz.study.Analysis`. Other packages announce theirs in the entry-point group ``pruneviz.analyses``.
-"""
+"""Which analyses there are: ours, and those of other installed packages (entry points ``pruneviz.analyses``)."""
 
 from __future__ import annotations
 
-import importlib
+import dataclasses
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 from pruneviz.core.errors import PrunevizError, unknown
 from pruneviz.core.options import build
-
-if TYPE_CHECKING:
-    from pruneviz.core.spec import Choice
-    from pruneviz.study import Analysis
+from pruneviz.core.spec import Choice
+from pruneviz.core.tables import SCHEMAS, Schema
+from pruneviz_analyses.contract import SCOPES, Analysis
+from pruneviz_analyses.prediction_changes import PredictionChanges
 
 GROUP = "pruneviz.analyses"
-BUILT_IN: dict[str, str] = {}  # class by name, as "module:Class"; imported when asked for
+
+ANALYSES: Mapping[str, type[Analysis]] = {cls.name: cls for cls in (PredictionChanges,)}
 
 
 def names() -> tuple[str, ...]:
-    """The analyses there are."""
-    return tuple(sorted({*BUILT_IN, *_others()}))
+    """The analyses there are, those of other packages included."""
+    return tuple(sorted({*ANALYSES, *_others()}))
 
 
 def find(name: str, where: str) -> type[Analysis]:
     """The class of an analysis.
 
+    Args:
+        name: as under ``[analyses]``.
+        where: the place in the study, for messages.
+
     Raises:
         SpecError: there is none of that name.
-        PrunevizError: another package's analysis cannot be imported.
+        PrunevizError: it belongs to another package and cannot be imported, or breaks the contract.
     """
-    if name in BUILT_IN:
-        module, _, attribute = BUILT_IN[name].partition(":")
-        found: type[Analysis] = getattr(importlib.import_module(module), attribute)
-        return found
     others = _others()
+    if name in ANALYSES and name not in others:
+        return ANALYSES[name]
     if name not in others:
         raise unknown(where, name, names())
-    try:
-        loaded: Any = others[name].load()
-    except Exception as e:
-        raise PrunevizError(
-            f"{where}: {others[name].value}, which another package announces, cannot be imported: {e}. "
-            "Mend or uninstall that package."
-        ) from e
-    return loaded  # type: ignore[no-any-return]
+    return _load(name, others[name], where)
 
 
 def resolve(choice: Choice, where: str) -> Analysis:
-    """The analysis that a study asks for, with its options.
+    """The analysis that a study asks for, with its options checked.
 
     Raises:
         SpecError: its name or an option is not allowed.
+        PrunevizError: it belongs to another package and cannot be used.
     """
     return build(find(choice.name, where), choice.options, where)
 
 
-def _others() -> dict[str, EntryPoint]:
-    return {e.name: e for e in entry_points(group=GROUP)}
+def _others() -> dict[str, list[EntryPoint]]:
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        # The same package may be seen twice, installed and from its checkout: equal targets count once.
+        if all(point.value != other.value for other in found.setdefault(point.name, [])):
+            found[point.name].append(point)
+    return found
+
+
+def _load(name: str, points: list[EntryPoint], where: str) -> type[Analysis]:
+    """Import another package's analysis and hold it to the contract."""
+    packages = " and ".join(p.dist.name if p.dist is not None else p.value for p in points)
+    if name in ANALYSES:
+        raise _unusable(where, name, packages, "an analysis of pruneviz has this name")
+    if len(points) > 1:
+        raise _unusable(where, name, packages, "they share this name")
+    try:
+        cls = points[0].load()
+    except Exception as e:  # another package's code may fail in any way
+        reason = f"importing {points[0].value} failed with {type(e).__name__}: {e}"
+        raise _unusable(where, name, packages, reason) from e
+    if wrong := _faults(cls, name):
+        raise _unusable(where, name, packages, "; ".join(wrong))
+    return cast("type[Analysis]", cls)
+
+
+def _faults(cls: Any, name: str) -> list[str]:
+    """What keeps a class from being an analysis; see :class:`pruneviz_analyses.contract.Analysis`."""
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+        return ["it is not a dataclass"]
+    faults = [] if cast(Any, cls).__dataclass_params__.frozen else ["its dataclass is not frozen"]
+    kinds = {"name": str, "summary": str, "reference": str, "scope": str, "schemas": tuple, "version": int}
+    faults += [f"its {k} is not a {t.__name__}" for k, t in kinds.items() if not isinstance(getattr(cls, k, None), t)]
+    methods = ("requires", "check", "measure", "findings")
+    faults += [f"it has no method {m}" for m in methods if not callable(getattr(cls, m, None))]
+    if faults:
+        return faults
+    known = cast("type[Analysis]", cls)
+    if known.name != name:
+        faults.append(f"it calls itself {known.name!r}")
+    if known.scope not in SCOPES:
+        faults.append(f"its scope is {known.scope!r}; allowed: {', '.join(SCOPES)}")
+    for schema in known.schemas:
+        title = schema.name if isinstance(schema, Schema) else repr(schema)
+        if title in SCHEMAS or not (title == name or title.startswith(f"{name}_")):
+            faults.append(f"its table {title} is not a Schema named {name} or {name}_…")
+    return faults
+
+
+def _unusable(where: str, name: str, packages: str, why: str) -> PrunevizError:
+    return PrunevizError(
+        f"{where}: the analysis {name!r} of the installed package {packages} cannot be used: {why}. "
+        "Update or uninstall that package, or take the analysis out of the study."
+    )

@@ -1,0 +1,166 @@
+"""What prediction_changes found, in sentences that claim no more than their interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pruneviz.core.tables import Tables
+from pruneviz.measures.statistics import POINTS_BELOW, holm
+from pruneviz_analyses.prediction_changes.pairs import PRUNED, REPLICATE, RETRAINED, dense_models
+from pruneviz_analyses.prediction_changes.schemas import ARMS, CLASSES, PAIRS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NAMED = 3  # classes named in one sentence
+
+
+def findings(
+    tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, small_class: int, limit: int
+) -> tuple[str, ...]:
+    """Baselines first, then the arms that differ most, then what was left out and why."""
+    pairs, arms = frames[PAIRS.name], frames[ARMS.name]
+    said = [_baselines(str(model), own) for model, own in arms.groupby("model", sort=False)]
+    # Those with something to be judged by come first, then those with the most churn.
+    pruned = arms[arms["kind"] == PRUNED].sort_values(["excess_churn", "churn"], ascending=False, kind="stable")
+    losing = _losing_classes(pairs, frames[CLASSES.name], level)
+    for row in pruned.head(limit).to_dict("records"):
+        of_arm = pairs[pairs["arm"] == row["arm"]]
+        said.append(_arm(row, of_arm, level) + _classes(losing.get(str(row["arm"]), {}), row["runs"], level))
+    if (more := len(pruned) - limit) > 0:
+        said.append(
+            f"{_count(more, 'more arm')}, changing less, {'is' if more == 1 else 'are'} in the table {ARMS.name}."
+        )
+    return (*said, *_left_out(tables, frames, small_class))
+
+
+def _baselines(model: str, arms: pd.DataFrame) -> str:
+    told = []
+    for row in arms[arms["kind"] == REPLICATE].to_dict("records"):
+        told.append(
+            f"dense models trained from different seeds disagree on {_range(row)} of {row['samples']:,} test images "
+            f"({_count(row['runs'], 'pair')} of {row['dense_models']} models)"
+        )
+    for row in arms[arms["kind"] == RETRAINED].to_dict("records"):
+        told.append(
+            f"{row['recovery']} without pruning changes {_range(row)} of predictions ({_count(row['runs'], 'run')})"
+        )
+    if told:
+        return f"{model}, for comparison: {'; '.join(told)}."
+    return (
+        f"{model}: the study has neither a second dense model nor a retrained one, so what pruning changes cannot be "
+        "told from what training again would change. Add replicates under [model]."
+    )
+
+
+def _arm(row: Mapping[Any, Any], pairs: pd.DataFrame, level: float) -> str:
+    runs = f"{_count(row['runs'], 'run')} of {_count(row['dense_models'], 'dense model')}"
+    if np.isfinite(row["churn_low"]):
+        head = f"{_percent(row['churn'])} of predictions change ({_interval(row, 'churn', level)}; {runs})"
+    else:
+        head = f"{_range(row)} of predictions change ({runs})"
+    return f"{row['arm']}: {head}{_beside(row, pairs, level)}."
+
+
+def _beside(row: Mapping[Any, Any], pairs: pd.DataFrame, level: float) -> str:
+    """The comparison with retraining alone, as strong as the data allow."""
+    if row["recovery"] == "none":
+        return "; they were not retrained"
+    if not row["retrained_runs"]:
+        return ", with no dense model retrained the same way to set beside it"
+    partial = f" in the {row['retrained_runs']} of them that have it" if row["retrained_runs"] < row["runs"] else ""
+    alone = f"; retraining alone changes {_percent(row['retrained_churn'])}{partial}"
+    if np.isfinite(row["excess_churn_low"]):
+        low, high = row["excess_churn_low"], row["excess_churn_high"]
+        verdict = "more than that" if low > 0 else "fewer than that" if high < 0 else "no difference detected"
+        return f"{alone}: {verdict} ({_points(row['excess_churn'])} points, {_points(low)} … {_points(high)})"
+    known = pairs[pairs["excess_churn"].notna()]
+    if len(known) == 1:
+        low, high = known["excess_churn_low"].iloc[0], known["excess_churn_high"].iloc[0]
+        if np.isfinite(low):
+            ends = f"{_points(low)} … {_points(high)} over test images, for these models alone"
+            return f"{alone}, a difference of {_points(row['excess_churn'])} points ({ends})"
+    ends = f"{_points(known['excess_churn'].min())} to {_points(known['excess_churn'].max())}"
+    return f"{alone}, a difference of {ends} points by run; fewer than {POINTS_BELOW} dense models give no interval"
+
+
+def _losing_classes(
+    pairs: pd.DataFrame, classes: pd.DataFrame, level: float
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """By arm, the classes that lose accuracy in *every* run: name → mean difference, the retrained models' mean.
+
+    Holm over all classes of all pruned runs of the study, so that among many tests none is named by chance.
+    """
+    own = classes[classes["kind"] == PRUNED].copy()
+    own["corrected"] = holm(own["p"].to_numpy(dtype=float))
+    arm = pairs[pairs["kind"] == PRUNED].set_index("run_id")["arm"]
+    own["arm"] = own["run_id"].map(arm)
+    own["lost"] = (own["corrected"] < 1 - level) & (own["accuracy_difference"] < 0)
+    every = own.groupby(["arm", "class_index"], sort=False)["lost"].transform("all")
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for (name, _), rows in own[every].groupby(["arm", "class_index"], sort=False):
+        retrained = rows["retrained_difference"].mean() if rows["retrained_difference"].notna().all() else float("nan")
+        found.setdefault(str(name), {})[str(rows["class"].iloc[0])] = (rows["accuracy_difference"].mean(), retrained)
+    return found
+
+
+def _classes(losing: Mapping[str, tuple[float, float]], runs: int, level: float) -> str:
+    if not losing:
+        return ""
+    ranked = sorted(losing.items(), key=lambda item: item[1][0])
+    told = []
+    for name, (lost, retrained) in ranked[:_NAMED]:
+        beside = f", {_points(retrained)} by retraining alone" if np.isfinite(retrained) else ""
+        told.append(f"{name!r} ({_points(lost)} points{beside})")
+    more = f" and {len(ranked) - _NAMED} more" if len(ranked) > _NAMED else ""
+    where = "Accuracy falls" if runs == 1 else "In every run, accuracy falls"
+    test = f"McNemar, Holm over all classes and runs, {1 - level:.2g}"
+    return f" {where} on {', '.join(told)}{more} ({test})."
+
+
+def _left_out(tables: Tables, frames: Mapping[str, pd.DataFrame], small_class: int) -> Iterable[str]:
+    runs, pairs = tables.runs, frames[PAIRS.name]
+    for status, words in (("failed", "failed"), ("waiting", "not done yet")):
+        if count := int((runs["status"] == status).sum()):
+            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+    done = runs[runs["status"] == "done"]
+    known = {*pairs["run_id"], *dense_models(runs)["run_id"]}
+    if count := sum(run_id not in known for run_id in done["run_id"]):
+        yield f"{_count(count, 'run')} left out: the dense model to compare with is not done."
+    if len(pairs) and (most := int(pairs["left_out"].max())):
+        yield f"Up to {_count(most, 'sample')} of a run left out: not every run was measured on them."
+    size = frames[CLASSES.name].drop_duplicates("class_index").set_index("class")["samples"]
+    if len(empty := size[size == 0]):
+        yield f"Without test samples, so without any figure: {_names(empty.index)}."
+    if len(few := size[(size > 0) & (size < small_class)]):
+        yield f"With fewer than {small_class} test samples, so without an interval: {_names(few.index)}."
+
+
+def _names(names: Iterable[Any], most: int = 10) -> str:
+    listed = [str(n) for n in names]
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(repr(n) for n in listed[:most]) + more
+
+
+def _range(row: Mapping[Any, Any]) -> str:
+    low, high = _percent(row["churn_least"]), _percent(row["churn_most"])
+    return low if low == high else f"{low} to {high}"
+
+
+def _interval(row: Mapping[Any, Any], name: str, level: float) -> str:
+    return f"{100 * row[f'{name}_low']:.1f} … {_percent(row[f'{name}_high'])} at {100 * level:g} %"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _points(difference: float) -> str:
+    return f"{round(100 * difference, 1) + 0.0:+.1f}".replace("-", "−")  # adding 0 turns −0.0 into +0.0
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
