@@ -13,6 +13,7 @@ from synthetic import SyntheticTables, empty
 
 from pruneviz.core.errors import DataError, Unsupported
 from pruneviz.core.spec import study_from_plain
+from pruneviz.measures.statistics import hierarchical_bootstrap, resampled_means
 from pruneviz_analyses import Subject
 from pruneviz_analyses.prediction_changes import PredictionChanges
 
@@ -162,6 +163,26 @@ def test_intervals_over_dense_models_only_where_there_are_enough(make_study):
     assert np.isnan(many.loc["net · dense · other dense models", "accuracy_difference"])  # its sign is arbitrary
 
 
+def test_intervals_are_those_of_each_metric_resampled_over_models_seeds_and_images(make_study):
+    study = make_study(models=5)
+    row = analysis.measure(study)[ARMS].set_index("arm").loc["net · magnitude · finetune · 0.9"]
+    labels, dense, values = study.labels, [], {"churn": [], "negative_flips": [], "accuracy_difference": []}
+    values["excess_churn"] = []
+    for m, s in itertools.product(range(5), range(2)):
+        before, after, again = (study.predictions[r] for r in (f"d{m}", f"p{m}{s}", f"r{m}{s}"))
+        dense.append(f"d{m}")
+        values["churn"].append((before != after).astype(int))
+        values["negative_flips"].append(((before == labels) & (after != labels)).astype(int))
+        values["accuracy_difference"].append((after == labels).astype(int) - (before == labels))
+        values["excess_churn"].append((before != after).astype(int) - (before != again))
+    for metric, rows in values.items():
+        each = np.array(rows)
+        drawn = resampled_means(each, 300, seed=0)
+        expected = hierarchical_bootstrap(each.mean(axis=1), dense, resampled=drawn, resamples=300, seed=0)
+        got = [row[metric], row[f"{metric}_low"], row[f"{metric}_high"]]
+        assert got == pytest.approx([expected.mean, expected.low, expected.high])
+
+
 def test_the_order_of_rows_says_nothing(make_study):
     once, again = make_study(), make_study()
     again.order = np.random.default_rng(99)
@@ -248,7 +269,9 @@ def test_samples_that_do_not_fit_are_refused(tiny):
         analysis.measure(study)
 
 
-def test_conflicting_labels_and_double_rows_are_refused(study, monkeypatch):
+@pytest.mark.parametrize("at_once", [1, 64])
+def test_conflicting_labels_and_double_rows_are_refused(study, monkeypatch, at_once):
+    monkeypatch.setattr("pruneviz_analyses.arrays._RUNS_AT_ONCE", at_once)
     plain = type(study).table
 
     def twice(self, name, ids=None):
