@@ -1,0 +1,51 @@
+"""Pruning: unit spaces, scores, allocations, schedules, and the recipes made of them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pruneviz.pruning.channels import cut
+    from pruneviz.pruning.gradual import gradual_hook
+    from pruneviz.pruning.masking import Costs, apply, costs, dead_layers, full_mask
+    from pruneviz.pruning.recipes import RECIPES, Recipe, control_of, describe, label, resolve
+    from pruneviz.pruning.selection import Selected, check, select
+    from pruneviz.pruning.statistics import gather
+
+__all__ = [
+    "RECIPES",
+    "Costs",
+    "Recipe",
+    "Selected",
+    "apply",
+    "check",
+    "control_of",
+    "costs",
+    "cut",
+    "dead_layers",
+    "describe",
+    "full_mask",
+    "gather",
+    "gradual_hook",
+    "label",
+    "resolve",
+    "select",
+]
+
+# Imported when first used: listing the methods must not import torch.
+_HOMES = {
+    "channels": ("cut",),
+    "gradual": ("gradual_hook",),
+    "masking": ("Costs", "apply", "costs", "dead_layers", "full_mask"),
+    "recipes": ("RECIPES", "Recipe", "control_of", "describe", "label", "resolve"),
+    "selection": ("Selected", "check", "select"),
+    "statistics": ("gather",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'pruneviz.pruning' has no attribute {name!r}")
+    return getattr(import_module(f"pruneviz.pruning.{_HOME_OF[name]}"), name)

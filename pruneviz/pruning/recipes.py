@@ -1,0 +1,188 @@
+"""The catalogue of named methods, and how a study's choice becomes one of them.
+
+To add a method, call :func:`add` with a :class:`~pruneviz.pruning.recipe.Recipe`. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from pruneviz.core.errors import SpecError, unknown
+from pruneviz.core.options import build, to_plain
+from pruneviz.core.options import describe as describe_options
+from pruneviz.core.spec import Choice
+from pruneviz.pruning.allocations import ALLOCATIONS, Global, Pattern
+from pruneviz.pruning.baselines import BASELINES
+from pruneviz.pruning.parts import Allocation, Part, Schedule, Score, Space
+from pruneviz.pruning.recipe import Recipe, Reference
+from pruneviz.pruning.schedules import SCHEDULES
+from pruneviz.pruning.scores import SCORES
+from pruneviz.pruning.spaces import SPACES
+
+__all__ = ["RECIPES", "Recipe", "Reference", "add", "control_of", "describe", "label", "resolve"]
+
+_REGISTRIES: dict[str, Mapping[str, type[Part]]] = {
+    "unit": SPACES,
+    "score": SCORES,
+    "allocation": ALLOCATIONS,
+    "schedule": SCHEDULES,
+}
+_CONTROLS = {"weight": "random", "channel": "random-channel", "nm": "random-nm"}
+
+RECIPES: dict[str, Recipe] = {}
+
+
+def add(recipe: Recipe) -> Recipe:
+    """Put a recipe into the catalogue.
+
+    Raises:
+        SpecError: its name is taken, or its parts do not fit each other.
+    """
+    if recipe.name in RECIPES:
+        raise SpecError("recipe name", recipe.name, "a name that is not taken", f"Taken: {', '.join(sorted(RECIPES))}.")
+    RECIPES[recipe.name] = _fitting(recipe, f"recipe {recipe.name}")
+    return recipe
+
+
+def resolve(choice: Choice, where: str) -> Recipe:
+    """The recipe that a study's choice means.
+
+    Beside ``name``, a choice may replace a part by the name of another or by a table with that part's options
+    (``unit``, ``score``, ``allocation``, ``schedule``), fix a ``recovery``, and set any option of the recipe's
+    parts directly, as in ``{name = "taylor", allocation = "uniform", reduce = "abs-of-mean"}``.
+
+    Args:
+        choice: the name and the overrides.
+        where: the place it stands, for messages.
+
+    Raises:
+        SpecError: an unknown name or option, a value that is not allowed, or parts that do not fit each other.
+    """
+    if choice.name not in RECIPES:
+        raise unknown(f"{where}: method", choice.name, RECIPES)
+    recipe = RECIPES[choice.name]
+    options = dict(choice.options)
+    for key in _REGISTRIES:
+        if key in options:
+            recipe = _with_part(recipe, key, _part(key, recipe.parts[key], options.pop(key), where))
+    if "unit" in choice.options and "allocation" not in choice.options and recipe.unit not in recipe.allocation.units:
+        recipe = replace(recipe, allocation=Pattern() if recipe.unit == "nm" else Global())  # the unit's plain one
+    if "recovery" in options:
+        recipe = replace(recipe, recovery=Choice.parse(options.pop("recovery"), f"{where} recovery"))
+    for key, value in options.items():
+        recipe = _with_option(recipe, key, value, where)
+    return _fitting(recipe, f"{where} {choice.name}")
+
+
+def label(recipe: Recipe) -> str:
+    """A short name that says what differs from the recipe of that name: ``magnitude(allocation=uniform)``."""
+    base = RECIPES[recipe.name]
+    said = []
+    for key, part in recipe.parts.items():
+        if part == base.parts[key]:
+            continue
+        same = type(part) is type(base.parts[key])
+        options = _differing(part, base.parts[key] if same else type(part)())
+        if same:
+            said += options
+        else:
+            said.append(f"{key}={part.name}" + (f"({', '.join(options)})" if options else ""))
+    if recipe.recovery != base.recovery and recipe.recovery is not None:
+        options = [f"{k}={_text(v)}" for k, v in recipe.recovery.options.items()]
+        said.append(f"recovery={recipe.recovery.name}" + (f"({', '.join(options)})" if options else ""))
+    return f"{recipe.name}({', '.join(said)})" if said else recipe.name
+
+
+def control_of(recipe: Recipe) -> Recipe:
+    """Random pruning of the same units, allocated, scheduled and recovered alike; a control is its own."""
+    base = RECIPES[_CONTROLS[recipe.unit]]
+    return replace(
+        base,
+        space=recipe.space,
+        allocation=recipe.allocation,
+        schedule=recipe.schedule,
+        recovery=recipe.recovery,
+    )
+
+
+def describe(recipe: Recipe) -> dict[str, Any]:
+    """All that the catalogue says of a recipe, as plain data."""
+    options = {}
+    for key, part in recipe.parts.items():
+        for o in describe_options(type(part)):
+            value = to_plain(getattr(part, o.name))
+            options[o.name] = {**dataclasses.asdict(o), "default": value, "part": key, "choices": to_plain(o.choices)}
+    return {
+        "name": recipe.name,
+        "summary": recipe.summary,
+        "formula": recipe.formula,
+        "reference": recipe.reference.label if recipe.reference else "",
+        **{key: part.name for key, part in recipe.parts.items()},
+        "recovery": to_plain(recipe.recovery),
+        "target": recipe.target,
+        "needs": sorted(recipe.needs),
+        "speedup": recipe.space.speedup,
+        "control": label(control_of(recipe)),
+        "options": options,
+        "replaceable": {k: sorted(n for n, p in reg.items() if _fits(recipe, k, p)) for k, reg in _REGISTRIES.items()},
+    }
+
+
+def _part(key: str, current: Part, value: Any, where: str) -> Part:
+    """The part that an override means; a table without a name changes options of the current part."""
+    if isinstance(value, Part):
+        return value
+    if isinstance(value, Mapping) and "name" not in value:
+        value = {"name": current.name, **current.to_plain(), **value}
+    chosen = Choice.parse(value, f"{where} {key}")
+    if chosen.name not in _REGISTRIES[key]:
+        raise unknown(f"{where} {key}", chosen.name, _REGISTRIES[key])
+    return build(_REGISTRIES[key][chosen.name], chosen.options, f"{where} {key} {chosen.name}:")
+
+
+def _with_option(recipe: Recipe, name: str, value: Any, where: str) -> Recipe:
+    owned = {o.name: key for key, part in recipe.parts.items() for o in describe_options(type(part))}
+    if name not in owned:
+        raise unknown(f"{where}: option of {recipe.name}", name, [*owned, *_REGISTRIES, "recovery"])
+    part = recipe.parts[owned[name]]
+    plain = {k: v for k, v in part.to_plain().items() if k != "name"}
+    changed = build(type(part), {**plain, name: value}, f"{where} {recipe.name}:")
+    return _with_part(recipe, owned[name], changed)
+
+
+def _with_part(recipe: Recipe, key: str, part: Part) -> Recipe:
+    if key == "unit":
+        return replace(recipe, space=cast(Space, part))
+    if key == "score":
+        return replace(recipe, score=cast(Score, part))
+    if key == "allocation":
+        return replace(recipe, allocation=cast(Allocation, part))
+    return replace(recipe, schedule=cast(Schedule, part))
+
+
+def _fits(recipe: Recipe, key: str, part: type[Part]) -> bool:
+    return key == "unit" or recipe.unit in part.units  # type: ignore[attr-defined]
+
+
+def _fitting(recipe: Recipe, where: str) -> Recipe:
+    for key, part in recipe.parts.items():
+        if not _fits(recipe, key, type(part)):
+            allowed = sorted(n for n, p in _REGISTRIES[key].items() if _fits(recipe, key, p))
+            raise SpecError(f"{where}: {key}", part.name, f"for unit {recipe.unit!r}: {', '.join(allowed)}")
+    return recipe
+
+
+def _differing(part: Part, base: Part) -> list[str]:
+    before = base.to_plain()
+    return [f"{k}={_text(v)}" for k, v in part.to_plain().items() if v != before[k]]
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+for _recipe in BASELINES:
+    add(_recipe)
