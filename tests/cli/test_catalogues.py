@@ -57,7 +57,16 @@ def test_what_must_be_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"cifar", "folder", "npz", "idx"} <= names["data"]
 
 
-def test_methods_name_their_source_and_parts(capsys: pytest.CaptureFixture[str]) -> None:
-    for entry in listed("methods", capsys):
-        assert entry["reference"], entry["name"]
-        assert {"unit", "score", "allocation", "schedule"} <= entry["facts"].keys()
+def test_methods_name_their_parts_and_their_source(capsys: pytest.CaptureFixture[str]) -> None:
+    methods = [e for e in listed("methods", capsys) if e["section"] == "methods"]
+    assert len(methods) >= 10
+    for entry in methods:
+        assert {"unit", "score", "allocation", "schedule"} == entry["facts"].keys()
+        assert entry["reference"] or entry["more"]["control"] == entry["name"]
+
+
+def test_recoveries_stand_beside_methods(capsys: pytest.CaptureFixture[str]) -> None:
+    recoveries = {e["name"] for e in listed("methods", capsys) if e["section"] == "recoveries"}
+    assert {"none", "finetune", "lr-rewind", "weight-rewind", "scratch", "bn", "custom"} == recoveries
+    assert cli.main(["methods", "finetune"]) == 0
+    assert "epochs" in capsys.readouterr().out

@@ -24,6 +24,7 @@ class Entry:
         facts: what the table shows beside the name; also in the full view.
         options: by option: doc, type, default, unit, allowed (those that apply).
         more: what only the full view shows.
+        section: the part of the catalogue that it stands in, where there are several.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Entry:
     facts: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
+    section: str = ""
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -60,10 +62,15 @@ def _list(kind: str, entries: Sequence[Entry]) -> None:
     if not entries:
         print(f"There are no {kind} yet.")
         return
-    facts = list(dict.fromkeys(f for e in entries for f in e.facts))
-    rows = [[e.name, *(_text(e.facts.get(f)) for f in facts), e.summary] for e in entries]
-    print_table(["name", *facts, "what it is"], rows)
-    print(f"\nMore on one: pruneviz {kind} {entries[-1].name}")
+    sections = list(dict.fromkeys(e.section for e in entries))
+    for section in sections:
+        shown = [e for e in entries if e.section == section]
+        if len(sections) > 1:
+            print(f"{'' if section == sections[0] else chr(10)}{section}:")
+        facts = list(dict.fromkeys(f for e in shown for f in e.facts))
+        rows = [[e.name, *(_text(e.facts.get(f)) for f in facts), e.summary] for e in shown]
+        print_table(["name", *facts, "what it is"], rows)
+    print(f"\nMore on one: pruneviz {kind} {entries[0].name}")
 
 
 def _full(entry: Entry) -> None:
@@ -71,8 +78,11 @@ def _full(entry: Entry) -> None:
     out.print(entry.name, style="bold", markup=False)
     out.print(entry.summary, markup=False)
     for label, value in {**entry.facts, **entry.more, "reference": entry.reference}.items():
-        if value not in (None, "", [], {}):
-            out.print(f"  {label}: {_text(value)}", markup=False)
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                out.print(f"  {label} {key}: {_text(inner)}", markup=False, soft_wrap=True)
+        elif value not in (None, "", [], ()):
+            out.print(f"  {label}: {_text(value)}", markup=False, soft_wrap=True)
     if entry.options:
         out.print()
         columns = ["option", "default", "allowed", "what it is"]
@@ -108,9 +118,22 @@ def options_of(options: Sequence[OptionInfo]) -> dict[str, dict[str, Any]]:
 
 
 def _methods() -> list[Entry]:
-    from pruneviz_apps.commands.methods import methods
+    """The pruning methods, then the recoveries, which a study crosses them with."""
+    from pruneviz.pruning import RECIPES
+    from pruneviz.pruning import describe as described
+    from pruneviz.training.recoveries import RECOVERIES
 
-    return methods()
+    found = []
+    for recipe in RECIPES.values():
+        told = described(recipe)
+        facts = {key: told.pop(key) for key in ("unit", "score", "allocation", "schedule")}
+        told["may have"] = told.pop("replaceable")
+        texts = {key: told.pop(key) for key in ("name", "summary", "reference")}
+        found.append(Entry(**texts, facts=facts, options=told.pop("options"), more=told, section="methods"))
+    for name, cls in RECOVERIES.items():
+        options = options_of(describe(cls))
+        found.append(Entry(name, cls.summary, cls.reference, options=options, section="recoveries"))
+    return found
 
 
 def _analyses() -> list[Entry]:
