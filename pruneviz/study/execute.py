@@ -238,7 +238,12 @@ def _train(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
     mask, hooks, gradual = at.mask, [], None
     if recipe is not None:
         gradual = pruning.gradual_hook(
-            recipe, step.context["target"], at.info, exclude=step.context["exclude"], seed=step.params["seed"]
+            recipe,
+            step.context["target"],
+            at.info,
+            exclude=step.context["exclude"],
+            seed=step.params["seed"],
+            samples=step.context["samples"],
         )
         mask, hooks = pruning.full_mask(at.info), [gradual]
     cost = pruning.costs(at.info, mask) if mask is not None else None

@@ -71,15 +71,14 @@ class _Expansion:
     dense_run: str = ""
 
     def add_all(self) -> None:
-        prune = self.made.spec.prune
         self.dense_run = self._run(self.dense.state, (), self._row("dense"))
         for recovery in (r for r in self.recoveries if r.trains and r.name != "scratch"):
             for seed in self._seeds():  # what retraining alone changes: the baseline of every comparison
-                state, key = self._trained(self.dense.state, recovery, seed)
+                state, key = self._trained(self.dense.state, recovery, seed, "dense")
                 row = self._row("dense", recovery=recovery, seed=seed)
                 self._run(state, (key,), {**row, "parent_run_id": self.dense_run})
         for recipe in self.recipes:
-            for target in prune.sparsities[:1] if recipe.schedule.own else prune.sparsities:
+            for target in recipe.targets(self.made.spec.prune.sparsities):
                 for seed in self._seeds():
                     self._add_method(recipe, target, seed)
         self._name_controls()
@@ -171,14 +170,14 @@ class _Expansion:
         state: State = self.dense.state
         steps: tuple[str, ...] = ()
         if recipe.schedule.kind == "gradual":
-            state, key = self._trained(state, recovery, seed, recipe, target)
+            state, key = self._trained(state, recovery, seed, recipe.name, recipe, target)
             yield Level(1, target, state, (key,))
             return
         for number, at in enumerate(recipe.schedule.levels(target), start=1):
             key = self._prune_step(state, recipe, at, seed)
             state, steps = State(self.dense.state.dense, state.weights, key), (*steps, key)
             if recovery.name != "none":
-                state, key = self._trained(state, recovery, seed)
+                state, key = self._trained(state, recovery, seed, f"{recipe.name} {at.label}")
                 steps = (*steps, key)
             yield Level(number, at, state, steps)
 
@@ -191,7 +190,7 @@ class _Expansion:
         for need in sorted(recipe.needs - {"weights"}):
             inputs[f"statistics:{need}"] = self._statistics_step(state, recipe, need, seed)
         context = {**self.dense.context, "recipe": recipe, "target": target, "exclude": exclude}
-        title = f"prune {self.dense.title}: {recipe.name} {target.label}"
+        title = f"prune {self.dense.title}: {recipe.name} {target.label} seed {seed}"
         return self.made.add(Step("prune", params, inputs, context, title))
 
     def _statistics_step(self, state: State, recipe: Recipe, need: str, seed: int) -> str:
@@ -199,31 +198,39 @@ class _Expansion:
         params = {
             "need": need,
             "data": self.made.data_digest,
-            "samples": getattr(recipe.score, "samples", None) or self.made.spec.prune.calibration_samples,
+            "samples": recipe.samples or self.made.spec.prune.calibration_samples,
             "seed": derived_seed("calibration", seed, self.dense.state.dense),
         }
         title = f"gather {need} of {self.dense.title}"
         return self.made.add(Step("statistics", params, state.inputs, self.dense.context, title))
 
     def _trained(
-        self, state: State, recovery: Recovery, seed: int, gradual: Recipe | None = None, target: Target | None = None
+        self,
+        state: State,
+        recovery: Recovery,
+        seed: int,
+        what: str,
+        gradual: Recipe | None = None,
+        target: Target | None = None,
     ) -> tuple[State, str]:
         """The step that recovers a state; with a recipe it prunes gradually while it trains."""
         base, exclude = self.dense.train, self.made.spec.prune.exclude
+        samples = self.made.spec.prune.calibration_samples
         params: dict[str, Any] = {"recovery": _part(recovery), "base": to_plain(base), "data": self.made.data_digest}
         if recovery.trains:
             params["seed"] = derived_seed("order", seed, self.dense.state.dense)
-        title = f"{recovery.name} {self.dense.title}"
+        title = f"{recovery.name} {self.dense.title}: {what} seed {seed}"
         if gradual is not None and target is not None:
             params["gradual"] = {
                 **_selecting(gradual),
                 "schedule": _part(gradual.schedule),
                 "target": to_plain(target),
                 "exclude": list(exclude),
+                "samples": samples,
             }
-            title = f"{gradual.name} {target.label}, {title}"
+            title += f" {target.label}"
         context = {**self.dense.context, "recovery": recovery, "base": base}
-        context |= {"recipe": gradual, "target": target, "exclude": exclude}
+        context |= {"recipe": gradual, "target": target, "exclude": exclude, "samples": samples}
         key = self.made.add(Step("train", params, state.inputs, context, title))
         mask = key if gradual is not None else state.mask
         return State(self.dense.state.dense, key, mask), key

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pruneviz.core.errors import SpecError
+from pruneviz.core.errors import ModelError, SpecError
 from pruneviz.study.plan import Plan, resolved
 from pruneviz.study.steps import Step
 
@@ -141,7 +141,13 @@ def _speed(net: nn.Module, loaded: ImageData) -> tuple[float, float]:
     seconds = []
     for _ in range(2):
         start = time.perf_counter()
-        torch.autograd.backward(torch.nn.functional.cross_entropy(net(batch), labels))
+        try:
+            torch.autograd.backward(torch.nn.functional.cross_entropy(net(batch), labels))
+        except Exception as e:  # whatever the user's model raises
+            raise ModelError(
+                f"The model fails in training mode on its first batch, of shape {tuple(batch.shape)}: "
+                f"{type(e).__name__}: {e}"
+            ) from e
         seconds.append((time.perf_counter() - start) / len(labels))
     net.zero_grad(set_to_none=True)
     net.load_state_dict(spare)  # batch-norm statistics moved

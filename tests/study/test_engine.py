@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import pruneviz as pv
-from pruneviz.core.errors import Cancelled, PrunevizError
+from pruneviz.core.errors import Cancelled, ModelError, PrunevizError
 from pruneviz.core.spec import study_from_plain
 from pruneviz.study import Event, Result, dry_run, open_study, run_study
 from pruneviz.study.store import MANIFEST
@@ -38,7 +38,7 @@ def contents(store: Path) -> dict[str, str]:
 def test_a_study_measures_every_run_it_was_asked_for(table: dict[str, Any], tmp_path: Path) -> None:
     study = run(table, tmp_path / "s").study
     runs = study.runs
-    assert set(runs["status"]) == {"done"}
+    assert set(runs["status"]) == {"done"}, study.failed
     cells = set(zip(runs["method"], runs["target"].fillna(""), runs["recovery"], strict=True))
     expected = {
         (m, s, r) for m in ("magnitude", "random") for s in ("0.5", "0.9") for r in ("none", "finetune(epochs=1)")
@@ -154,10 +154,29 @@ def test_a_step_that_fails_is_told_and_the_others_go_on(table: dict[str, Any], t
     assert len(again.failed) == 5  # tried again
 
 
-def test_an_error_in_the_users_model_is_that_steps_failure(table: dict[str, Any], tmp_path: Path, nets: str) -> None:
+def test_a_model_that_cannot_be_trained_is_refused_first(table: dict[str, Any], tmp_path: Path, nets: str) -> None:
     table["model"] = {"source": f"{nets}:Fails", "name": "fails"}
-    with pytest.raises(PrunevizError, match="the user's own mistake"):
+    with pytest.raises(ModelError, match=r"training mode on its first batch.*the user's own mistake"):
         run(table, tmp_path / "s")
+
+
+@pytest.mark.parametrize("executor", ["inline", "local"])
+def test_an_error_in_the_users_model_is_that_steps_failure(
+    table: dict[str, Any], tmp_path: Path, nets: str, executor: str
+) -> None:
+    table["models"] = [
+        {"source": f"{nets}:Fails", "name": "fails", "options": {"after": 8}},
+        {"source": f"{nets}:mlp", "name": "mlp"},
+    ]
+    del table["model"]
+    result = run(table, tmp_path / "s", executor=executor, workers=2)
+    runs = result.study.runs
+    assert set(runs[runs["model"] == "mlp"]["status"]) == {"done"}
+    failed = runs[runs["model"] == "fails"]
+    assert set(failed["status"]) == {"failed"}
+    assert failed["reason"].str.contains("the user's own mistake").all()
+    assert [*result.failed] == ["train fails #0"]
+    assert result.skipped > 0
 
 
 def test_stopping_keeps_what_is_done(table: dict[str, Any], tmp_path: Path) -> None:
