@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 _LATE = {
-    "Budget": "recover",
+    "Budget": "recovering",
     "Hook": "trainer",
     "MaskKeeper": "keeper",
     "TrainResult": "trainer",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -11,6 +9,7 @@ from pruneviz.core.errors import SpecError
 from pruneviz.core.options import option
 from pruneviz.core.spec import TrainSpec
 from pruneviz.models import imports
+from pruneviz.training.codes import code_digest
 
 
 @dataclass(frozen=True)
@@ -215,20 +214,10 @@ class Custom(Recovery):
         return f"{self.function.__module__}:{getattr(self.function, '__qualname__', type(self.function).__qualname__)}"
 
     def to_plain(self) -> dict[str, Any]:
-        """Name, digest of the code, and budget. What the function calls elsewhere is not looked into."""
+        """Name, digest of the code, and budget; see :func:`~pruneviz.training.codes.code_digest`."""
         where = "recovery custom function"
         if isinstance(self.function, str):
             source = imports.source_digest(self.function, {}, where)
         else:
-            source = hashlib.blake2b(_code(self.function), digest_size=16).hexdigest()
+            source = code_digest(self.function)
         return {"function": self.title, "source_digest": source, "epochs": self.epochs}
-
-
-def _code(function: Any) -> bytes:
-    """The source text of a function, or its byte code where it was typed at a prompt."""
-    plain = function if inspect.isroutine(function) or inspect.isclass(function) else type(function)
-    try:
-        return inspect.getsource(plain).encode()
-    except (OSError, TypeError):
-        code = getattr(function, "__code__", None)
-        return repr((code.co_code, code.co_consts, code.co_names)).encode() if code else repr(plain).encode()
