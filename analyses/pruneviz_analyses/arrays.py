@@ -24,7 +24,7 @@ class Predictions:
 
     Attributes:
         run_ids: R runs, in the order of the rows.
-        sample_ids: (S,) object, in the order of the columns.
+        sample_ids: (S,) object, in the order of the columns: sorted.
         labels: (S,) true classes.
         prediction: (R, S) predicted classes.
         left_out: (R,) samples of each run that some other run lacks, and that are therefore not here.
@@ -84,13 +84,11 @@ def read_predictions(tables: Tables, run_ids: Sequence[str]) -> Predictions:
     common = (everything >= 0).all(axis=0)
     if run_ids and not common.any():
         raise DataError("No sample is common to all runs, so they cannot be compared. Measure them on the same data.")
-    return Predictions(
-        tuple(run_ids),
-        known.to_numpy(dtype=object)[common],
-        labels[common],
-        everything[:, common],
-        (everything >= 0).sum(axis=1) - int(common.sum()),
-    )
+    names = known.to_numpy(dtype=object)
+    # By id, so that bootstrap draws hit the same samples whatever the order of the table's rows.
+    kept = np.flatnonzero(common)[np.argsort(names[common])]
+    left_out = (everything >= 0).sum(axis=1) - len(kept)
+    return Predictions(tuple(run_ids), names[kept], labels[kept], everything[:, kept], left_out)
 
 
 def frame_of(schema: Schema, columns: Mapping[str, Any]) -> pd.DataFrame:

@@ -65,7 +65,7 @@ class Flips:
 
     @property
     def churn(self) -> Floats:
-        """Share of samples whose prediction changed (Milani Fard et al. 2016, §2); NaN without samples."""
+        """Share of samples whose prediction changed (Milani Fard et al. 2016); NaN without samples."""
         return _share(self.n - self.unchanged, self.n)
 
     @property
@@ -156,9 +156,9 @@ def paired_interval(
 ) -> tuple[Floats, Floats]:
     """Interval of a difference of two shares on the same samples, (gained − lost) / n, the models held fixed.
 
-    Half a sample is added to each of the four cells (Agresti & Min 2005, Statistics in Medicine 24), so that the
-    interval has a width where nothing changed and keeps its level in small classes. It speaks of other samples
-    from the same source, not of other models.
+    Half a sample is added to each of the four cells ('Wald+2', Agresti & Min 2005, Statistics in Medicine 24), so
+    that the interval has a width where nothing changed and keeps its level in small classes. It speaks of other
+    samples from the same source, not of other models.
 
     Args:
         lost: samples that count for the first model only (for accuracy: right to wrong).

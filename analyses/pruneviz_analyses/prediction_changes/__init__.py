@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class PredictionChanges:
     """Flips, churn and per-class changes of every run against its dense model, beside the churn of training alone.
 
-    Churn is that of Milani Fard et al. 2016 (§2), negative flips those of Yan et al. 2021 (§3); which samples pruning
+    Churn is that of Milani Fard et al. 2016, negative flips those of Yan et al. 2021; which samples pruning
     forgets is the question of Hooker et al. 2019, whose 'pruning-identified exemplars' need at least ten models an
     arm and are not what ``flips`` counts.
     """

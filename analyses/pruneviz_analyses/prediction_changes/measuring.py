@@ -29,6 +29,8 @@ def measure(tables: Tables, level: float, resamples: int, seed: int, small_class
     arms: dict[Arm, list[int]] = {}
     for i, pair in enumerate(pairs):
         arms.setdefault(pair.arm, []).append(i)
+    for members in arms.values():  # by id, so that bootstrap draws do not depend on the order of the runs
+        members.sort(key=lambda i: (pairs[i].run_id, pairs[i].reference_run_id))
     return {
         PAIRS.name: _pairs(compared, level),
         CLASSES.name: _classes(compared, tables.classes, level, small_class),

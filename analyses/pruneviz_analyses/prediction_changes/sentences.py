@@ -68,7 +68,7 @@ def _arm(row: Mapping[Any, Any], pairs: pd.DataFrame, level: float) -> str:
 def _beside(row: Mapping[Any, Any], pairs: pd.DataFrame, level: float) -> str:
     """The comparison with retraining alone, as strong as the data allow."""
     if row["recovery"] == "none":
-        return "; they were not retrained"
+        return "; without a recovery there is no dense model retrained alike"
     if not row["retrained_runs"]:
         return ", with no dense model retrained the same way to set beside it"
     partial = f" in the {row['retrained_runs']} of them that have it" if row["retrained_runs"] < row["runs"] else ""
