@@ -124,7 +124,8 @@ class SyntheticTables:
         for i, s in enumerate(sample_ids):
             k = at[s]
             shape = np.cos((x - 14) * (1 + self._labels[k]) / 9) * np.cos((y - 14) * (1 + k % 7) / 9)
-            out[i, :, :, 0] = np.clip(128 + 127 * shape * (np.hypot(x - 14, y - 14) < 13), 0, 255)
+            bright = 1 - y / 40  # so that up and down differ
+            out[i, :, :, 0] = np.clip((128 + 127 * shape * (np.hypot(x - 14, y - 14) < 13)) * bright, 0, 255)
         return out
 
     @property

@@ -53,9 +53,9 @@ class ViewState:
     filters: tuple[tuple[str, tuple[str, ...]], ...] = option(
         (), "columns of the runs table with the values shown", parse=_filters
     )
-    x: str = option("sparsity_achieved", "metric on the trade-off chart's horizontal axis")
+    x: str = option("compression", "metric on the trade-off chart's horizontal axis")
     y: str = option("accuracy", "metric on its vertical axis")
-    log_x: bool = option(False, "whether the horizontal axis is logarithmic")
+    log_x: bool = option(True, "whether the horizontal axis is logarithmic")
     log_y: bool = option(False, "whether the vertical axis is logarithmic")
     size: str = option("parameters_nonzero", "metric by which the smallest model is the smallest")
     target: str = option("", "the target whose layers are shown where nothing is compared; empty: the middle one")

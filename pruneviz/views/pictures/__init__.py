@@ -1,0 +1,24 @@
+"""The pictures, one file each; the catalogue by name."""
+
+from collections.abc import Callable
+
+from pruneviz.core.tables import Tables
+from pruneviz.core.viewstate import ViewState
+from pruneviz.views.marks import Picture
+from pruneviz.views.pictures.class_changes import class_changes_info
+from pruneviz.views.pictures.density_map import density_map_info
+from pruneviz.views.pictures.flips import flips_info
+from pruneviz.views.pictures.images import images_info
+from pruneviz.views.pictures.sample_scatter import sample_scatter_info
+from pruneviz.views.pictures.smallest import smallest_info
+from pruneviz.views.pictures.tradeoff import tradeoff_info
+
+PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
+    "tradeoff": tradeoff_info,
+    "smallest": smallest_info,
+    "density_map": density_map_info,
+    "class_changes": class_changes_info,
+    "flips": flips_info,
+    "sample_scatter": sample_scatter_info,
+    "images": images_info,
+}

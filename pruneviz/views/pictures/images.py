@@ -1,0 +1,156 @@
+"""The images themselves, with what each model says of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pruneviz.core.viewstate import ViewState
+from pruneviz.measures.changes import Change
+from pruneviz.views.comparison import Comparison, class_name, comparison
+from pruneviz.views.marks import Boxes, Images, Key, Mark, Picture, Text
+from pruneviz.views.samples import Samples
+from pruneviz.views.text import elide, percent, plain, several
+
+if TYPE_CHECKING:
+    from pruneviz.core.tables import Tables
+
+ROWS = 10  # images on a page
+_HEAD, _ROW, _IMAGE, _NAMES, _CELL = 44, 60, 52, 150, 108
+_LEFT = _IMAGE + 12
+
+
+def images_info(tables: Tables, state: ViewState) -> Picture:
+    """A row for each image: the image, its true class, and each model's prediction with its confidence.
+
+    The selected images, or all of them; first those that most of the models compared see differently than the
+    reference. Right and wrong differ by a sign, a colour and the words under the pointer.
+    """
+    title = "The images"
+    c = comparison(tables, state, with_baseline=False)
+    if c.why_empty and not (c.reference in c.samples.runs and not c.compared and c.samples.ids):
+        return Picture("images", title, empty=c.why_empty, height=320)
+    order, rule = _order(c)
+    first = min(state.first_sample, max(len(order) - 1, 0)) // ROWS * ROWS
+    page = order[first : first + ROWS]
+    samples = c.samples.only(_mask(page, len(c.samples.ids)))
+    samples = _in_order(samples, [c.samples.ids[i] for i in page])
+    runs = (c.reference, *c.compared)
+    width = _LEFT + _NAMES + _CELL * len(runs)
+    return Picture(
+        "images",
+        title,
+        subtitle=f"Images {first + 1:,} to {first + len(page):,} of {c.scope}, {rule}.",
+        marks=tuple(_marks(c, samples, runs, tables)),
+        legend=(Key("✓ right", "area", "right-fill"), Key("✗ wrong", "area", "wrong-fill")),
+        width=width,
+        height=_HEAD + _ROW * len(page),
+    )
+
+
+def pages(tables: Tables, state: ViewState) -> int:
+    """How many images the pages of :func:`images_info` show in all."""
+    return len(comparison(tables, state, with_baseline=False).samples.ids)
+
+
+def _order(c: Comparison) -> tuple[npt.NDArray[np.intp], str]:
+    if not c.compared:
+        return np.argsort(-c.samples.loss[c.reference], kind="stable"), "those with the largest loss first"
+    codes = np.array([c.codes(c.reference, r) for r in c.compared])
+    flipped = (codes >= Change.RIGHT_TO_WRONG).sum(axis=0)
+    worse = np.mean([c.samples.loss[r] for r in c.compared], axis=0) - c.samples.loss[c.reference]
+    return np.lexsort((-np.nan_to_num(worse), -flipped)), "those that most models see differently first"
+
+
+def _mask(page: npt.NDArray[np.intp], n: int) -> npt.NDArray[np.bool_]:
+    keep = np.zeros(n, bool)
+    keep[page] = True
+    return keep
+
+
+def _in_order(samples: Samples, ids: list[str]) -> Samples:
+    at = {s: i for i, s in enumerate(samples.ids)}
+    order = np.array([at[i] for i in ids], dtype=np.intp)
+    return replace(
+        samples,
+        ids=tuple(ids),
+        labels=samples.labels[order],
+        prediction={r: v[order] for r, v in samples.prediction.items()},
+        confidence={r: v[order] for r, v in samples.confidence.items()},
+    )
+
+
+def _marks(c: Comparison, samples: Samples, runs: tuple[str, ...], tables: Tables) -> list[Mark]:
+    rows = len(samples.ids)
+    top = _HEAD + _ROW * np.arange(rows, dtype=float)
+    left = _LEFT + _NAMES + _CELL * np.arange(len(runs), dtype=float)
+    names = [class_name(tables.classes, int(k)) for k in samples.labels]
+    marks: list[Mark] = [*_pictures(tables, samples.ids, top, names)]
+    marks.append(Text(np.full(rows, float(_LEFT)), top + 21, [elide(n, 20) for n in names], bold=True))
+    marks.append(
+        Text(np.full(rows, float(_LEFT)), top + 38, [elide(plain(s), 22) for s in samples.ids], "soft", size=11)
+    )
+    marks += _heads(c, runs, left)
+    said = [class_name(tables.classes, int(samples.prediction[r][i])) for i in range(rows) for r in runs]
+    right = [bool(samples.prediction[r][i] == samples.labels[i]) for i in range(rows) for r in runs]
+    sure = [percent(float(samples.confidence[r][i])) for i in range(rows) for r in runs]
+    x, y = np.tile(left, rows), np.repeat(top, len(runs))
+    marks.append(
+        Boxes(
+            x + 2,
+            x + _CELL - 2,
+            y + 2,
+            y + _ROW - 4,
+            ["right-fill" if r else "wrong-fill" for r in right],
+            hover={
+                "model": [plain(c.labels[r]) for r in runs] * rows,
+                "says": said,
+                "which is": ["right" if r else "wrong" for r in right],
+                "true class": [n for n in names for _ in runs],
+                "confidence": sure,
+            },
+        )
+    )
+    signs = ["✓ " if r else "✗ " for r in right]
+    marks.append(Text(x + 10, y + 21, [s + elide(n, 11) for s, n in zip(signs, said, strict=True)]))
+    marks.append(Text(x + 10, y + 38, sure, "soft", size=11))
+    return marks
+
+
+def _heads(c: Comparison, runs: tuple[str, ...], left: npt.NDArray[np.float64]) -> list[Mark]:
+    """The models' names, in up to two lines each."""
+    lines = [_two_lines(c.labels[r]) for r in runs]
+    lines[0] = ("★ " + lines[0][0], lines[0][1])
+    y = np.full(len(runs), 12.0)
+    return [
+        Text(left + 10, y, [a for a, _ in lines], bold=True, size=11.5),
+        Text(left + 10, y + 17, [b for _, b in lines], "soft", size=11.5),
+        Text(np.array([float(_LEFT)]), np.array([12.0]), ["true class"], "soft", size=11.5),
+    ]
+
+
+def _two_lines(label: str) -> tuple[str, str]:
+    """A label broken where a space allows it, each line short enough for its column."""
+    words, first = label.split(" "), ""
+    while words and len(first) + len(words[0]) < 14:
+        first = f"{first} {words.pop(0)}".strip()
+    if not first:
+        return elide(words[0], 15), elide(" ".join(words[1:]), 16)
+    return first, elide(" ".join(words), 16)
+
+
+def _pictures(tables: Tables, ids: tuple[str, ...], top: npt.NDArray[np.float64], names: list[str]) -> list[Mark]:
+    pixels = tables.pictures(ids)
+    height, width = pixels.shape[1:3]
+    scale = _IMAGE / max(height, width)
+    w, h = width * scale, height * scale
+    hover = {"image": [plain(s) for s in ids], "true class": names}
+    return [Images(pixels, np.full(len(ids), (_IMAGE - w) / 2), top + (_ROW - 2 - h) / 2, w, h, hover)]
+
+
+def shown(total: int, first: int) -> str:
+    """Which page of how many, in words."""
+    return f"Page {first // ROWS + 1} of {max(1, -(-total // ROWS))}, {several(total, 'image')}"
