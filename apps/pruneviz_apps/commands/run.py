@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pruneviz.study import PlanSummary, Result
 
 SHOWN_FAILURES = 10
+SHOWN_FINDINGS = 3
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -82,9 +83,11 @@ def say(summary: dict[str, Any]) -> None:
         f"{summary['study']}: {summary['done']} of {summary['runs']} runs are done, in {duration(summary['seconds'])} "
         f"({summary['steps_made']} steps; {summary['steps_reused']} were done before)."
     )
-    for sentences in summary["findings"].values():
-        for sentence in sentences:
-            print(f"  {sentence}")
+    for name, sentences in summary["findings"].items():
+        for sentence in sentences[:SHOWN_FINDINGS]:
+            print(f"  {name}: {sentence}")
+        if len(sentences) > SHOWN_FINDINGS:
+            print(f"  ... and {len(sentences) - SHOWN_FINDINGS} more findings in the explorer and the report")
     for run in failed[:SHOWN_FAILURES]:
         print(f"  failed: {run['name']}: {run['reason']}")
     if len(failed) > SHOWN_FAILURES:
