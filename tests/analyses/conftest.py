@@ -20,7 +20,7 @@ class Tiny:
     classes: tuple[str, ...]
     rows: list[dict] = field(default_factory=list)
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
-    order: np.random.Generator | None = None  # shuffles the rows of each run
+    order: np.random.Generator | None = None  # shuffles the rows
     name: str = "tiny"
     spec: dict = field(default_factory=dict)
     environment: dict = field(default_factory=dict)
@@ -51,21 +51,21 @@ class Tiny:
 
     def table(self, name, run_ids=None):
         assert name == "samples"
-        frames = []
-        for run_id in self.predictions if run_ids is None else run_ids:
-            prediction = self.predictions[run_id]
-            n = len(self.labels)
-            frame = pd.DataFrame(
-                {
-                    "run_id": pd.array([run_id] * n, dtype="string"),
-                    "sample_id": pd.array([f"test:{i}" for i in range(n)], dtype="string"),
-                    "label": pd.array(self.labels, dtype="Int64"),
-                    "prediction": pd.array(prediction, dtype="Int64"),
-                }
-            )
-            frame = frame[(frame["prediction"] >= 0).to_numpy()]  # −1: not measured
-            frames.append(frame if self.order is None else frame.iloc[self.order.permutation(len(frame))])
-        return pd.concat(frames, ignore_index=True) if frames else SAMPLES.frame([])
+        ids = list(self.predictions if run_ids is None else run_ids)
+        if not ids:
+            return SAMPLES.frame([])
+        n = len(self.labels)
+        predictions = np.concatenate([self.predictions[i] for i in ids])
+        frame = pd.DataFrame(
+            {
+                "run_id": pd.array(np.repeat(ids, n), dtype="string"),
+                "sample_id": pd.array(np.tile([f"test:{i}" for i in range(n)], len(ids)), dtype="string"),
+                "label": pd.array(np.tile(self.labels, len(ids)), dtype="Int64"),
+                "prediction": pd.array(predictions, dtype="Int64"),
+            }
+        )
+        rows = np.flatnonzero(predictions >= 0)  # −1: not measured
+        return frame.iloc[rows if self.order is None else self.order.permutation(rows)].reset_index(drop=True)
 
     def pictures(self, sample_ids):
         raise AssertionError("an analysis of numbers asks for no pictures")

@@ -86,14 +86,15 @@ def _pairs(c: Compared, level: float) -> pd.DataFrame:
 def _replicates(c: Compared) -> tuple[list[int | None], Floats, Floats]:
     """For each pair that is no replicate itself, the mean over its dense model's replicates."""
     flips = c.flips.overall
+    changed, lost, gained = flips.churn, flips.negative_flips, flips.positive_flips
     churn: dict[str, list[float]] = {}
     negative: dict[str, list[float]] = {}
     for i, p in enumerate(c.pairs):
         if p.arm.kind == REPLICATE:
             # Seen from either side: what one has right and the other wrong depends on which of them is the reference.
-            for own, lost in ((p.reference_run_id, flips.negative_flips[i]), (p.run_id, flips.positive_flips[i])):
-                churn.setdefault(own, []).append(float(flips.churn[i]))
-                negative.setdefault(own, []).append(float(lost))
+            for own, only_right in ((p.reference_run_id, lost[i]), (p.run_id, gained[i])):
+                churn.setdefault(own, []).append(float(changed[i]))
+                negative.setdefault(own, []).append(float(only_right))
     keys = [None if p.arm.kind == REPLICATE else p.reference_run_id for p in c.pairs]
     return (
         [None if k is None else len(churn.get(k, ())) for k in keys],
