@@ -21,7 +21,8 @@ from pruneviz.core.errors import SpecError, UsageError
 from pruneviz.core.spec import StudySpec, load_study, study_from_plain
 
 if TYPE_CHECKING:
-    from pruneviz.study import Analysis, Listener, PlanSummary, Result, Study
+    from pruneviz.core.analysis import Analysis
+    from pruneviz.study import Listener, PlanSummary, Result, Study
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ class Asked:
         """What it would take; checks everything, trains and writes nothing."""
         from pruneviz.study import dry_run
 
-        analyses_of(self.spec)
-        return dry_run(self.spec, store, workers=workers, executor=executor, live=self.live)
+        ways: dict[str, Any] = {"workers": workers, "executor": executor}
+        return dry_run(self.spec, store, analyses=analyses_of(self.spec), live=self.live, **ways)
 
 
 def analyses_of(spec: StudySpec) -> tuple[Analysis, ...]:

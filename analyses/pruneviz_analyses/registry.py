@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
+from pruneviz.core.analysis import SCOPES, Analysis
 from pruneviz.core.errors import PrunevizError, unknown
 from pruneviz.core.options import build
 from pruneviz.core.spec import Choice
 from pruneviz.core.tables import SCHEMAS, Schema
-from pruneviz_analyses.contract import SCOPES, Analysis
 from pruneviz_analyses.prediction_changes import PredictionChanges
 
 GROUP = "pruneviz.analyses"
@@ -80,13 +80,13 @@ def _load(name: str, points: list[EntryPoint], where: str) -> type[Analysis]:
 
 
 def _faults(cls: Any, name: str) -> list[str]:
-    """What keeps a class from being an analysis; see :class:`pruneviz_analyses.contract.Analysis`."""
+    """What keeps a class from being an analysis; see :class:`pruneviz.core.analysis.Analysis`."""
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         return ["it is not a dataclass"]
     faults = [] if cast(Any, cls).__dataclass_params__.frozen else ["its dataclass is not frozen"]
     kinds = {"name": str, "summary": str, "reference": str, "scope": str, "schemas": tuple, "version": int}
     faults += [f"its {k} is not a {t.__name__}" for k, t in kinds.items() if not isinstance(getattr(cls, k, None), t)]
-    methods = ("requires", "check", "measure", "findings")
+    methods = ("check", "measure", "findings")
     faults += [f"it has no method {m}" for m in methods if not callable(getattr(cls, m, None))]
     if faults:
         return faults

@@ -1,12 +1,11 @@
 """The engine: a study's plan, its execution, its store, and the tables that come out."""
 
-from pruneviz.study.engine import Analysis, PlanSummary, Result, dry_run, open_study, run_study
+from pruneviz.study.engine import PlanSummary, Result, dry_run, open_study, run_study
 from pruneviz.study.executors import Event, Listener
 from pruneviz.study.store import Store
 from pruneviz.study.study import Study
 
 __all__ = [
-    "Analysis",
     "Event",
     "Listener",
     "PlanSummary",

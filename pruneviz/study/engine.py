@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from pruneviz.core.analysis import Analysis
 from pruneviz.core.errors import SpecError, StoreError
 from pruneviz.core.options import to_plain
 from pruneviz.core.spec import StudySpec
@@ -20,39 +21,9 @@ from pruneviz.study.store import Store
 from pruneviz.study.study import Study
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from pruneviz.core.tables import Schema, Tables
     from pruneviz.study.preflight import Costs
 
 EXECUTORS = ("inline", "local")
-
-
-class Analysis(Protocol):
-    """What the engine needs of an analysis; see the package ``pruneviz_analyses``."""
-
-    @property
-    def name(self) -> str:
-        """Its name in a study file."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """Raised when its algorithm changes."""
-        ...
-
-    @property
-    def schemas(self) -> tuple[Schema, ...]:
-        """The tables it makes."""
-        ...
-
-    def measure(self, tables: Tables) -> Mapping[str, pd.DataFrame]:
-        """Its tables, by name."""
-        ...
-
-    def findings(self, tables: Tables, frames: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
-        """What it found, in sentences."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -132,7 +103,7 @@ def run_study(
     if pending:
         from pruneviz.study.preflight import preflight
 
-        costs = preflight(made, live)
+        costs = preflight(made, live, analyses)
         device = device_of(device)
         for key in pending:
             kept.forgive(key)
@@ -231,6 +202,7 @@ def dry_run(
     spec: StudySpec,
     store: str | os.PathLike[str] | None,
     *,
+    analyses: Sequence[Analysis] = (),
     workers: int | None = None,
     executor: str | None = None,
     live: Mapping[str, Any] | None = None,
@@ -250,7 +222,7 @@ def dry_run(
     if pending:
         from pruneviz.study.preflight import preflight
 
-        costs = preflight(made, live)
+        costs = preflight(made, live, analyses)
         beside = sum(costs.seconds(s) for s in pending if not s.alone)
         alone = sum(costs.seconds(s) for s in pending if s.alone)
         seconds = beside / (count if way == "local" else 1) + alone

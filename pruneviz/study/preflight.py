@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pruneviz.core.analysis import Analysis, Subject
 from pruneviz.core.errors import ModelError, SpecError
 from pruneviz.study.plan import Plan, resolved
 from pruneviz.study.steps import Step
@@ -65,7 +66,7 @@ class Costs:
         return 40 * self.eval_images + 8192 if step.kind == "measure" else 8192
 
 
-def preflight(plan: Plan, live: Mapping[str, Any]) -> Costs:
+def preflight(plan: Plan, live: Mapping[str, Any], analyses: Sequence[Analysis] = ()) -> Costs:
     """Load the data, build every model, and check that each method and recovery can be carried out on it.
 
     Raises:
@@ -73,14 +74,19 @@ def preflight(plan: Plan, live: Mapping[str, Any]) -> Costs:
     """
     import torch
 
-    from pruneviz import data, models, pruning
+    from pruneviz import data, models, pruning, training
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         loaded = data.load(plan.spec.data, live)
         recipes, recoveries = resolved(plan.spec, live)
+        if loaded.train is not None and any(not models.has_weights(m) for m in plan.spec.models):
+            for train in plan.spec.trains:
+                training.check_training(train, len(loaded.train.labels))
         _needs_training_split(plan, loaded, recipes, recoveries)
+        for analysis in analyses:
+            analysis.check(Subject(plan.spec, loaded.classes, len(loaded.test.labels)))
         example = loaded.preprocess(loaded.test.images[:1])
         train_s, predict_s, sizes = {}, {}, {}
         for model in plan.spec.models:

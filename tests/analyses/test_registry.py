@@ -31,9 +31,6 @@ class Theirs:
 
     least: int = option(1, "fewest runs", ge=1)
 
-    def requires(self, spec):
-        return ()
-
     def check(self, subject):
         pass
 

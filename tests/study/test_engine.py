@@ -62,7 +62,8 @@ def test_a_study_measures_every_run_it_was_asked_for(table: dict[str, Any], tmp_
     samples = study.table("samples")
     accuracy = (samples["label"] == samples["prediction"]).groupby(samples["run_id"], observed=True).mean()
     assert np.allclose(accuracy.loc[runs["run_id"]].to_numpy(), runs["accuracy"].to_numpy(float))
-    assert set(samples["sample_id"]) and samples.groupby("run_id", observed=True).size().eq(100).all()
+    assert set(samples["sample_id"])
+    assert samples.groupby("run_id", observed=True).size().eq(100).all()
     assert study.pictures(list(samples["sample_id"][:3])).shape == (3, 8, 8, 1)
     assert list(study.classes) == [str(i) for i in range(10)]
 
@@ -226,7 +227,8 @@ def test_a_dry_run_says_what_it_takes_and_writes_nothing(table: dict[str, Any], 
     ahead = dry_run(spec, tmp_path / "s", executor="inline")
     assert not (tmp_path / "s").exists()
     assert (ahead.done, ahead.runs) == (0, 10)
-    assert ahead.seconds > 0 and ahead.bytes > 0
+    assert ahead.seconds > 0
+    assert ahead.bytes > 0
     result = run(table, tmp_path / "s")
     assert ahead.steps == result.made
     disk = sum(p.stat().st_size for p in (tmp_path / "s" / "objects").rglob("*") if p.is_file())

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pruneviz.core.analysis import Subject
 from pruneviz.core.errors import Unsupported
 from pruneviz.core.options import option
 from pruneviz.core.spec import StudySpec
 from pruneviz.core.tables import Schema, Tables
-from pruneviz_analyses.contract import Subject
 from pruneviz_analyses.prediction_changes.schemas import ARMS, CLASSES, PAIRS, SAMPLES
 
 if TYPE_CHECKING:
@@ -43,10 +43,6 @@ class PredictionChanges:
     small_class: int = option(10, "classes with fewer test samples get no interval", unit="samples", ge=1)
     sentences: int = option(12, "arms that the findings describe, those that differ most first", unit="arms", ge=1)
 
-    def requires(self, spec: StudySpec) -> tuple[Any, ...]:
-        """Nothing of its own: it reads the samples of the study's runs."""
-        return ()
-
     def check(self, subject: Subject) -> None:
         """Say before anything starts that there is nothing to compare.
 
@@ -77,7 +73,7 @@ class PredictionChanges:
         return measure(tables, self.level, self.resamples, self.seed, self.small_class)
 
     def findings(self, tables: Tables, frames: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
-        """What the tables show, arm by arm; see :class:`pruneviz_analyses.contract.Analysis`."""
+        """What the tables show, arm by arm; see :class:`pruneviz.core.analysis.Analysis`."""
         from pruneviz_analyses.prediction_changes.sentences import findings
 
         return findings(tables, frames, self.level, self.small_class, self.sentences)

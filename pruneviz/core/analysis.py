@@ -1,10 +1,10 @@
-"""What an analysis is: ours and other people's meet the same contract."""
+"""What an analysis is: ours and other people's meet the same contract, and the engine knows no more of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from pruneviz.core.spec import StudySpec
 from pruneviz.core.tables import Schema, Tables
@@ -51,10 +51,6 @@ class Analysis(Protocol):
     scope: ClassVar[str]
     schemas: ClassVar[tuple[Schema, ...]]
     version: ClassVar[int]
-
-    def requires(self, spec: StudySpec) -> tuple[Any, ...]:
-        """Steps of its own that the plan must hold besides the study's runs."""
-        ...
 
     def check(self, subject: Subject) -> None:
         """Say before anything starts that the study cannot support it.
