@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,13 +54,18 @@ class Asked:
             workers: processes of the ``local`` executor.
             executor: ``inline`` (the default here: no guard of the main module is needed) or ``local``.
             device: ``auto``, ``cpu`` or ``cuda``.
-            listener: told of every step; progress is printed when absent and this is a terminal or notebook.
+            listener: told of every step; progress is shown on stderr when absent.
 
         Raises:
             PrunevizError: something cannot be done; nothing that was finished is lost.
         """
-        result = self.result(store, workers=workers, executor=executor or "inline", device=device, listener=listener)
-        return result.study
+        from pruneviz import progress
+
+        with contextlib.ExitStack() as stack:
+            if listener is None:
+                listener = stack.enter_context(progress.shown(self.spec.name))
+            ways: dict[str, Any] = {"workers": workers, "executor": executor or "inline", "device": device}
+            return self.result(store, **ways, listener=listener).study
 
     def result(
         self,
@@ -113,14 +119,16 @@ def read_study(source: str | os.PathLike[str], *, settings: Sequence[str] = (), 
     """Read a study file.
 
     Args:
-        source: a TOML file.
+        source: a TOML file, or the name of a study that ships.
         settings: ``key=value`` laid over it, such as ``train.epochs=3``.
         quick: run its ``[quick]`` variant.
 
     Raises:
         UsageError: the file cannot be read, or says something that is not allowed.
     """
-    return Asked(load_study(Path(source), settings, quick))
+    from pruneviz.shipped import find_study
+
+    return Asked(load_study(find_study(os.fspath(source)), settings, quick))
 
 
 def new_study(
