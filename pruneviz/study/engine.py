@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from pruneviz.core.errors import SpecError, StoreError
 from pruneviz.core.options import to_plain
 from pruneviz.core.spec import StudySpec
 from pruneviz.study.environment import environment
-from pruneviz.study.executors import Coordinator, Listener, run_inline, run_local
+from pruneviz.study.executors import Coordinator, Listener, reason_of, run_inline, run_local
 from pruneviz.study.plan import Plan, plan
 from pruneviz.study.record import record_of
 from pruneviz.study.steps import Step
@@ -117,8 +118,8 @@ def run_study(
     if coordinator.left(alone=True):  # latency is measured with nothing beside it
         run_inline(coordinator, _benches(kept, device, live), device, alone=True)
     study = Study(kept, spec.name)
-    _analyse(study, analyses)
     failed = {made.steps[k].title: reason for k, reason in coordinator.outcome.failed.items()}
+    failed |= _analyse(study, analyses)
     reused = len(made.steps) - len(pending)
     return Result(study, len(coordinator.outcome.done), reused, failed, len(coordinator.outcome.blocked))
 
@@ -168,22 +169,32 @@ def _write_record(store: Store, made: Plan, name: str) -> None:
     store.write_study(name, record)
 
 
-def _analyse(study: Study, analyses: Sequence[Analysis]) -> None:
-    """Carry out what the finished runs allow; a result is made again when the runs it rests on change."""
+def _analyse(study: Study, analyses: Sequence[Analysis]) -> dict[str, str]:
+    """Carry out what the finished runs allow; a result is made again when the runs it rests on change.
+
+    Returns:
+        Why analyses failed, by title.
+    """
     done = sorted(r for r, state in zip(study.runs["run_id"], study.runs["status"], strict=True) if state == "done")
-    keys = {}
+    keys, failed = {}, {}
     for analysis in analyses if done else ():
         params = {"name": analysis.name, "version": analysis.version, "options": to_plain(analysis), "runs": done}
         step = Step("analysis", params, {}, {}, analysis.name)
         keys[analysis.name] = step.key
         if study.store.get(step.key) is None:
-            study.store.put(
-                step.key, "analysis", _measured(study, analysis), described=step.described, environment=environment()
-            )
+            made = {"described": step.described, "environment": environment()}
+            try:
+                study.store.put(step.key, "analysis", _measured(study, analysis), **made)
+            except StoreError:
+                raise
+            except Exception as e:  # it may be anyone's; the runs are kept whatever it does
+                failed[f"analysis {analysis.name}"] = reason_of(e)
+                study.store.fail(step.key, reason_of(e), traceback.format_exc(), environment())
     record = study.store.read_study(study.name)
     if record.get("analyses", {}) != keys:
         study.store.write_study(study.name, {**record, "analyses": keys}, replace=True)
         study.refresh()
+    return failed
 
 
 def _measured(study: Study, analysis: Analysis) -> Callable[[Path], Mapping[str, Any]]:

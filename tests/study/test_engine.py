@@ -303,3 +303,32 @@ def test_an_own_training_loop_serves_as_the_recovery(tmp_path: Path) -> None:
     pruned = runs[runs["method"] == "magnitude"].iloc[0]
     assert pruned["sparsity_achieved"] == pytest.approx(0.9, abs=0.01)
     assert seen
+
+
+def test_an_analysis_that_fails_loses_nothing(table: dict[str, Any], tmp_path: Path) -> None:
+    from pruneviz.core.spec import Choice
+    from pruneviz_analyses import resolve
+
+    good = resolve(Choice("prediction_changes", {}), "test")
+
+    class Broken:
+        name, version, schemas = "broken", 1, ()
+
+        def check(self, subject: Any) -> None:
+            assert subject.samples == 100
+
+        def measure(self, tables: Any) -> Any:
+            raise RuntimeError("not my day")
+
+        def findings(self, tables: Any, frames: Any) -> tuple[str, ...]:
+            return ()
+
+        def to_plain(self) -> dict[str, Any]:
+            return {}
+
+    result = run(table, tmp_path / "s", analyses=(Broken(), good))
+    assert list(result.failed) == ["analysis broken"]
+    assert "not my day" in result.failed["analysis broken"]
+    assert set(result.study.runs["status"]) == {"done"}
+    assert len(result.study.table("prediction_changes")) > 0
+    assert result.study.findings()["prediction_changes"]
