@@ -30,6 +30,7 @@ _REGISTRIES: dict[str, Mapping[str, type[Part]]] = {
     "allocation": ALLOCATIONS,
     "schedule": SCHEDULES,
 }
+_KINDS: dict[str, type[Part]] = {"unit": Space, "score": Score, "allocation": Allocation, "schedule": Schedule}
 _CONTROLS = {"weight": "random", "channel": "random-channel", "nm": "random-nm"}
 
 RECIPES: dict[str, Recipe] = {}
@@ -133,7 +134,7 @@ def describe(recipe: Recipe) -> dict[str, Any]:
 
 def _part(key: str, current: Part, value: Any, where: str) -> Part:
     """The part that an override means; a table without a name changes options of the current part."""
-    if isinstance(value, Part):
+    if isinstance(value, _KINDS[key]):
         return value
     if isinstance(value, Mapping) and "name" not in value:
         value = {"name": current.name, **current.to_plain(), **value}

@@ -161,14 +161,11 @@ class _Chooser:
                 allowed = f"at most {self.most / self.total:.6g}, which is {self.most} of {self.total} units"
                 raise SpecError(where, target.label, allowed, "Ask for less, or use another allocation.")
         else:
-            reachable = self._kept(target, self._everything()) / self._whole(target)
-            if self._limit(target) < self._kept(target, self._everything()):
-                said = (
-                    f"{1 / reachable:.6g}x at most"
-                    if target.kind == "parameters"
-                    else f"macs of at least {reachable:.6g}"
-                )
-                raise SpecError(where, target.label, said, "Ask for less, or use another unit or allocation.")
+            least = self._kept(target, self._everything())
+            if self._limit(target) < least:
+                kept = least / self._whole(target)
+                allowed = f"at most {1 / kept:.6g}x" if target.kind == "parameters" else f"macs of at least {kept:.6g}"
+                raise SpecError(where, target.label, allowed, "Ask for less, or use another unit or allocation.")
 
     def _everything(self) -> Mask:
         """The mask with as much removed as can be, whatever the ranking: equal scores stand in for it."""

@@ -8,14 +8,13 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, ClassVar
 
 from pruneviz.core.errors import SpecError, Unsupported
-from pruneviz.core.masks import Mask
 from pruneviz.core.options import option
-from pruneviz.pruning.masking import full_mask
 from pruneviz.pruning.parts import Block, Scores, Space, Units
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from pruneviz.core.masks import Mask
     from pruneviz.models.inspect import LayerInfo, ModelInfo
     from pruneviz.pruning.smallest import Ranked
 
@@ -81,6 +80,8 @@ class WeightUnits:
 
     def mask(self, removed: Mapping[str, Tensor]) -> Mask:
         """See :class:`~pruneviz.pruning.parts.Units`."""
+        from pruneviz.pruning.masking import full_mask
+
         return full_mask(self.info, {name: ~r.cpu().numpy() for name, r in removed.items()})
 
 
@@ -125,9 +126,8 @@ class NM(Space):
                 blocks.append(Block(layer.parameter, (layer.parameters // self.m, self.m), layer.shape))
         where = f"layers whose inputs are no multiple of {self.m}: {', '.join(dense)}"
         if not blocks:
-            raise Unsupported(
-                f"No layer can take a {self.n}:{self.m} pattern; {where if dense else 'all are excluded'}."
-            )
+            why = where if dense else "all are excluded"
+            raise Unsupported(f"No layer can take a {self.n}:{self.m} pattern: {why}.")
         notes = (f"left dense, {where}",) if dense else ()
         return NMUnits(info, tuple(blocks), notes + unmatched(info, exclude))
 

@@ -87,25 +87,25 @@ def _gradients(
     net: nn.Module, data: ImageData, chosen: npt.NDArray[np.int64], device: torch.device
 ) -> dict[str, Tensor]:
     assert data.train is not None
-    parameters = dict(net.named_parameters())
-    mean = {n: torch.zeros_like(p) for n, p in parameters.items()}
-    magnitude = {n: torch.zeros_like(p) for n, p in parameters.items()}
-    filters = {n: torch.zeros(len(p), device=device) for n, p in parameters.items() if p.dim() > 1}
+    names, parameters = zip(*net.named_parameters(), strict=True)
+    mean = [torch.zeros_like(p) for p in parameters]
+    magnitude = [torch.zeros_like(p) for p in parameters]
+    filters = {i: torch.zeros(len(p), device=device) for i, p in enumerate(parameters) if p.dim() > 1}
     labels = torch.from_numpy(data.train.labels[chosen]).to(device)
     for start in range(0, len(chosen), _AT_ONCE):
         images = data.preprocess(data.train.images[chosen[start : start + _AT_ONCE]], device)
         for i in range(len(images)):
             with torch.enable_grad():
                 loss = F.cross_entropy(net(images[i : i + 1]), labels[start + i : start + i + 1])
-                found = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-            for (name, p), g in zip(parameters.items(), found, strict=True):
-                if g is not None:
-                    mean[name] += g
-                    if name in filters:
-                        filters[name] += (p.detach() * g).flatten(1).sum(1).abs_()
-                    magnitude[name] += g.abs_()
-    statistics = {"mean": mean, "abs": magnitude, "filter": filters}
-    out = {f"{kind}|{n}": (t / len(chosen)).cpu() for kind, named in statistics.items() for n, t in named.items()}
+                found = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+            torch._foreach_add_(mean, found)
+            for k, total in filters.items():
+                total += (parameters[k].detach() * found[k]).flatten(1).sum(1).abs_()
+            torch._foreach_add_(magnitude, torch._foreach_abs(found))
+    totals = {f"mean|{n}": t for n, t in zip(names, mean, strict=True)}
+    totals |= {f"abs|{n}": t for n, t in zip(names, magnitude, strict=True)}
+    totals |= {f"filter|{names[k]}": t for k, t in filters.items()}
+    out = {key: (t / len(chosen)).cpu() for key, t in totals.items()}
     for key, t in out.items():
         if not t.isfinite().all():
             raise ModelError(

@@ -81,12 +81,12 @@ def trace(net: nn.Module, example: Tensor) -> tuple[Group, ...]:
     """
     import torch_pruning
 
-    net, example = copy.deepcopy(net).cpu(), example.detach().cpu()
-    net.requires_grad_(True)  # the graph is read off autograd: frozen parameters would silently not be in it
-    order = _execution_order(net, example)
     try:
         with warnings.catch_warnings(), torch.inference_mode(False), torch.enable_grad():
             warnings.simplefilter("ignore")
+            net, example = copy.deepcopy(net).cpu(), example.detach().cpu().clone()
+            net.requires_grad_(True)  # the graph is read off autograd: frozen parameters would silently not be in it
+            order = _execution_order(net, example)
             graph = torch_pruning.DependencyGraph().build_dependency(net, example, verbose=False)
             groups, seen = [], set()
             for name, module in order.items():
