@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import pruneviz
 from pruneviz_apps import cli
 
 STUDY = """
@@ -163,3 +164,16 @@ def test_a_store_of_a_newer_version(store: str, tmp_path: Path, capsys: pytest.C
     (tmp_path / "pruneviz-store.json").write_text('{"format": 999}')
     assert cli.main(["run", "small.toml", "--store", str(tmp_path), *WAYS]) == 1
     assert "newer pruneviz" in capsys.readouterr().err
+
+
+def test_runs_are_named_by_id_beginning_or_name(store: str) -> None:
+    from pruneviz.core.errors import UsageError
+    from pruneviz_apps.commands.report import run_ids
+
+    study = pruneviz.open(store)
+    ids, names = list(study.runs["run_id"]), list(study.runs["name"])
+    assert run_ids(study, [ids[2], names[0], ids[1][:10]]) == [ids[2], ids[0], ids[1]]
+    near = f"Did you mean '{names[0]}'"
+    for wrong, words in [("nothing", "fits no run"), ("", "fits 3 runs"), (names[0][:-1], near)]:
+        with pytest.raises(UsageError, match=words):
+            run_ids(study, [wrong])

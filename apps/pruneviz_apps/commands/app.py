@@ -1,0 +1,63 @@
+"""``pruneviz app``: the explorer on a store, or on a dense model without any study."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def app(arguments: argparse.Namespace) -> int:
+    """Serve it until interrupted."""
+    given = arguments
+    if given.data is not None and given.model is None:
+        raise UsageError('--data: needs a model to look at them with. Add --model "package.module:factory".')
+    if given.checkpoint is not None and given.model is None:
+        raise UsageError('--checkpoint: needs the model that it belongs to. Add --model "package.module:factory".')
+    if given.data is not None:
+        store = _measured(given)
+    elif given.store is not None:
+        store = Path(given.store)
+        if given.trust or given.model:
+            print("Nothing in this explorer needs the model's code yet: it was not imported.", file=sys.stderr)
+    else:
+        raise UsageError("app: name a store, or give --model and --data to explore a model without a study.")
+    serve(store, given.port, not given.no_browser)
+    return 0
+
+
+def serve(store: Path, port: int | None, browser: bool) -> None:
+    """Serve a store's explorer on 127.0.0.1 until interrupted."""
+    from pruneviz_apps.panel_app import serve as serve_panel
+
+    serve_panel(store, port=port, open_browser=browser)
+
+
+def _measured(given: argparse.Namespace) -> Path:
+    """The store in which the dense model is measured: one run, no pruning."""
+    from pruneviz import models
+    from pruneviz.api import Asked
+    from pruneviz.core.spec import study_from_plain
+    from pruneviz_apps.commands.run import carry_out, importable
+
+    importable(Path.cwd())
+    model: dict[str, Any] = {"source": given.model}
+    if given.checkpoint is not None:
+        model["checkpoint"] = given.checkpoint
+    table = {"name": "explore", "model": model, "data": {"source": given.data}}
+    spec = study_from_plain(table, "pruneviz app")
+    if not models.has_weights(spec.models[0]):
+        raise UsageError(
+            f"--model: got {given.model!r} without weights; allowed: a model with --checkpoint FILE, or a sample. "
+            "To train one, write a study file and `pruneviz run` it."
+        )
+    store = Path(given.store or f"runs/explore-{spec.models[0].label}")
+    result = carry_out(Asked(spec), store, workers=1, executor="inline")
+    for title, reason in result.failed.items():
+        raise UsageError(f"{title}: {reason}")
+    return store
