@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +181,23 @@ def test_runs_are_named_by_id_beginning_or_name(store: str) -> None:
     for wrong, words in [("nothing", "fits no run"), ("", "fits 3 runs"), (names[0][:-1], near)]:
         with pytest.raises(UsageError, match=words):
             run_ids(study, [wrong])
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(folder: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    command = [sys.executable, "-m", "pruneviz_apps.cli", "run", "small.toml", "--store", str(store), *WAYS]
+    slow = subprocess.Popen([*command, "--set", "train.epochs=100000"], cwd=folder, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 60
+        while not list(store.glob("tmp/*")) and time.monotonic() < deadline:
+            time.sleep(0.05)  # until it trains
+        time.sleep(0.5)
+        slow.send_signal(signal.SIGINT)
+        _, said = slow.communicate(timeout=30)
+    finally:
+        slow.kill()
+    assert slow.returncode == 1
+    assert f"to go on: pruneviz run small.toml --store {store}" in said
+    assert "Traceback" not in said
+    again = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+    assert "3 of 3 runs are done" in again.stdout

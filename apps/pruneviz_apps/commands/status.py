@@ -59,7 +59,8 @@ def _study(store: Store, name: str) -> dict[str, Any]:
 def _say(found: dict[str, Any]) -> None:
     from pruneviz.progress import size
 
-    print(f"{found['store']}: {size(found['bytes'])}, {len(found['studies'])} studies")
+    count = len(found["studies"])
+    print(f"{found['store']}: {size(found['bytes'])}, {count} {'study' if count == 1 else 'studies'}")
     for study in found["studies"]:
         parts = [f"{study[s]} {s}" for s in ("done", "failed", "waiting") if study[s]]
         print(f"\n{study['name']}: {study['runs']} runs ({', '.join(parts)})")
