@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pruneviz.core.analysis import Subject
 from pruneviz.core.errors import Unsupported
 from pruneviz.core.options import option
-from pruneviz.core.spec import StudySpec
 from pruneviz.core.tables import Schema, Tables
 from pruneviz_analyses.prediction_changes.schemas import ARMS, CLASSES, PAIRS, SAMPLES
 
