@@ -47,7 +47,7 @@ _GUPTA = Reference(
     "Gupta, Camci, Keneta, Vaidyanathan, Kanodia, Foo, Wu, Lin",
     2022,
     "Is complexity required for neural network pruning? A case study on global magnitude pruning",
-    "arXiv",
+    "preprint",
     "2209.14624",
 )
 _EVCI = Reference(
@@ -60,7 +60,7 @@ _ZHU = Reference(
     "ICLR workshop",
     "1710.01878",
 )
-_MISHRA = Reference("Mishra et al.", 2021, "Accelerating sparse deep neural networks", "arXiv", "2104.08378")
+_MISHRA = Reference("Mishra et al.", 2021, "Accelerating sparse deep neural networks", "preprint", "2104.08378")
 _LI = Reference(
     "Li, Kadav, Durdanovic, Samet, Graf", 2017, "Pruning filters for efficient ConvNets", "ICLR", "1608.08710"
 )

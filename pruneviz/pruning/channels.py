@@ -49,7 +49,7 @@ def find_channels(net: nn.Module, info: ModelInfo, exclude: Sequence[str], examp
             groups.append(group)
     groups, failed = _tried(net, groups, example)
     problems |= dict.fromkeys(
-        failed, "cutting them away would not equal zeroing them (attention heads, or a size fixed in the model's code)"
+        failed, "cutting them away would not equal zeroing them (heads, a shuffle, or a size fixed in the model's code)"
     )
     notes = tuple(
         f"channels of {', '.join(n for n, why in problems.items() if why == reason)} are never removed: {reason}"
@@ -218,15 +218,15 @@ def _cut_equals_zeroed(net: nn.Module, groups: Sequence[Group], inputs: Tensor) 
         units[g.name] = np.ones(g.size, dtype=np.bool_)
         units[g.name][generator.permutation(g.size)[: max(1, g.size // 2)]] = False
     zeroed = copy.deepcopy(net)
-    for g in groups:
-        for m in g.members:
-            tensor: Tensor = getattr(zeroed.get_submodule(m.module), m.attribute)
-            if isinstance(tensor, nn.Parameter):
-                tensor.transpose(0, m.axis)[torch.from_numpy(m.index[~units[g.name][m.unit]])] = 0
     try:
+        for g in groups:
+            for m in g.members:
+                tensor: Tensor = getattr(zeroed.get_submodule(m.module), m.attribute)
+                if isinstance(tensor, nn.Parameter):
+                    tensor.transpose(0, m.axis)[torch.from_numpy(m.index[~units[g.name][m.unit]])] = 0
         small = _cut(zeroed, groups, units)(inputs)
         large = zeroed(inputs)
-    except Exception:  # whatever the model's own code raises when a size is not what it expects
+    except Exception:  # an index map beyond a tensor's end; whatever the model raises at a size it does not expect
         return False
     if not isinstance(small, Tensor) or small.shape != large.shape:
         return False

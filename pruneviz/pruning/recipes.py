@@ -126,6 +126,7 @@ def describe(recipe: Recipe) -> dict[str, Any]:
         "target": recipe.target,
         "needs": sorted(recipe.needs),
         "speedup": recipe.space.speedup,
+        "lasts": recipe.space.lasts,
         "control": label(control_of(recipe)),
         "options": options,
         "replaceable": {k: sorted(n for n, p in reg.items() if _fits(recipe, k, p)) for k, reg in _REGISTRIES.items()},

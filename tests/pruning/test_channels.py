@@ -160,6 +160,49 @@ def test_sizes_fixed_in_the_models_code_are_left_out_and_named() -> None:
         select(c, 0.5, exclude=("conv1",))
 
 
+class Shuffle(nn.Module):
+    """Half of the channels pass by, then all are shuffled by a reshape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        by, through = x.chunk(2, 1)
+        n, _, h, w = x.shape
+        x = torch.cat([by, F.relu(self.conv(through))], 1)
+        return x.view(n, 2, 8, h, w).transpose(1, 2).reshape(n, 16, h, w)
+
+
+class FusedAttention(nn.Module):
+    """Queries, keys and values by one linear layer, followed by a perceptron."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.qkv, self.out = nn.LayerNorm(16), nn.Linear(16, 48), nn.Linear(16, 16)
+        self.up, self.down = nn.Linear(16, 24), nn.Linear(24, 16)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.flatten(2).transpose(1, 2)
+        q, k, v = self.qkv(self.norm(x)).reshape(len(x), -1, 3, 4, 4).permute(2, 0, 3, 1, 4)
+        y = (q @ k.transpose(-2, -1) / 2).softmax(-1) @ v
+        x = x + self.out(y.transpose(1, 2).flatten(2))
+        return (x + self.down(F.gelu(self.up(x)))).transpose(1, 2)[..., None]
+
+
+@pytest.mark.parametrize(("middle", "found"), [(Shuffle, {"3"}), (FusedAttention, {"1.up", "3"})])
+def test_what_cannot_be_told_apart_is_left_alone(middle: type[nn.Module], found: set[str]) -> None:
+    torch.manual_seed(0)
+    last = [nn.Conv2d(16, 12, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 10)]
+    c = case(nn.Sequential(nn.Conv2d(3, 16, 3), middle(), nn.ReLU(), *last), 8, channels=3)
+    s = select(c, 0.5)
+    assert found <= set(s.mask.units)
+    assert "0" not in s.mask.units
+    assert "1.qkv" not in s.mask.units
+    assert any("never removed" in w for w in s.warnings)
+    assert gap(c, s.mask) < 1e-5
+
+
 def test_excluded_layers_keep_their_channels_and_lose_inputs_only() -> None:
     c = build("lenet5")
     mask = select(c, 0.5, exclude=("conv*", "fc1.weight")).mask
