@@ -75,7 +75,7 @@ def fine_tuned(store: Path) -> int:
     """The runs of the demo that trained for one epoch."""
     import pruneviz
 
-    return int((pruneviz.open(store).runs["train_steps"] > 0).sum())
+    return int((pruneviz.open(store).runs["recovery"] != "none").sum())
 
 
 def main() -> int:
