@@ -108,7 +108,10 @@ class SyntheticTables:
         done = [r for r in self._rows[: self.landed] if r["status"] == "done"]
         wanted = done if run_ids is None else [r for r in done if r["run_id"] in set(run_ids)]
         frames = [make[name](r) for r in wanted]
-        return pd.concat(frames, ignore_index=True) if frames else schema.frame([])
+        if not frames:
+            return schema.frame([])
+        texts = [c.name for c in schema.columns if c.type == "str"]
+        return pd.concat(frames, ignore_index=True).astype(dict.fromkeys(texts, "category"))  # as out of Parquet
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -127,6 +130,10 @@ class SyntheticTables:
             bright = 1 - y / 40  # so that up and down differ
             out[i, :, :, 0] = np.clip((128 + 127 * shape * (np.hypot(x - 14, y - 14) < 13)) * bright, 0, 255)
         return out
+
+    def findings(self) -> dict[str, tuple[str, ...]]:
+        """As the sentences of analyses."""
+        return {"prediction_changes": ("Pruning flips more than retraining does.",)} if self._rows else {}
 
     @property
     def spec(self) -> dict[str, Any]:

@@ -105,8 +105,8 @@ def draw(picture: m.Picture, *, theme: str = "light", sources: Sources | None = 
     from bokeh.layouts import column
     from bokeh.models.widgets import Div
 
-    head = Div(text=heading(picture, theme), stylesheets=[CSS], sizing_mode="stretch_width")
-    foot = Div(text=footing(picture, theme), stylesheets=[CSS], sizing_mode="stretch_width")
+    head = Div(text=heading(picture, theme), stylesheets=[CSS], margin=0, sizing_mode="stretch_width")
+    foot = Div(text=footing(picture, theme), stylesheets=[CSS], margin=0, sizing_mode="stretch_width")
     figure = None if picture.empty else style.new_figure(picture, theme)
     layout = column([c for c in (head, figure, foot) if c is not None], sizing_mode="stretch_width", spacing=4)
     if picture.width:

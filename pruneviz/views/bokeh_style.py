@@ -49,6 +49,7 @@ def new_figure(picture: m.Picture, theme: str) -> Figure:
         tools=[],
         toolbar_location=None if fixed or _still(picture) else "right",
         name=picture.name,
+        margin=0,
         **sizing,
     )
     made.toolbar.logo = None

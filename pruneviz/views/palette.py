@@ -34,7 +34,7 @@ INKS: dict[str, tuple[str, str]] = {
     "raised": ("#f5f6f8", "#1f242c"),
     "dense": ("#1b1f27", "#eceff4"),
     "control": ("#73787f", "#99a0aa"),
-    "both-right": ("#b7bdc7", "#4a515d"),
+    "both-right": ("#b7bdc7", "#5d6675"),
     "both-wrong": ("#6b7280", "#8a93a1"),
     "lost": ("#c2410c", "#ff8552"),
     "gained": ("#0b6fb8", "#58b4ff"),

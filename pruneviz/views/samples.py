@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
+from pruneviz.core.tables import Tables
 from pruneviz.core.viewstate import ViewState
-
-if TYPE_CHECKING:
-    from pruneviz.core.tables import Tables
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -66,13 +64,28 @@ class Samples:
         )
 
 
+# The last few alignments of each study: several pictures of one view ask for the same. A run's samples never change.
+_RECENT: WeakKeyDictionary[Tables, dict[tuple[str, ...], Samples]] = WeakKeyDictionary()
+_KEPT = 4
+
+
 def aligned(tables: Tables, run_ids: Sequence[str]) -> Samples:
     """The samples of several runs, matched by their ids; runs without any are left out.
 
     Args:
         tables: the study.
-        run_ids: the runs, without repeats.
+        run_ids: runs that are done, without repeats.
     """
+    recent = _RECENT.setdefault(tables, {})
+    key = tuple(run_ids)
+    if key not in recent:
+        while len(recent) >= _KEPT:
+            del recent[next(iter(recent))]
+        recent[key] = _aligned(tables, key)
+    return recent[key]
+
+
+def _aligned(tables: Tables, run_ids: tuple[str, ...]) -> Samples:
     table = tables.table("samples", run_ids)
     by_run = {str(r): g for r, g in table.groupby("run_id", sort=False)}
     found = [by_run[r] for r in run_ids if r in by_run]

@@ -14,7 +14,7 @@ from pruneviz.views.text import elide
 LONGEST_KEY = 40  # characters of a legend's label; the whole is shown by the pointer
 
 CSS = """
-:host { display: block; width: 100%; }
+:host, .bk-clearfix { display: block; width: 100%; }
 .pv { font-family: inherit; color: var(--pv-ink); line-height: 1.45; }
 .pv h3 { font-size: 16px; font-weight: 600; margin: 0; letter-spacing: -0.005em; }
 .pv p { margin: 3px 0 0; font-size: 13px; color: var(--pv-soft); max-width: 96ch; overflow-wrap: anywhere; }

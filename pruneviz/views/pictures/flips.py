@@ -54,14 +54,14 @@ def flips_info(tables: Tables, state: ViewState) -> Picture:
         title,
         subtitle=f"Against {c.labels[c.reference]} (the reference), over {c.scope}. {_baseline_words(c)}",
         sentences=tuple(_sentences(c, rows[:baselines], rows[baselines:])),
-        x=Axis("images whose predicted class changed (%) · lower is closer to the reference", low=0, high=_top(rows)),
+        x=Axis("images whose prediction changed (%)\nlower is closer to the reference", low=0, high=_top(rows)),
         y=Axis(kind="categories", categories=names, reverse=True),
         marks=tuple(_marks(rows, baselines)),
         legend=(
             *(o.key("area") for o in FLIPPED),
             *((Key("one pair of dense models", "point", "ink", "circle", False),) if baselines else ()),
         ),
-        height=120 + 32 * len(rows),
+        height=130 + 32 * len(rows),
     )
 
 

@@ -1,0 +1,163 @@
+"""Models against the reference: classes, flips, image by image, and the images; one selection through all of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.views import runs as on
+from pruneviz.views.metrics import measured
+from pruneviz.views.pictures.class_changes import class_changes_info
+from pruneviz.views.pictures.density_map import targets
+from pruneviz.views.pictures.flips import flips_info
+from pruneviz.views.pictures.images import ROWS, images_info, pages
+from pruneviz.views.pictures.sample_scatter import MOST_SCATTERS, sample_scatters
+from pruneviz.views.text import several
+from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.picture_pane import PicturePane
+from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.explorer.toolkit import html, side_by_side, stack, toolkit
+
+if TYPE_CHECKING:
+    from panel.viewable import Viewable
+
+    from pruneviz.core.tables import Tables
+    from pruneviz.core.viewstate import ViewState
+    from pruneviz.views.marks import Picture
+
+_NOTHING = (
+    "Nothing is compared with the reference yet. Tick models in the table of runs, select points in the trade-off "
+    "chart, or add them on the left."
+)
+_MODELS = ("models", "reference")
+_SELECTED = (*_MODELS, "samples")
+
+
+class ComparePage:
+    """Linked views of the models compared."""
+
+    title = "Compare"
+
+    def __init__(self, session: Session) -> None:
+        pn, pmui = toolkit()
+        self.session = session
+        self._filling = False
+        self.chosen = html()
+        self.clear = pmui.Button(
+            label="Clear selection",
+            variant="outlined",
+            size="small",
+            margin=0,
+            on_click=lambda e: session.change(samples=()),
+        )
+        self.metric = pmui.RadioButtonGroup(
+            label="Metric", options=["margin", "confidence", "loss"], size="small", margin=0
+        )
+        self.metric.param.watch(self._changed, "value")
+        self.bar = side_by_side(html(fragments.note("Plot each image's"), sizing_mode=None), self.metric, self.chosen)
+        self.bar.append(self.clear)
+        self.bar.styles = _BAR
+        self.suggest = pmui.Button(variant="contained", margin=(4, 0), on_click=lambda e: self._suggested())
+        self.nothing = stack(html(fragments.note(_NOTHING)), self.suggest, gap=12)
+        self.scatters = [
+            PicturePane(session, self._scatter(i), (*_MODELS, "sample_metric", "samples")) for i in range(MOST_SCATTERS)
+        ]
+        self.classes = PicturePane(session, class_changes_info, _SELECTED)
+        self.flips = PicturePane(session, flips_info, _SELECTED)
+        self.images = PicturePane(session, images_info, (*_SELECTED, "first_sample"))
+        self.back = pmui.Button(label="Previous", icon="chevron_left", variant="text", size="small", margin=0)
+        self.on = pmui.Button(label="Next", icon="chevron_right", variant="text", size="small", margin=0)
+        self.back.on_click(lambda e: self._page(-ROWS))
+        self.on.on_click(lambda e: self._page(ROWS))
+        self.more = html()
+        left = pn.Column(*(s.panel for s in self.scatters), styles=_COLUMN, margin=0, min_width=340)
+        right = pn.Column(self.flips.panel, self.classes.panel, styles=_COLUMN, margin=0, min_width=340)
+        sides = {"gap": "32px", "flex-wrap": "wrap", "align-items": "flex-start"}
+        self.linked = side_by_side(left, right, styles=sides)
+        self.panel: Viewable = stack(
+            html(fragments.heading("Compare", "Select images in a scatter: every other view follows.")),
+            self.bar,
+            self.nothing,
+            self.linked,
+            self.more,
+            self.images.panel,
+            pn.Row(self.back, self.on, margin=0),
+        )
+
+    def show(self) -> None:
+        """Bring the page up to date."""
+        state, tables = self.session.state, self.session.tables
+        self._filling = True
+        try:
+            self.metric.value = state.sample_metric
+        finally:
+            self._filling = False
+        compared = on.compared(measured(tables), state)
+        n = len(state.samples)
+        self.chosen.object = fragments.note(
+            f"{several(n, 'image')} selected." if n else "No selection: everything is about all test images."
+        )
+        self.clear.disabled = not n
+        self.linked.visible = self.bar.visible = bool(compared)
+        suggestion, words = suggested(tables, state) if not compared else ((), "")
+        self.nothing.visible, self.suggest.visible, self.suggest.label = not compared, bool(suggestion), words
+        for i, scatter in enumerate(self.scatters):
+            scatter.panel.visible = i < len(compared)
+            if scatter.panel.visible:
+                scatter.show()
+        more = len(compared) - MOST_SCATTERS
+        self.more.visible = more > 0
+        self.more.object = fragments.note(
+            f"Scatters of the first {MOST_SCATTERS} models compared; {several(more, 'other')} in the other views only."
+        )
+        for picture in (self.flips, self.classes) if compared else ():
+            picture.show()
+        self.images.show()
+        total = pages(tables, state)
+        self.back.disabled = state.first_sample <= 0
+        self.on.disabled = state.first_sample + ROWS >= total
+
+    def _suggested(self) -> None:
+        self.session.compare(suggested(self.session.tables, self.session.state)[0])
+
+    def _scatter(self, i: int) -> Any:
+        def make(tables: Tables, state: ViewState) -> Picture:
+            return sample_scatters(tables, state)[i]
+
+        return make
+
+    def _changed(self, event: Any) -> None:
+        if not self._filling:
+            self.session.change(sample_metric=event.new)
+
+    def _page(self, by: int) -> None:
+        self.session.change(first_sample=max(0, self.session.state.first_sample // ROWS * ROWS + by))
+
+
+_BAR = {
+    "gap": "16px",
+    "position": "sticky",
+    "top": "0",
+    "z-index": "5",
+    "padding": "8px 0",
+    "background": "var(--panel-surface-color)",
+    "border-bottom": "1px solid rgb(128 136 150 / 0.28)",
+    "align-items": "center",
+}
+_COLUMN = {"gap": "28px", "flex": "1 1 420px"}
+
+
+def suggested(tables: Tables, state: ViewState) -> tuple[tuple[str, ...], str]:
+    """A comparison to begin with, in words: every method at the middle target, of the reference's dense model."""
+    done = on.filtered(measured(tables), state)
+    against = on.reference(done, state)
+    known = targets(tables, state)
+    if not against or not known:
+        return (), ""
+    target, label = known[len(known) // 2]
+    dense = on.row(done, against)["dense_run_id"]
+    at = done[(done["target"] == target).fillna(False).astype(bool) & (done["dense_run_id"] == dense).fillna(False)]
+    recoveries = on.unique(at["recovery"])
+    recovery = next((r for r in recoveries if r != "none"), "none")
+    found = at[(at["recovery"].fillna("none") == recovery).astype(bool)].drop_duplicates("method")
+    how = "" if recovery == "none" else f" with {recovery}"
+    return tuple(str(r) for r in found["run_id"]), f"Compare each method at {label}{how}"

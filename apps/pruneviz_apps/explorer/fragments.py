@@ -1,0 +1,60 @@
+"""Small pieces of HTML. Every value that is put into one is escaped, whatever it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+
+def fill(template: str, **values: object) -> str:
+    """A template of this project's own with escaped values in its ``{fields}``."""
+    return template.format(**{name: escape(str(value)) for name, value in values.items()})
+
+
+def heading(title: str, text: str = "") -> str:
+    """A page's title and what it is for."""
+    words = fill("<p class='pv-lead'>{text}</p>", text=text) if text else ""
+    return fill("<h1 class='pv-title'>{title}</h1>", title=title) + words
+
+
+def section(title: str) -> str:
+    """A title within a page."""
+    return fill("<h2 class='pv-section'>{title}</h2>", title=title)
+
+
+def sentences(texts: Iterable[str], kind: str = "found") -> str:
+    """A list of sentences."""
+    items = "".join(fill("<li>{text}</li>", text=t) for t in texts)
+    return f"<ul class='pv-{kind}'>{items}</ul>" if items else ""
+
+
+def tiles(pairs: Iterable[tuple[str, str, str]]) -> str:
+    """Numbers in a row: value, what it counts, and details below."""
+    made = "".join(
+        fill(
+            "<div class='pv-tile'><div class='v'>{value}</div><div class='k'>{what}</div>"
+            "<div class='d'>{more}</div></div>",
+            value=value,
+            what=what,
+            more=more,
+        )
+        for value, what, more in pairs
+    )
+    return f"<div class='pv-tiles'>{made}</div>"
+
+
+def steps(items: Iterable[tuple[str, str]]) -> str:
+    """What to do, each with the line to type."""
+    made = "".join(fill("<li><span>{text}</span><code>{line}</code></li>", text=t, line=c) for t, c in items)
+    return f"<ol class='pv-steps'>{made}</ol>"
+
+
+def notice(text: str, kind: str = "info") -> str:
+    """A sentence that wants to be seen: ``info`` or ``error``."""
+    role = "alert" if kind == "error" else "status"
+    return fill("<div class='pv-notice {kind}' role='{role}'>{text}</div>", kind=kind, role=role, text=text)
+
+
+def note(text: str) -> str:
+    """A quiet sentence."""
+    return fill("<p class='pv-note'>{text}</p>", text=text)

@@ -1,0 +1,97 @@
+"""A study as the explorer reads it: tables that may grow, asked for once for each state of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pruneviz.core.tables import Tables
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+
+class LiveTables(Tables, Protocol):
+    """A study's tables, with what tells that runs have landed."""
+
+    @property
+    def version(self) -> Hashable:
+        """Changes whenever runs have landed or failed; cheap to ask for."""
+        ...
+
+    def findings(self) -> Mapping[str, tuple[str, ...]]:
+        """The sentences of each analysis, by its name."""
+        ...
+
+
+class CachedTables:
+    """The same tables, read from the study once and not for every picture; :meth:`refresh` looks for new runs.
+
+    All sessions of a server share one, and nobody may change the frames that it gives.
+    """
+
+    def __init__(self, study: LiveTables) -> None:
+        self._study = study
+        self.version = study.version
+        self._frames: dict[tuple[str, tuple[str, ...] | None], pd.DataFrame] = {}
+
+    def refresh(self) -> bool:
+        """Ask whether runs have landed; whether there was anything new."""
+        version = self._study.version
+        if version == self.version:
+            return False
+        self.version = version
+        self._frames.clear()
+        return True
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self._study.name
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """Every planned run, with its status."""
+        return self.table("runs")
+
+    def table(self, name: str, run_ids: Sequence[str] | None = None) -> pd.DataFrame:
+        """A table by name, of the given runs or of all.
+
+        Raises:
+            KeyError: there is no such table.
+        """
+        if name == "samples":  # large, and kept in another form by pruneviz.views.samples
+            return self._study.table(name, run_ids)
+        key = name, tuple(run_ids) if run_ids is not None else None
+        if key not in self._frames:
+            self._frames[key] = self._study.runs if key == ("runs", None) else self._study.table(name, run_ids)
+        return self._frames[key]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes' names, in the order of their numbers."""
+        return self._study.classes
+
+    def pictures(self, sample_ids: Sequence[str]) -> npt.NDArray[np.uint8]:
+        """Test images as shown to people.
+
+        Raises:
+            KeyError: an id is not in the study's test split.
+        """
+        return self._study.pictures(sample_ids)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The study as asked, as plain data."""
+        return self._study.spec
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions, hardware and settings recorded while it ran."""
+        return self._study.environment
+
+    def findings(self) -> Mapping[str, tuple[str, ...]]:
+        """The sentences of each analysis, by its name."""
+        return self._study.findings()

@@ -1,0 +1,79 @@
+"""How the explorer looks around its pictures: fonts, palettes, spacing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pruneviz.views.bokeh_marks import FONT
+from pruneviz.views.palette import ink
+
+SIDEBAR_WIDTH = 264
+# What pmui would restyle in figures; the renderer has decided how they look.
+OWN_FIGURES = ("Axis", "Legend", "BaseColorBar", "ColorBar", "Title", "Grid", "Plot", "Figure")
+
+
+def theme_config() -> dict[str, Any]:
+    """Material UI's theme, light and dark."""
+    return {"light": _theme("light", "#234ac0", "#ffffff"), "dark": _theme("dark", "#9db2ff", "#16191f")}
+
+
+def _theme(theme: str, primary: str, on_primary: str) -> dict[str, Any]:
+    return {
+        "palette": {
+            "primary": {"main": primary, "contrastText": on_primary},
+            "background": {"default": ink("surface", theme), "paper": ink("surface", theme)},
+            "text": {"primary": ink("ink", theme), "secondary": ink("soft", theme)},
+            "divider": ink("faint", theme),
+        },
+        "typography": {"fontFamily": FONT, "fontSize": 13},
+        "shape": {"borderRadius": 6},
+        "components": {"MuiToggleButton": {"styleOverrides": {"root": {"textTransform": "none", "fontSize": "13px"}}}},
+    }
+
+
+PAGE_SX: dict[str, Any] = {
+    ".MuiAppBar-root": {
+        "bgcolor": "primary.contrastText",
+        "color": "primary.main",
+        "boxShadow": "none",
+        "borderBottom": "1px solid",
+        "borderColor": "divider",
+        "backgroundImage": "none",
+    },
+    ".MuiToolbar-root": {"minHeight": "56px !important", "height": "56px"},
+    ".title.MuiTypography-root": {
+        "color": "text.primary",
+        "fontSize": "17px",
+        "fontWeight": 600,
+        "whiteSpace": "nowrap",
+        "overflow": "hidden",
+        "textOverflow": "ellipsis",
+        "maxWidth": "34vw",
+        "lineHeight": 1.4,
+    },
+    ".sidebar": {"borderColor": "divider", "backgroundImage": "none"},
+}
+
+CSS = """
+:host, .bk-clearfix { font-family: inherit; }
+.pv-title { font-size: 24px; font-weight: 600; letter-spacing: -0.01em; line-height: 1.25; margin: 0; }
+.pv-lead { font-size: 14px; color: var(--panel-on-secondary-color); margin: 4px 0 0; max-width: 88ch; }
+.pv-section { font-size: 16px; font-weight: 600; margin: 0; line-height: 1.4; }
+.pv-note { font-size: 13px; color: var(--panel-on-secondary-color); margin: 0; line-height: 1.5;
+  overflow-wrap: anywhere; }
+.pv-found { margin: 0; padding-left: 18px; font-size: 14px; line-height: 1.55; max-width: 100ch; }
+.pv-failed { margin: 0; padding-left: 18px; font-size: 13px; line-height: 1.5; color: var(--panel-on-secondary-color); }
+.pv-found li, .pv-failed li { margin: 4px 0; overflow-wrap: anywhere; }
+.pv-tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(126px, 1fr)); gap: 12px; }
+.pv-tile { border: 1px solid rgb(128 136 150 / 0.28); border-radius: 8px; padding: 12px 14px 14px; }
+.pv-tile .v { font-size: 26px; font-weight: 600; line-height: 1.2; font-variant-numeric: tabular-nums; }
+.pv-tile .k { font-size: 13px; }
+.pv-tile .d { font-size: 12px; color: var(--panel-on-secondary-color); margin-top: 4px; overflow-wrap: anywhere; }
+.pv-steps { padding-left: 20px; margin: 0; font-size: 14px; }
+.pv-steps li { margin: 0 0 14px; }
+.pv-steps code { display: block; margin-top: 6px; padding: 8px 12px; border: 1px solid rgb(128 136 150 / 0.28);
+  border-radius: 6px; font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-x: auto; }
+.pv-notice { padding: 10px 14px; border-radius: 6px; font-size: 14px; border: 1px solid rgb(128 136 150 / 0.28);
+  border-left: 4px solid var(--panel-primary-color); overflow-wrap: anywhere; }
+.pv-notice.error { border-left-color: #c2410c; }
+"""

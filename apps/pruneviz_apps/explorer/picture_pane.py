@@ -1,0 +1,63 @@
+"""A picture in a page: drawn once, then updated where it is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from pruneviz.core.errors import PrunevizError
+from pruneviz.core.tables import Tables
+from pruneviz.core.viewstate import ViewState
+from pruneviz.views.bokeh_renderer import Drawn, draw, update
+from pruneviz.views.marks import Picture
+from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.explorer.toolkit import WIDE, toolkit
+
+log = logging.getLogger(__name__)
+
+Make = Callable[[Tables, ViewState], Picture]
+
+
+class PicturePane:
+    """Shows what ``make`` makes of the session's state, whenever one of the fields it ``needs`` has changed."""
+
+    def __init__(self, session: Session, make: Make, needs: tuple[str, ...]) -> None:
+        pn, _ = toolkit()
+        self.session, self.make, self.needs = session, make, (*needs, "theme")
+        self.panel = pn.pane.Bokeh(**WIDE)
+        self._drawn: Drawn | None = None
+        self._seen: tuple[Any, ...] = ()
+
+    def show(self) -> None:
+        """Bring the picture up to date."""
+        seen = (self.session.tables.version, *(getattr(self.session.state, n) for n in self.needs))
+        if seen == self._seen:
+            self._mark_again()
+            return
+        self._seen = seen
+        self.put(self._made())
+
+    def put(self, picture: Picture) -> None:
+        """Show a picture that was made already."""
+        theme = self.session.state.theme
+        if self._drawn is None:
+            self._drawn = draw(picture, theme=theme, sources=self.session.sources)
+        else:
+            self._drawn = update(self._drawn, picture, theme=theme)
+        if self.panel.object is not self._drawn.layout:
+            self.panel.object = self._drawn.layout
+
+    def _mark_again(self) -> None:
+        """Select again what the state says is selected, should the browser have cleared it."""
+        if self._drawn is not None and self._drawn.picture.selects == "runs":
+            self._drawn = update(self._drawn, self._drawn.picture)
+
+    def _made(self) -> Picture:
+        try:
+            return self.make(self.session.tables, self.session.state)
+        except PrunevizError as e:
+            return Picture("error", "This picture cannot be shown", empty=str(e))
+        except Exception as e:
+            log.exception("a picture could not be made")
+            return Picture("error", "This picture cannot be shown", empty=f"{type(e).__name__}: {e}")

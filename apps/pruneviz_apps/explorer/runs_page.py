@@ -1,0 +1,184 @@
+"""The table of runs: sorted, filtered, and where the models to compare are chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.core.tables import RUNS
+from pruneviz.core.viewstate import MOST_MODELS
+from pruneviz.views import runs as on
+from pruneviz.views.text import plain, several
+from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.explorer.toolkit import WIDE, html, stack, toolkit
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from panel.viewable import Viewable
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A column of the table: its head, the format of its numbers, and its least width in pixels."""
+
+    column: str
+    title: str
+    format: str = ""
+    width: int = 96
+
+
+COLUMNS = (
+    _Shown("mark", "★", width=44),
+    _Shown("method", "method", width=130),
+    _Shown("target", "target", width=84),
+    _Shown("recovery", "recovery", width=120),
+    _Shown("status", "status", width=92),
+    _Shown("model", "model", width=130),
+    _Shown("replicate", "dense #", "0", 78),
+    _Shown("seed", "seed", "0", 66),
+    _Shown("accuracy", "accuracy", "0.0 %", 94),
+    _Shown("val_accuracy", "validation", "0.0 %", 102),
+    _Shown("worst_class_accuracy", "worst class", "0.0 %", 106),
+    _Shown("sparsity_achieved", "sparsity", "0.0 %", 92),
+    _Shown("parameters_nonzero", "non-zero", "0,0", 94),
+    _Shown("macs", "multiply-adds", "0,0", 122),
+    _Shown("bytes_compressed", "bytes", "0,0", 94),
+    _Shown("train_steps", "steps", "0,0", 80),
+    _Shown("reason", "why", width=260),
+)
+_REFERENCE, _OTHER = "★", "☆"
+_CSS = """
+.tabulator { font-size: 13px; border: 1px solid rgb(128 136 150 / 0.28); border-radius: 8px; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-title { font-weight: 600; font-size: 12.5px; }
+.tabulator .tabulator-header input { font-size: 12px; border: 1px solid rgb(128 136 150 / 0.28); border-radius: 4px;
+  background: transparent; color: inherit; }
+.tabulator .tabulator-tableholder .tabulator-table .tabulator-row { min-height: 34px; background: transparent; }
+.tabulator .tabulator-row .tabulator-cell { font-size: 13px; height: 34px !important; padding: 8px 10px;
+  text-overflow: ellipsis; font-variant-numeric: tabular-nums; }
+.tabulator .tabulator-row .tabulator-cell:has(input[type="checkbox"]) { text-overflow: clip; padding: 8px 4px; }
+.tabulator .tabulator-row .tabulator-cell[tabulator-field="mark"] { cursor: pointer; font-size: 16px; padding: 5px 0; }
+.tabulator-row .tabulator-cell.tabulator-frozen { background: var(--panel-surface-color); }
+.tabulator .tabulator-header input[type="checkbox"] { display: none; }
+"""
+
+
+class RunsPage:
+    """Every planned run in one row."""
+
+    title = "Runs"
+
+    def __init__(self, session: Session) -> None:
+        from bokeh.models.widgets.tables import NumberFormatter
+
+        pn, _ = toolkit()
+        self.session = session
+        self._ids: list[str] = []
+        self._filling = False
+        self.head = html()
+        numbers = {c.column: NumberFormatter(format=c.format, nan_format="–") for c in COLUMNS if c.format}
+        self.table = pn.widgets.Tabulator(
+            self._frame().drop(columns="run_id"),
+            show_index=False,
+            disabled=True,
+            selectable="checkbox",
+            layout="fit_data_fill",
+            height=620,
+            titles={c.column: c.title for c in COLUMNS},
+            widths={c.column: c.width for c in COLUMNS},
+            formatters=numbers,
+            text_align={c.column: "right" for c in COLUMNS if c.format} | {"mark": "center"},
+            header_filters={
+                c.column: {"type": "input", "func": "like", "placeholder": "filter"}
+                for c in COLUMNS
+                if not c.format and c.column != "mark"
+            },
+            header_tooltips={c.column: RUNS[c.column].meaning for c in COLUMNS if c.column != "mark"},
+            frozen_columns=["mark", "method"],
+            stylesheets=[_CSS],
+            **WIDE,
+        )
+        self.table.param.watch(self._ticked, "selection")
+        self.table.on_click(self._clicked, "mark")
+        self.nothing = html(fragments.note("There are no runs yet. The overview says how to begin."))
+        self.panel: Viewable = stack(self.head, self.nothing, self.table)
+
+    def show(self) -> None:
+        """Bring the table up to date, where it is and as it is sorted."""
+        frame = self._frame()
+        waiting = int((frame["status"] != "done").sum())
+        text = f"{several(len(frame), 'run').capitalize()}" + (f", {waiting:,} of them not measured" if waiting else "")
+        how = f"Tick up to {MOST_MODELS} to compare; a click on {_OTHER} makes a model the reference."
+        self.head.object = fragments.heading("Runs", f"{text}. {how}")
+        self.table.visible, self.nothing.visible = len(frame) > 0, frame.empty
+        self._filling = True
+        try:
+            if list(frame["run_id"]) != self._ids:
+                self._ids = [str(r) for r in frame["run_id"]]
+                self.table.value = frame.drop(columns="run_id")
+                self.table.hidden_columns = _empty(frame)
+            else:
+                self._patch(frame.drop(columns="run_id"))
+            at = {r: i for i, r in enumerate(self._ids)}
+            self.table.selection = [at[m] for m in self.session.state.models if m in at]
+        finally:
+            self._filling = False
+
+    def _frame(self) -> pd.DataFrame:
+        runs = self.session.tables.runs
+        reference = self.session.reference
+        made = runs[["run_id"]].copy()
+        made["run_id"] = made["run_id"].astype(object)
+        for c in COLUMNS:
+            if c.column == "mark":
+                made[c.column] = [_REFERENCE if r == reference else _OTHER for r in runs["run_id"]]
+            elif c.column == "target":
+                pairs = zip(runs["target"], runs["sparsity_target"], strict=True)
+                made[c.column] = ["" if on.missing(t) else on.target_text(t, s) for t, s in pairs]
+            elif c.format:
+                made[c.column] = runs[c.column].astype("float64")
+            else:
+                made[c.column] = ["" if on.missing(v) else plain(v) for v in runs[c.column]]
+        return made
+
+    def _patch(self, frame: pd.DataFrame) -> None:
+        """Send the cells that have changed, so that the table stays scrolled and sorted as it is."""
+        old = self.table.value
+        changes = {}
+        for column in frame.columns:
+            pairs = enumerate(zip(old[column], frame[column], strict=True))
+            cells = [(i, b) for i, (a, b) in pairs if a != b and not (on.missing(a) and on.missing(b))]
+            if cells:
+                changes[column] = cells
+        if changes:
+            self.table.patch(changes)
+            self.table.hidden_columns = _empty(frame)
+
+    def _ticked(self, event: Any) -> None:
+        if not self._filling:
+            ids = tuple(self._ids[i] for i in event.new)
+            old = [m for m in self.session.state.models if m in ids]  # keep the order in which they were chosen
+            self.session.compare((*old, *(r for r in ids if r not in old)))
+            if set(ids) != set(self.session.state.models):
+                self.show()  # some were left out: untick them
+
+    def _clicked(self, event: Any) -> None:
+        run_id = self._ids[event.row]
+        state = self.session.state
+        runs = self.session.tables.runs
+        if str(runs["status"].iloc[event.row]) != "done":
+            self.session.say("This run has not been measured, so nothing can be compared with it.")
+        else:
+            self.session.change(reference=run_id, models=tuple(m for m in state.models if m != run_id), first_sample=0)
+
+
+def _empty(frame: pd.DataFrame) -> list[str]:
+    """Columns in which nothing stands, or the same for every run: they would only take room."""
+    always = ("mark", "method", "target", "accuracy")
+    found = []
+    for c in COLUMNS:
+        values = {v for v in frame[c.column] if not on.missing(v) and v != ""}
+        same = len(values) == 1 and c.column in ("model", "replicate", "seed", "status")
+        if c.column not in always and (not values or same):
+            found.append(c.column)
+    return found

@@ -1,0 +1,109 @@
+"""What one browser tab knows: the study, the view's state, and who wants to hear of changes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from pruneviz.core.errors import PrunevizError
+from pruneviz.core.viewstate import MOST_MODELS, ViewState
+from pruneviz.views import runs as on
+from pruneviz.views.bokeh_renderer import Sources
+from pruneviz.views.metrics import measured
+from pruneviz.views.text import several
+from pruneviz_apps.explorer.live import CachedTables
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """One state, changed in one place; everything that shows it hears of each change.
+
+    Attributes:
+        tables: the study, shared with other sessions.
+        state: what is looked at.
+        sources: the data sources that this session's pictures share.
+        notice: the sentence shown above the page; empty for none.
+    """
+
+    def __init__(self, tables: CachedTables, state: ViewState) -> None:
+        self.tables = tables
+        self.state = state
+        self.sources = Sources(on_select=self._brushed)
+        self.notice = ""
+        self._listeners: list[Callable[[], None]] = []
+        self._held: Callable[[Callable[[], None]], None] = lambda tell: tell()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call it after every change of the state, the notice or the study."""
+        self._listeners.append(listener)
+
+    def batch(self, held: Callable[[Callable[[], None]], None]) -> None:
+        """Use ``held`` to run what tells the listeners, so that one change reaches the browser as one message."""
+        self._held = held
+
+    def change(self, **fields: Any) -> None:
+        """Change some fields of the state; what is not allowed becomes a sentence in the page."""
+        try:
+            state = replace(self.state, **fields)
+        except PrunevizError as e:
+            self.say(str(e))
+            return
+        if state != self.state:
+            self.state, self.notice = state, ""
+            self.tell()
+
+    def say(self, text: str) -> None:
+        """Show a sentence above the page."""
+        self.notice = text
+        self.tell()
+
+    def tell(self) -> None:
+        """Let every listener show the state."""
+
+        def all_of_them() -> None:
+            for listener in self._listeners:
+                try:
+                    listener()
+                except Exception:
+                    log.exception("a part of the page could not be shown")
+
+        self._held(all_of_them)
+
+    def compare(self, run_ids: tuple[str, ...]) -> None:
+        """Compare these runs; of more than fit, the first, and say so."""
+        wanted = tuple(dict.fromkeys(run_ids))
+        kept = tuple(r for r in wanted if r != self.reference)[:MOST_MODELS]
+        left = len([r for r in wanted if r != self.reference]) - len(kept)
+        self.change(models=kept, first_sample=0)
+        if left:
+            self.say(f"{MOST_MODELS} models are compared at most: {several(left, 'other')} left out.")
+
+    @property
+    def reference(self) -> str:
+        """The id of the run that is the reference now, chosen or not; empty where there is none."""
+        return on.reference(measured(self.tables), self.state)
+
+    def known(self, state: ViewState) -> ViewState:
+        """The state without runs that the study does not have; says what was dropped."""
+        ids = set(self.tables.runs["run_id"])
+        models = tuple(m for m in state.models if m in ids)
+        reference = state.reference if state.reference in ids else ""
+        dropped = len(state.models) - len(models) + (state.reference != reference)
+        if dropped:
+            self.notice = (
+                f"{several(dropped, 'model')} named in the address {'is' if dropped == 1 else 'are'} not here."
+            )
+        return replace(state, models=models, reference=reference)
+
+    def _brushed(self, what: str, keys: tuple[str, ...]) -> None:
+        """A selection made in a picture: runs become the models compared, samples the selected images."""
+        if what == "samples":
+            if set(keys) != set(self.state.samples):
+                self.change(samples=keys, first_sample=0)
+        elif keys and set(keys) != set(self.state.models):
+            self.compare(keys)
+        elif not keys and self.state.models:
+            self.tell()  # an empty click in the chart does not throw a comparison away: mark it again

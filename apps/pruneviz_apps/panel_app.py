@@ -1,0 +1,126 @@
+"""The explorer in a browser: served on this machine alone, or inline in a notebook."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.core.errors import UsageError
+from pruneviz_apps.explorer.live import CachedTables, LiveTables
+from pruneviz_apps.explorer.toolkit import toolkit
+
+if TYPE_CHECKING:
+    from panel.viewable import Viewable
+
+HOST = "127.0.0.1"  # never all interfaces: whoever reaches the port reads the study
+PORT = 5006
+Opens = Callable[[], LiveTables]
+
+
+def serve(
+    study: str | os.PathLike[str] | Opens,
+    *,
+    port: int | None = None,
+    open_browser: bool = True,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the explorer until interrupted.
+
+    Args:
+        study: a store's folder, or a callable that opens the study.
+        port: the port to listen on; the first free one from 5006 when absent.
+        open_browser: whether to open a browser window.
+        ready: called with the address once it can be opened; prints it when absent.
+
+    Raises:
+        StoreError: the store cannot be opened.
+        UsageError: the port is taken.
+    """
+    server = start(study, port=port, open_browser=open_browser)
+    address = f"http://{HOST}:{server.port}/"
+    (ready or _say)(address)
+    try:
+        server.io_loop.start()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.stop()
+
+
+def start(study: str | os.PathLike[str] | Opens, *, port: int | None = None, open_browser: bool = False) -> Any:
+    """A server that listens already and waits for its event loop; see :func:`serve`.
+
+    Raises:
+        StoreError: the store cannot be opened.
+        UsageError: the port is taken.
+    """
+    tables = CachedTables(_open(study))
+    port = _free_port(port)
+    pn, _ = toolkit()
+    pn.extension("tabulator", notifications=False)
+    names = [f"{HOST}:{port}", f"localhost:{port}"]
+    return pn.serve(
+        {"/": lambda: page(tables)},
+        port=port,
+        address=HOST,
+        websocket_origin=names,
+        show=open_browser,
+        start=False,
+        title="pruneviz",
+        verbose=False,
+    )
+
+
+def page(tables: CachedTables) -> Viewable:
+    """The explorer for one browser tab, at the address that was asked for."""
+    from bokeh.themes import Theme
+
+    from pruneviz_apps.explorer.look import OWN_FIGURES
+    from pruneviz_apps.explorer.shell import POLL_MS, Shell
+
+    pn, _ = toolkit()
+    pn.state.curdoc.theme = Theme(json={"attrs": {name: {} for name in OWN_FIGURES}})
+    location = pn.state.location
+    shell = Shell(tables, location.search if location is not None else "")
+    if location is not None:
+        shell.attach(location)
+    pn.state.add_periodic_callback(shell.look_for_runs, period=POLL_MS)
+    found: Viewable = shell.page
+    return found
+
+
+def inline(study: LiveTables) -> Viewable:
+    """The explorer as an object that a notebook shows."""
+    from pruneviz_apps.explorer.shell import Shell
+
+    pn, _ = toolkit()
+    pn.extension("tabulator", inline=True)
+    found: Viewable = Shell(CachedTables(study)).page
+    return found
+
+
+def _open(study: str | os.PathLike[str] | Opens) -> LiveTables:
+    if callable(study):
+        return study()
+    from pruneviz.study import open_study
+
+    return open_study(study)
+
+
+def _free_port(port: int | None) -> int:
+    for candidate in (port,) if port is not None else range(PORT, PORT + 100):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind((HOST, candidate))
+            except OSError:
+                continue
+            return int(s.getsockname()[1])
+    wanted = f"port {port}" if port is not None else f"every port from {PORT} to {PORT + 99}"
+    raise UsageError(f"{wanted} on {HOST} is taken. Name another with --port, or leave it out to take a free one.")
+
+
+def _say(address: str) -> None:
+    print(f"pruneviz: {address}  (Ctrl-C ends it)", flush=True)
