@@ -46,6 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as e:  # a file or folder that the user named, or the machine
+        if os.environ.get(TRACEBACK):
+            raise
+        complain(f"{e.filename}: {e.strerror}." if e.filename and e.strerror else f"{e}.")
+        return 1
     except Exception as e:
         if os.environ.get(TRACEBACK):
             raise

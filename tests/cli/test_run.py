@@ -201,3 +201,32 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(folder: Path
     assert "Traceback" not in said
     again = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
     assert "3 of 3 runs are done" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ('prune.methods=["magnitud"]', ["[prune] methods[0]", "'magnitud'", "'magnitude'"]),
+        ('recover.recoveries=["fintune"]', ["[recover] recoveries[0]", "'fintune'", "'finetune'"]),
+        ("analyses.prediction_change={}", ["[analyses]", "'prediction_changes'"]),
+        ("data.source=sample:digit", ["data source", "'digits'"]),
+        ("train.lr=0", ["[train] lr", "> 0"]),
+        ("model.source=sample:nothing", ["[model] source", "mlp-digits"]),
+    ],
+)
+@pytest.mark.parametrize("way", [["--dry-run"], []])
+def test_what_is_not_allowed_is_told_with_file_key_and_remedy(
+    setting: str, words: list[str], way: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert cli.main(["run", "small.toml", "--set", setting, "--store", str(tmp_path / "s"), *WAYS, *way]) == 2
+    said = capsys.readouterr().err
+    for word in ["small.toml: ", *words]:
+        assert word in said
+
+
+def test_a_store_below_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert cli.main(["run", "small.toml", "--store", str(tmp_path / "file" / "s"), *WAYS]) == 1
+    said = capsys.readouterr().err
+    assert str(tmp_path / "file" / "s") in said
+    assert "unexpected" not in said

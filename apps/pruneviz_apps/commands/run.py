@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pruneviz.core.errors import SpecError
 from pruneviz_apps.commands.output import print_json
 
 if TYPE_CHECKING:
@@ -29,16 +32,28 @@ def run(arguments: argparse.Namespace) -> int:
     asked = read_study(path, settings=arguments.settings, quick=arguments.quick)
     store = Path(arguments.store or f"runs/{asked.spec.name}")
     ways = {"workers": arguments.workers, "executor": arguments.executor}
-    if arguments.dry_run:
-        return _plan(asked, store, ways, arguments.json)
-    started = time.monotonic()
-    result = carry_out(asked, store, device=arguments.device, **ways)
+    with _naming(path):
+        if arguments.dry_run:
+            return _plan(asked, store, ways, arguments.json)
+        started = time.monotonic()
+        result = carry_out(asked, store, device=arguments.device, **ways)
     summary = summary_of(result, store, time.monotonic() - started)
     if arguments.json:
         print_json(summary)
     else:
         say(summary)
     return 1 if summary["failed"] else 0
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """Name the study file in complaints about a key of it that were made without knowing the file."""
+    try:
+        yield
+    except SpecError as e:
+        if not e.where.startswith(("[", "data ")):
+            raise
+        raise SpecError(f"{file}: {e.where}", e.got, e.allowed, e.remedy) from e
 
 
 def importable(*folders: Path) -> None:
