@@ -191,7 +191,7 @@ def _bounds(value: Any, meta: Mapping[str, Any], hint: Any, where: str) -> Any:
                 raise unknown(where, item, [str(c) for c in choices])
             raise SpecError(where, item, _allowed(hint, meta))
         if isinstance(item, (int, float)) and not isinstance(item, bool):
-            ok = not math.isnan(item)
+            ok = math.isfinite(item)  # keys are made of JSON, which knows no infinity
             ok = ok and (meta.get("ge") is None or item >= meta["ge"])
             ok = ok and (meta.get("gt") is None or item > meta["gt"])
             ok = ok and (meta.get("le") is None or item <= meta["le"])

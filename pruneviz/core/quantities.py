@@ -12,12 +12,13 @@ written                 means
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pruneviz.core.errors import SpecError
+from pruneviz.core.errors import SpecError, unknown
 
 ALLOWED = 'a fraction in [0, 1) such as 0.9, a percentage such as "90%", a compression such as "20x", or {macs = 0.5}'
 
@@ -62,19 +63,19 @@ def parse_target(value: Any, where: str) -> Target:
     if isinstance(value, (int, float)):
         if 0 <= value < 1:
             return Target("sparsity", float(value))
-        remedy = f'Write "{value:g}%" or {value / 100:g} for {value:g} percent.' if 1 <= value < 100 else ""
-        raise SpecError(where, value, ALLOWED, remedy)
+        raise SpecError(where, value, ALLOWED, _remedy(value))
     if isinstance(value, str):
         text = value.strip().lower()
-        number = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(%|x|×)?", text)
+        number = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*(%|x|×)?", text)
         if number:
             amount, unit = float(number[1]), number[2]
             if unit == "%" and 0 <= amount < 100:
                 return Target("sparsity", round(amount / 100, 12))
-            if unit in ("x", "×") and amount >= 1:
+            if unit in ("x", "×") and 1 <= amount < math.inf:
                 return Target("parameters", 1 / amount)
-            if unit is None:
-                return parse_target(amount, where)
+            if unit is None and amount < 1:
+                return Target("sparsity", amount)
+            raise SpecError(where, value, ALLOWED, _BEYOND[unit] if unit else _remedy(amount))
     if isinstance(value, Mapping) and len(value) == 1:
         (kind, kept), *_ = value.items()
         if kind == "sparsity":
@@ -83,7 +84,22 @@ def parse_target(value: Any, where: str) -> Target:
             if isinstance(kept, (int, float)) and not isinstance(kept, bool) and 0 < kept <= 1:
                 return Target(kind, float(kept))
             raise SpecError(f"{where} {kind}", kept, "the fraction kept, in (0, 1]")
+        raise unknown(where, kind, ("macs", "parameters", "sparsity"))
     raise SpecError(where, value, ALLOWED)
+
+
+_BEYOND = {
+    "%": "At 100% nothing would be left.",
+    "x": 'A compression is 1x or more: "2x" keeps half of the parameters.',
+    "×": 'A compression is 1x or more: "2x" keeps half of the parameters.',
+}
+
+
+def _remedy(value: float) -> str:
+    """What somebody may have meant by a number outside [0, 1)."""
+    if value == 1:
+        return "At 1 nothing would be left."
+    return f'Write "{value:g}%" or {value / 100:g} for {value:g} percent.' if 1 < value < 100 else ""
 
 
 def count_removed(fraction: float, total: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -167,6 +167,15 @@ class StudySpec:
     task: str = "image-classification"
 
 
+NAME = "a printable text of 1 to 100 characters (200 bytes) without / \\ : that starts with no dot or space"
+
+
+def _may_name_a_file(name: str) -> bool:
+    """Whether every file system takes it, with a bit put before and after it."""
+    fits = 0 < len(name) <= 100 and len(name.encode("utf-8", "replace")) <= 200
+    return fits and name.isprintable() and not set(name) & set("/\\:") and name[0] not in ". " and name[-1] != " "
+
+
 TABLES = ("name", "task", "model", "models", "data", "train", "prune", "recover", "measure", "analyses", "quick")
 
 
@@ -184,10 +193,8 @@ def study_from_plain(table: Mapping[str, Any], where: str) -> StudySpec:
         if key not in TABLES:
             raise unknown(f"{where}: key", key, TABLES)
     name = table.get("name", "study")
-    if not isinstance(name, str) or not name or len(name) > 100 or set(name) & set("/\\:\0") or name.startswith("."):
-        raise SpecError(
-            f"{where}: name", name, "a text of 1 to 100 characters without / \\ : and not starting with a dot"
-        )
+    if not isinstance(name, str) or not _may_name_a_file(name):
+        raise SpecError(f"{where}: name", name, NAME)
     task = table.get("task", "image-classification")
     if task != "image-classification":
         raise SpecError(f"{where}: task", task, "image-classification")
@@ -219,7 +226,13 @@ def study_from_plain(table: Mapping[str, Any], where: str) -> StudySpec:
     prune = build(PruneSpec, table.get("prune", {}), f"{where}: [prune]")
     if prune.methods and not prune.sparsities:
         raise SpecError(f"{where}: [prune] sparsities", [], "at least one sparsity, since methods are given")
-    analyses = _table(table.get("analyses", {}), f"{where}: [analyses]")
+    recover = build(RecoverSpec, table.get("recover", {}), f"{where}: [recover]")
+    if prune.methods and not recover.recoveries:
+        raise SpecError(f"{where}: [recover] recoveries", [], "at least one recovery", 'Write ["none"] for none.')
+    analyses = table.get("analyses", {})
+    if not isinstance(analyses, Mapping):
+        remedy = "Write [analyses] and below it a line for each, such as prediction_changes = {}."
+        raise SpecError(f"{where}: [analyses]", analyses, "a table of options by name", remedy)
     return StudySpec(
         name=name,
         models=models,
@@ -227,7 +240,7 @@ def study_from_plain(table: Mapping[str, Any], where: str) -> StudySpec:
         trains=trains,
         swept=swept,
         prune=prune,
-        recover=build(RecoverSpec, table.get("recover", {}), f"{where}: [recover]"),
+        recover=recover,
         measure=build(MeasureSpec, table.get("measure", {}), f"{where}: [measure]"),
         analyses=tuple(Choice(k, _table(v, f"{where}: [analyses] {k}")) for k, v in analyses.items()),
         task=task,
@@ -260,12 +273,13 @@ def read_toml(path: Path) -> dict[str, Any]:
         UsageError: it does not exist, or is not TOML.
     """
     try:
-        with path.open("rb") as f:
-            return tomllib.load(f)
+        return tomllib.loads(path.read_text("utf-8-sig"))  # some editors begin a file with a byte-order mark
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such study file.") from None
-    except (OSError, UnicodeDecodeError) as e:
-        raise UsageError(f"{path}: cannot be read ({e}).") from None
+    except UnicodeDecodeError as e:
+        raise UsageError(f"{path}: cannot be read as text in UTF-8 ({e}). Save it in that encoding.") from None
+    except OSError as e:
+        raise UsageError(f"{path}: cannot be read ({e.strerror or e}).") from None
     except tomllib.TOMLDecodeError as e:
         raise UsageError(f"{path}: is not valid TOML: {e}.") from None
 
@@ -299,30 +313,56 @@ def parse_setting(text: str) -> dict[str, Any]:
 
 
 def load_study(path: Path, settings: Sequence[str] = (), quick: bool = False) -> StudySpec:
-    """Read a study file, with ``--set`` settings and its ``[quick]`` variant laid over it."""
-    table = read_toml(path)
+    """Read a study file, with its ``[quick]`` variant and then ``--set`` settings laid over it.
+
+    Relative paths of data and checkpoints are relative to the file; in settings, to the current folder.
+
+    Raises:
+        UsageError: the file cannot be read, or says something that is not allowed, with its place.
+    """
+    table, where = read_toml(path), str(path)
     small = _table(table.pop("quick", {}), f"{path}: [quick]")
     if quick:
         if not small:
             raise UsageError(f"{path}: has no [quick] table, so there is no small variant to run.")
-        table = merge(table, small)
+        table, where = merge(table, small), f"{where} with its [quick]"
+    table = _anchored(table, path.resolve().parent, where)
     for text in settings:
-        table = merge(table, parse_setting(text))
-    spec = study_from_plain(table, str(path))
-    return _anchored(spec, path.resolve().parent)
+        where = f"{where} with --set {text}"
+        table = merge(table, _anchored(parse_setting(text), Path.cwd(), where))
+    return study_from_plain(table, where)
 
 
 PATH_SOURCES = ("cifar", "folder", "npz", "idx")
 
 
-def _anchored(spec: StudySpec, folder: Path) -> StudySpec:
-    """The same study with its relative paths made absolute: they are relative to the study file."""
-    kind, sign, rest = spec.data.source.partition(":")
-    data = spec.data
-    if sign and kind in PATH_SOURCES:
-        data = replace(data, source=f"{kind}:{(folder / Path(rest).expanduser()).resolve()}")
-    models = tuple(
-        replace(m, checkpoint=str((folder / Path(m.checkpoint).expanduser()).resolve())) if m.checkpoint else m
-        for m in spec.models
-    )
-    return replace(spec, data=data, models=models)
+def _anchored(table: Mapping[str, Any], folder: Path, where: str) -> dict[str, Any]:
+    """The same table with its relative paths made absolute; what is no path, or wrong, is left as it is."""
+    found = dict(table)
+    data, model, models = (found.get(key) for key in ("data", "model", "models"))
+    if isinstance(data, Mapping) and isinstance(data.get("source"), str):
+        kind, _, rest = data["source"].partition(":")
+        if kind in PATH_SOURCES and rest.strip():
+            found["data"] = {**data, "source": f"{kind}:{_absolute(rest, folder, f'{where}: [data] source')}"}
+    if isinstance(model, Mapping):
+        found["model"] = _with_checkpoint(model, folder, f"{where}: [model]")
+    if isinstance(models, list):
+        found["models"] = [
+            _with_checkpoint(m, folder, f"{where}: [[models]] {i + 1}:") if isinstance(m, Mapping) else m
+            for i, m in enumerate(models)
+        ]
+    return found
+
+
+def _with_checkpoint(model: Mapping[str, Any], folder: Path, where: str) -> Mapping[str, Any]:
+    path = model.get("checkpoint")
+    if not isinstance(path, str) or not path:
+        return model
+    return {**model, "checkpoint": _absolute(path, folder, f"{where} checkpoint")}
+
+
+def _absolute(path: str, folder: Path, where: str) -> str:
+    try:
+        return str((folder / Path(path).expanduser()).resolve())
+    except (OSError, RuntimeError, ValueError) as e:  # a link that leads to itself, ~nobody, a null character
+        raise SpecError(where, path, "a path of this machine", f"It leads nowhere: {e}.") from None

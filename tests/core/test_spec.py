@@ -121,7 +121,13 @@ def test_several_models() -> None:
         (lambda t: t["prune"].update(methods=[{"allocation": "erk"}]), ["[prune] methods[0]", "a name"]),
         (lambda t: t["prune"].update(seeds=0), ["[prune] seeds", "≥ 1"]),
         (lambda t: t.update(recover={"recoveries": "none"}), ["[recover] recoveries", "a list"]),
-        (lambda t: t.update(analyses=["a"]), ["[analyses]", "a table"]),
+        (lambda t: t.update(name="a\nb"), ["s: name", "printable"]),
+        (lambda t: t.update(name=" a"), ["s: name", "space"]),
+        (lambda t: t.update(name="😀" * 60), ["s: name", "200 bytes"]),
+        (lambda t: t.update(analyses=["a"]), ["[analyses]", "a table", "prediction_changes = {}"]),
+        (lambda t: t.update(recover={"recoveries": []}), ["[recover] recoveries", "at least one", '["none"]']),
+        (lambda t: t["train"].update(lr=float("inf")), ["[train] lr", "got inf", "number > 0"]),
+        (lambda t: t["data"].update(mean=[float("-inf")], std=[1]), ["[data] mean", "got -inf"]),
         (lambda t: t.update(measure={"batch_size": 0}), ["[measure] batch_size", "≥ 1"]),
     ],
 )
@@ -196,7 +202,12 @@ def test_quick_without_a_small_variant(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "no such study file"), (b"a = [", "not valid TOML"), (b"\xff\xfe", "cannot be read")],
+    [
+        (None, "no such study file"),
+        (b"a = [", "not valid TOML"),
+        (b"\xff\xfe", "cannot be read"),
+        ('name = "a"'.encode("utf-16"), "UTF-8"),
+    ],
 )
 def test_unreadable_files(tmp_path: Path, content: bytes | None, words: str) -> None:
     path = tmp_path / "s.toml"
@@ -205,3 +216,40 @@ def test_unreadable_files(tmp_path: Path, content: bytes | None, words: str) -> 
     with pytest.raises(UsageError, match=words) as caught:
         load_study(path)
     assert "s.toml" in str(caught.value)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_do_not_matter(quick_file: Path) -> None:
+    plain = load_study(quick_file)
+    quick_file.write_bytes(b"\xef\xbb\xbf" + quick_file.read_bytes().replace(b"\n", b"\r\n"))
+    assert load_study(quick_file) == plain
+
+
+def test_relative_paths_follow_the_file_and_settings_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    file = tmp_path / "a b" / "s.toml"
+    file.write_text(
+        '[[models]]\nname="x"\nsource="m:f"\ncheckpoint="../w.pt"\n'
+        '[[models]]\nname="y"\nsource="m:f"\ncheckpoint="~/w.pt"\n[data]\nsource="folder:photos"\n'
+    )
+    study = load_study(file)
+    assert study.data.source == f"folder:{tmp_path / 'a b' / 'photos'}"
+    assert [m.checkpoint for m in study.models] == [str(tmp_path / "w.pt"), str(tmp_path / "home" / "w.pt")]
+    assert load_study(file, ["data.source=npz:d.npz"]).data.source == f"npz:{tmp_path / 'here' / 'd.npz'}"
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/x", "a\\u0000b"])
+def test_a_path_that_leads_nowhere_names_its_place(tmp_path: Path, path: str) -> None:
+    file = tmp_path / "s.toml"
+    file.write_text(f'[model]\nsource="m:f"\ncheckpoint="{path}"\n[data]\nsource="sample:digits"\n')
+    with pytest.raises(SpecError, match=r"s\.toml: \[model\] checkpoint.*leads nowhere"):
+        load_study(file)
+
+
+def test_an_error_of_a_setting_names_the_setting(quick_file: Path) -> None:
+    with pytest.raises(SpecError, match=r"s\.toml with --set train\.epochs=x: \[train\] epochs: got 'x'"):
+        load_study(quick_file, ["train.epochs=x"])
