@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import pickletools
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -45,6 +46,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     Raises:
         CheckpointError: the file is absent, empty, truncated, needs code to be run, or holds NaN or infinities.
     """
+    import torch
     from torch import Tensor
 
     require_file(path)
@@ -57,12 +59,23 @@ def read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         what = f"besides tensors: {_some(others)}" if others else "no tensors"
         raise CheckpointError(f"{path}: holds {what}; allowed: a state dict of tensors. {SAVE}")
     state = _merged(_stripped({str(k): v for k, v in content.items()}))
+    odd = [f"{name} ({t.layout if t.layout != torch.strided else t.dtype})" for name, t in state.items() if _odd(t)]
+    if odd:
+        raise CheckpointError(f"{path}: holds {_some(odd)}; allowed: dense tensors of plain numbers. {SAVE}")
     bad = [name for name, t in state.items() if t.is_floating_point() and not t.isfinite().all()]
     if bad:
         raise CheckpointError(
             f"{path}: holds NaN or infinite values in {_some(bad)}. The training that made it diverged."
         )
     return state
+
+
+def _odd(t: Tensor) -> bool:
+    """Whether a tensor is sparse, quantised, without data, or of a type in which little can be computed."""
+    import torch
+
+    eight_bits = t.is_floating_point() and t.element_size() < 2
+    return t.layout != torch.strided or t.is_quantized or t.is_meta or eight_bits
 
 
 def load_into(net: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
@@ -129,14 +142,27 @@ def _torch(path: str | os.PathLike[str]) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as e:
         refused = re.search(r"GLOBAL ([\w.]+)", str(e))
-        if refused is None:
+        wants = f" (it wants to run {refused[1]})" if refused is not None else ""
+        if refused is None and not _names_code(path):
             raise CheckpointError(f"{path}: is truncated or not a torch checkpoint. {SAVE}") from None
         raise CheckpointError(
-            f"{path}: is a pickle with code (it wants to run {refused[1]}), which pruneviz never runs; allowed: "
-            f"tensors only, so not a whole pickled model. {SAVE}"
+            f"{path}: is a pickle with code{wants}, which pruneviz never runs; allowed: tensors only, so not a whole "
+            f"pickled model. {SAVE}"
         ) from None
     except Exception as e:  # torch's reader of pickles raises whatever the bytes lead it to
         raise CheckpointError(f"{path}: is truncated or not a torch checkpoint ({_first_line(e)}).") from None
+
+
+def _names_code(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a pickle that names classes or functions; looks at its operations and runs none."""
+    with Path(path).open("rb") as file:
+        try:
+            return any(operation.name in _NAMING for operation, _, _ in pickletools.genops(file))
+        except Exception:  # no pickle, or cut short
+            return False
+
+
+_NAMING = ("GLOBAL", "STACK_GLOBAL", "INST")
 
 
 def _unwrap(content: Any) -> Any:
@@ -169,4 +195,4 @@ def _some(names: Iterable[str], count: int = 4) -> str:
 
 
 def _first_line(e: Exception) -> str:
-    return (str(e) or type(e).__name__).splitlines()[0][:200]
+    return f"{type(e).__name__}: {e}".splitlines()[0][:200]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,40 @@ def test_code_in_a_pickle_is_refused_and_never_runs(tmp_path: Path, capsys: pyte
     with pytest.raises(CheckpointError, match=r"evil\.pt.*pickle with code.*print.*safetensors"):
         checkpoint.read(tmp_path / "evil.pt")
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("suffix", [".pt", ".pkl", ".safetensors"])
+def test_a_plain_pickle_never_runs_either(tmp_path: Path, protocol: int, suffix: str) -> None:
+    path, victim = tmp_path / f"evil{suffix}", tmp_path / "made-by-a-checkpoint"
+
+    class Opens:
+        def __reduce__(self) -> Any:
+            return (open, (str(victim), "w"))
+
+    path.write_bytes(pickle.dumps(Opens(), protocol=protocol))
+    with pytest.raises(
+        CheckpointError, match="not a safetensors file" if "safe" in suffix else "is a pickle with code"
+    ):
+        checkpoint.read(path)
+    assert not victim.exists()
+    pickle.loads(path.read_bytes()).close()
+    assert victim.exists()  # it would have
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda t: t.to_sparse(), r"4\.weight \(torch\.sparse_coo\)"),
+        (lambda t: t.to(torch.float8_e4m3fn), r"4\.weight \(torch\.float8_e4m3fn\)"),
+    ],
+)
+def test_tensors_in_which_nothing_can_be_computed_are_named(
+    tmp_path: Path, change: Callable[[torch.Tensor], torch.Tensor], match: str
+) -> None:
+    torch.save({**state(), "4.weight": change(state()["4.weight"])}, tmp_path / "w.pt")
+    with pytest.raises(CheckpointError, match=match):
+        checkpoint.read(tmp_path / "w.pt")
 
 
 @pytest.mark.parametrize("new_format", [True, False])
