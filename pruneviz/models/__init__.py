@@ -1,13 +1,14 @@
 """Where models come from, how their weights are read, and what they consist of. Imports no torch by itself."""
 
 from pruneviz.models.inspect import LayerInfo, ModelInfo, examine, has_batch_norm
-from pruneviz.models.making import build, build_fresh, kept_weights
+from pruneviz.models.making import architecture, build, build_fresh, kept_weights
 from pruneviz.models.sources import SourceInfo, catalogue, has_weights, identity, kept_steps, known_steps
 
 __all__ = [
     "LayerInfo",
     "ModelInfo",
     "SourceInfo",
+    "architecture",
     "build",
     "build_fresh",
     "catalogue",

@@ -32,8 +32,13 @@ def split(source: str, where: str, kinds: Iterable[str] = ()) -> tuple[str, str]
     return module, attribute
 
 
-def module_file(module: str, where: str) -> Path:
+def module_file(module: str, where: str, kinds: Iterable[str] = ()) -> Path:
     """The file of a module, found without executing it or its packages.
+
+    Args:
+        module: its full name.
+        where: the place it was named in, for messages.
+        kinds: what else it may have been meant to be, for messages.
 
     Raises:
         ModelError: there is no such module, or it has no file.
@@ -45,7 +50,8 @@ def module_file(module: str, where: str) -> Path:
         full = ".".join(parts[: i + 1])
         spec = _find(full, path)
         if spec is None:
-            near = nearest(part, [m.name for m in pkgutil.iter_modules(path or [p or "." for p in sys.path[:1]])])
+            near = nearest(part, [m.name for m in pkgutil.iter_modules(path or [p or "." for p in sys.path[:3]])])
+            near = near or (nearest(module, kinds) if len(parts) == 1 else "")
             within = f"in {', '.join(path)}" if path else "on Python's path"
             remedy = "Run from the folder that holds it, install it, or add its folder to PYTHONPATH."
             raise ModelError(" ".join(filter(None, [f"{where}: there is no module {full!r} {within}.", near, remedy])))
@@ -60,7 +66,7 @@ def module_file(module: str, where: str) -> Path:
     return Path(spec.origin)
 
 
-def source_digest(source: str, options: Mapping[str, Any], where: str) -> str:
+def source_digest(source: str, options: Mapping[str, Any], where: str, kinds: Iterable[str] = ()) -> str:
     """Digest of the file that holds the named thing, its name, and options.
 
     What that file imports is not looked into: a change there needs another name or option to be noticed.
@@ -70,7 +76,7 @@ def source_digest(source: str, options: Mapping[str, Any], where: str) -> str:
         SpecError: an option is not plain data.
     """
     module, attribute = split(source, where)
-    file = file_digest(module_file(module, where))
+    file = file_digest(module_file(module, where, kinds))
     try:
         return digest({"file": file, "attribute": attribute, "options": options})
     except (TypeError, ValueError):
@@ -78,17 +84,24 @@ def source_digest(source: str, options: Mapping[str, Any], where: str) -> str:
 
 
 def load(source: str, where: str) -> Any:
-    """Import the module and give what is named.
+    """Import the module and give what is named; a module whose file has changed since is executed again.
+
+    What that file imports is not looked into: a change there needs a new process.
 
     Raises:
         ModelError: it cannot be imported, or holds no such name.
     """
     module, attribute = split(source, where)
-    module_file(module, where)  # its errors are clearer than those of the import
+    now = file_digest(module_file(module, where))  # its errors are clearer than those of the import
     try:
         found: Any = importlib.import_module(module)
-    except Exception as e:
-        raise ModelError(f"{where}: importing {module!r} failed: {said(e)}.") from e
+        if _IMPORTED.setdefault(module, now) != now:
+            found = importlib.reload(found)
+    except (Exception, SystemExit) as e:
+        remedy = 'Put what the file does as a script under `if __name__ == "__main__":`.'
+        text = f"{where}: importing {module!r} failed: {said(e)}."
+        raise ModelError(f"{text} {remedy}" if isinstance(e, SystemExit) else text) from e
+    _IMPORTED[module] = now
     for name in attribute.split("."):
         if not hasattr(found, name):
             near = nearest(name, [n for n in vars(found) if not n.startswith("_")])
@@ -97,7 +110,10 @@ def load(source: str, where: str) -> Any:
     return found
 
 
-def said(e: Exception) -> str:
+_IMPORTED: dict[str, str] = {}  # digest of the file that a module was executed from, by its name
+
+
+def said(e: BaseException) -> str:
     """An exception's type and text, for the middle of a sentence."""
     return f"{type(e).__name__}: {e}".rstrip(". ")
 

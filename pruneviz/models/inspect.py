@@ -83,7 +83,7 @@ def examine(net: nn.Module, example: Tensor, classes: int) -> ModelInfo:
         ModelError: the model cannot be used: lazy, not in single precision, without prunable parameters; with tied,
             frozen or computed ones; its forward pass fails, or gives something else than (1, classes) finite numbers.
     """
-    _require_parameters(net)
+    require_parameters(net)
     weights = _weights(net)
     with _evaluating(net), _counting(net, weights) as counted:
         logits = _forward(net, example)
@@ -112,7 +112,12 @@ def has_batch_norm(net: nn.Module) -> bool:
     return any(isinstance(m, _BatchNorm) and m.track_running_stats for m in net.modules())
 
 
-def _require_parameters(net: nn.Module) -> None:
+def require_parameters(net: nn.Module) -> None:
+    """Refuse a model whose parameters have no values that could be worked with.
+
+    Raises:
+        ModelError: one is lazy, on no device, or not in single precision.
+    """
     import torch
     from torch.nn.parameter import is_lazy
 
@@ -122,6 +127,8 @@ def _require_parameters(net: nn.Module) -> None:
                 f"Parameter {name!r} is lazy: it has no shape yet. Run the model on one batch before it is given, "
                 "or use the layer that is not lazy."
             )
+        if p.is_meta:
+            raise ModelError(f"Parameter {name!r} has no values: it is on the device 'meta'. Load the weights first.")
         if p.is_floating_point() and p.dtype != torch.float32:
             kind = "half precision" if p.dtype in (torch.float16, torch.bfloat16) else "not in single precision"
             raise ModelError(f"Parameter {name!r} is {kind} ({p.dtype}); allowed: torch.float32. Call net.float().")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.core.errors import ModelError, SpecError, nearest
 from pruneviz.core.spec import ModelSpec
 from pruneviz.models import imports, samples
-from pruneviz.models.sources import WHERE, checkpoint_file, live_module, split, timm_package
+from pruneviz.models.sources import WHERE, checkpoint_file, has_weights, live_module, split, timm_package
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,9 +37,21 @@ def build(spec: ModelSpec, replicate: int, live: Mapping[str, Any] | None = None
     elif kind == "sample":
         file = str(samples.weights(name, replicate))
     else:
-        return net.cpu().eval()
+        return _ready(net, spec)
     checkpoint.load_into(net, checkpoint.read(file), file)
-    return net.cpu().eval()
+    return _ready(net, spec)
+
+
+def architecture(spec: ModelSpec, replicate: int, live: Mapping[str, Any] | None = None) -> nn.Module:
+    """The model made as for :func:`build` or :func:`build_fresh`, for a state dict to be loaded into it.
+
+    No checkpoint is read, so one that has gone meanwhile does no harm.
+
+    Raises:
+        ModelError: the model cannot be made.
+        SpecError: the source makes no sense.
+    """
+    return _ready(_make(spec, replicate, 0 if has_weights(spec) else replicate, live or {}), spec)
 
 
 def build_fresh(spec: ModelSpec, seed: int, live: Mapping[str, Any] | None = None) -> nn.Module:
@@ -58,7 +70,14 @@ def build_fresh(spec: ModelSpec, seed: int, live: Mapping[str, Any] | None = Non
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             _reset(net, spec.source)
-    return net.cpu().eval()
+    return _ready(net, spec)
+
+
+def _ready(net: nn.Module, spec: ModelSpec) -> nn.Module:
+    try:
+        return net.cpu().eval()
+    except Exception as e:  # parameters without data (the device "meta"), a device of another machine
+        raise ModelError(f"{WHERE}: {spec.source} cannot be brought to the CPU: {imports.said(e)}.") from e
 
 
 def kept_weights(spec: ModelSpec, replicate: int, step: int) -> dict[str, Tensor]:
@@ -79,18 +98,26 @@ def _make(spec: ModelSpec, replicate: int, seed: int, live: Mapping[str, Any]) -
     import torch
 
     kind, name = split(spec)
-    if kind in ("sample", "memory") and spec.options:
-        raise SpecError("[model] options", dict(spec.options), f"none: {spec.source} is made already")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if kind == "memory":
-            return copy.deepcopy(live_module(name, replicate, live))
+            return _copied(live_module(name, replicate, live), spec)
         if kind == "sample":
             c = samples.card(name)
             return _call(f"{samples.PACKAGE}.nets:{c.factory}", c.options)
         if kind == "timm":
             return _timm_model(name, spec.options)
         return _call(spec.source, spec.options)
+
+
+def _copied(net: nn.Module, spec: ModelSpec) -> nn.Module:
+    try:
+        return copy.deepcopy(net)
+    except Exception as e:
+        raise ModelError(
+            f"{WHERE}: {spec.source} cannot be copied: {imports.said(e)}. Keep no tensors that carry gradients, and no "
+            "open files or locks, as attributes of the module; or give a factory."
+        ) from e
 
 
 def _call(source: str, options: Mapping[str, Any]) -> nn.Module:
@@ -102,7 +129,7 @@ def _call(source: str, options: Mapping[str, Any]) -> nn.Module:
         raise ModelError(f"{WHERE}: {source} is {kind}, allowed: a function or class that makes a torch.nn.Module.")
     try:
         net = factory(**options)
-    except Exception as e:
+    except (Exception, SystemExit) as e:
         given = ", ".join(f"{k}={v!r}" for k, v in options.items())
         raise ModelError(f"{WHERE}: {source}({given}) raised {imports.said(e)}.") from e
     if not isinstance(net, nn.Module):

@@ -109,8 +109,9 @@ def replicate(name: str, number: int) -> Replicate:
     """
     has = card(name).replicates
     if not 0 <= number < len(has):
-        allowed = f"replicates 0 to {len(has) - 1}, which are all of sample:{name}"
-        raise SpecError("[model] replicates", number, allowed, "Ask for fewer, or train your own with [train].")
+        allowed = f"at most {len(has)}: sample:{name} has replicates 0 to {len(has) - 1}"
+        remedy = "Ask for fewer, or for a lower first, or train your own with [train]."
+        raise SpecError("[model] replicates", f"replicate {number}", allowed, remedy)
     return has[number]
 
 

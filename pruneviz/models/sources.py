@@ -33,6 +33,7 @@ class SourceInfo:
 
 
 WHERE = "[model] source"
+KINDS = ("sample", "timm", "memory")  # beside a factory's import path
 _CHECKPOINT = "a safetensors or state-dict file; {replicate} in its name stands for the replicate's number"
 _KINDS = (
     SourceInfo("sample", "sample:NAME", "a trained model that ships with pruneviz"),
@@ -117,7 +118,7 @@ def identity(spec: ModelSpec, replicate: int, live: Mapping[str, Any] | None = N
     elif kind == "memory":
         source, weights = _memory_digests(live_module(name, replicate, live or {}))
     else:
-        source = imports.source_digest(spec.source, spec.options, WHERE)
+        source = imports.source_digest(spec.source, spec.options, WHERE, KINDS)
     if spec.checkpoint is not None:
         weights = file_digest(checkpoint_file(spec, replicate))
     return {"source": spec.source, "options": dict(spec.options), "source_digest": source, "weights_digest": weights}
@@ -130,9 +131,11 @@ def split(spec: ModelSpec) -> tuple[str, str]:
         SpecError: it is none of the known forms.
     """
     kind, _, name = spec.source.partition(":")
-    if kind in ("sample", "timm", "memory"):
+    if kind in ("sample", "memory") and spec.options:
+        raise SpecError("[model] options", dict(spec.options), f"none: {spec.source} is made already")
+    if kind in KINDS:
         return kind, name
-    imports.split(spec.source, WHERE, ("sample", "timm", "memory"))
+    imports.split(spec.source, WHERE, KINDS)
     return "factory", spec.source
 
 
@@ -192,7 +195,9 @@ def _memory_digests(net: nn.Module) -> tuple[str, str]:
     import inspect
 
     from pruneviz.models.checkpoint import state_digest
+    from pruneviz.models.inspect import require_parameters
 
+    require_parameters(net)
     sources = {}
     for cls in {type(m) for m in net.modules()}:
         if not cls.__module__.startswith("torch."):

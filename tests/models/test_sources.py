@@ -107,6 +107,47 @@ def test_an_import_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.Monke
         models.build(ModelSpec("broken_nets:f"), 0)
 
 
+@pytest.mark.parametrize(
+    ("code", "match"),
+    [
+        ("import sys\nsys.exit(3)\n", "importing 'script_{n}' failed: SystemExit: 3.*__main__"),
+        ("import sys\ndef f():\n    sys.exit('usage: train')\n", r"script_{n}:f\(\) raised SystemExit: usage: train"),
+    ],
+)
+def test_code_that_ends_the_program_does_not_end_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, match: str
+) -> None:
+    name = f"script_{len(code)}"
+    (tmp_path / f"{name}.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ModelError, match=match.format(n=len(code))):
+        models.build(ModelSpec(f"{name}:f"), 0)
+
+
+def test_a_changed_file_is_executed_again_in_the_same_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    file = tmp_path / "growing_nets.py"
+    file.write_text("from torch import nn\nMADE = []\ndef f():\n    return nn.Linear(2, 3)\n")
+    first = models.identity(ModelSpec("growing_nets:f"), 0)
+    assert models.build(ModelSpec("growing_nets:f"), 0).out_features == 3
+    file.write_text(file.read_text().replace("(2, 3)", "(2, 30)"))
+    assert models.identity(ModelSpec("growing_nets:f"), 0) != first
+    assert models.build(ModelSpec("growing_nets:f"), 0).out_features == 30
+    made = sys.modules["growing_nets"].MADE
+    models.build(ModelSpec("growing_nets:f"), 0)
+    assert sys.modules["growing_nets"].MADE is made  # not again, as nothing changed
+
+
+@pytest.mark.parametrize(
+    ("source", "match"),
+    [("smaple:mlp", "Did you mean 'sample'"), ("own_model:tiny", "Did you mean 'own_models'")],
+)
+def test_the_nearest_kind_or_module_is_named(source: str, match: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(own_models.__file__).parent))
+    with pytest.raises(ModelError, match=match):
+        models.identity(ModelSpec(source), 0)
+
+
 def test_a_checkpoint_that_is_not_there_is_said_by_identity_too() -> None:
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         models.identity(ModelSpec("own_models:tiny", checkpoint="nowhere.pt"), 0)
@@ -211,6 +252,35 @@ def test_memory_models_that_were_not_given() -> None:
         models.build(ModelSpec("memory:mine"), 0, {"mime": own_models.tiny()})
     with pytest.raises(ModelError, match=r"is int, allowed: a torch.nn.Module"):
         models.build(ModelSpec("memory:mine"), 0, {"mine": 3})
+
+
+def test_modules_in_memory_that_cannot_be_worked_with() -> None:
+    class Holding(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(2, 2)
+            self.last = self.fc(torch.ones(1, 2))  # no leaf, so torch does not copy it
+
+    spec = ModelSpec("memory:mine")
+    with pytest.raises(ModelError, match="memory:mine cannot be copied: RuntimeError"):
+        models.build(spec, 0, {"mine": Holding()})
+    for net, match in ((own_models.lazy(), "is lazy"), (nn.Linear(2, 2, device="meta"), "device 'meta'")):
+        with pytest.raises(ModelError, match=match):
+            models.identity(spec, 0, {"mine": net})
+    with pytest.raises(ModelError, match="cannot be brought to the CPU"):
+        models.build(spec, 0, {"mine": nn.Linear(2, 2, device="meta")})
+
+
+def test_an_architecture_is_the_model_without_its_file(tmp_path: Path) -> None:
+    torch.save(models.build_fresh(TINY, 3).state_dict(), tmp_path / "w.pt")
+    spec = ModelSpec("own_models:tiny", checkpoint=str(tmp_path / "w.pt"))
+    net = models.build(spec, 0)
+    (tmp_path / "w.pt").unlink()
+    bare = models.architecture(spec, 0)
+    assert not same(bare, net)
+    bare.load_state_dict(net.state_dict())
+    assert same(bare, net)
+    assert same(models.architecture(TINY, 4), models.build_fresh(TINY, 4))
 
 
 def test_a_module_in_memory_is_initialised_anew_by_its_layers() -> None:
