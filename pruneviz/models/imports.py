@@ -50,8 +50,8 @@ def module_file(module: str, where: str, kinds: Iterable[str] = ()) -> Path:
         full = ".".join(parts[: i + 1])
         spec = _find(full, path)
         if spec is None:
-            near = nearest(part, [m.name for m in pkgutil.iter_modules(path or [p or "." for p in sys.path[:3]])])
-            near = near or (nearest(module, kinds) if len(parts) == 1 else "")
+            there = [m.name for m in pkgutil.iter_modules(path or [p or "." for p in sys.path[:3]])]
+            near = nearest(part, [*there, *(kinds if len(parts) == 1 else ())])
             within = f"in {', '.join(path)}" if path else "on Python's path"
             remedy = "Run from the folder that holds it, install it, or add its folder to PYTHONPATH."
             raise ModelError(" ".join(filter(None, [f"{where}: there is no module {full!r} {within}.", near, remedy])))
