@@ -72,7 +72,8 @@ def new_figure(picture: m.Picture, theme: str) -> Figure:
 def restyle(figure: Figure, picture: m.Picture, theme: str) -> None:
     """Colours, fonts, titles and ticks of the axes."""
     surface, soft, text, faint = (ink(name, theme) for name in ("surface", "soft", "ink", "faint"))
-    figure.background_fill_color = figure.border_fill_color = surface
+    # Nothing is painted behind the marks: a canvas keeps its outermost pixels when its colour changes.
+    figure.background_fill_color = figure.border_fill_color = None
     figure.outline_line_color = None
     figure.styles = {"--background-color": surface, "--color": text, "--divider-color": faint}
     if figure.height != picture.height:
@@ -174,14 +175,15 @@ def add_hovers(figure: Figure, drawn: Sequence[tuple[m.Mark, GlyphRenderer[Any]]
 
 def _tooltip(titles: tuple[str, ...], fields: tuple[str, ...], theme: str) -> str:
     """Rows of title and value. Bokeh escapes what it puts in for ``@{…}``; titles are words of this project's own."""
-    soft, text = ink("soft", theme), ink("ink", theme)
+    soft, text, surface = (ink(name, theme) for name in ("soft", "ink", "surface"))
     rows = "".join(
         f'<div style="color:{soft};white-space:nowrap">{title}</div>'
         f'<div style="color:{text};overflow-wrap:anywhere">@{{{name}}}</div>'
         for title, name in zip(titles, fields, strict=True)
     )
     grid = "display:grid;grid-template-columns:auto minmax(0,1fr);gap:2px 12px;max-width:380px"
-    return f'<div style="{grid};font:12px/1.4 {FONT.replace(chr(39), "")}">{rows}</div>'
+    over = f"background:{surface};box-shadow:0 0 0 6px {surface}"  # over the padding of Bokeh's own white box
+    return f'<div style="{grid};{over};font:12px/1.4 {FONT.replace(chr(39), "")}">{rows}</div>'
 
 
 def colour_bar(figure: Figure, picture: m.Picture, theme: str) -> None:
@@ -220,7 +222,7 @@ def colour_bar(figure: Figure, picture: m.Picture, theme: str) -> None:
 def unselected(mark: m.Mark) -> dict[str, float]:
     """How marks look that are not selected while others are: points fade, everything else stays."""
     if isinstance(mark, m.Points) and mark.keys:
-        return {"fill_alpha": 0.16, "line_alpha": 0.22}
+        return {"fill_alpha": 0.25, "line_alpha": 0.3}
     return {"fill_alpha": 0.05 if mark.filled else 0.0, "line_alpha": 0.09} if isinstance(mark, m.LinkedPoints) else {}
 
 

@@ -70,7 +70,7 @@ class Comparison:
     def scope(self) -> str:
         """How many samples this is about, in words."""
         if self.selected:
-            return f"{several(self.selected, 'selected image')} of {self.total}"
+            return f"{several(self.selected, 'selected image')} of {self.total:,}"
         left = f" ({self.samples.left_out} that not every model has seen left out)" if self.samples.left_out else ""
         return f"all {several(self.total, 'test image')}{left}"
 

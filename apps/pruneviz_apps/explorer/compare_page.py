@@ -41,7 +41,7 @@ class ComparePage:
         pn, pmui = toolkit()
         self.session = session
         self._filling = False
-        self.chosen = html()
+        self.chosen = html(margin=(8, 0))
         self.clear = pmui.Button(
             label="Clear selection",
             variant="outlined",
@@ -49,11 +49,11 @@ class ComparePage:
             margin=0,
             on_click=lambda e: session.change(samples=()),
         )
-        self.metric = pmui.RadioButtonGroup(
-            label="Metric", options=["margin", "confidence", "loss"], size="small", margin=0
-        )
+        self.metric = pmui.RadioButtonGroup(label="", options=["margin", "confidence", "loss"], size="small", margin=0)
         self.metric.param.watch(self._changed, "value")
-        self.bar = side_by_side(html(fragments.note("Plot each image's"), sizing_mode=None), self.metric, self.chosen)
+        self.bar = side_by_side(
+            html(fragments.note("Plot each image's"), sizing_mode=None, margin=(8, 0)), self.metric, self.chosen
+        )
         self.bar.append(self.clear)
         self.bar.styles = _BAR
         self.suggest = pmui.Button(variant="contained", margin=(4, 0), on_click=lambda e: self._suggested())
@@ -69,10 +69,11 @@ class ComparePage:
         self.back.on_click(lambda e: self._page(-ROWS))
         self.on.on_click(lambda e: self._page(ROWS))
         self.more = html()
-        left = pn.Column(*(s.panel for s in self.scatters), styles=_COLUMN, margin=0, min_width=340)
-        right = pn.Column(self.flips.panel, self.classes.panel, styles=_COLUMN, margin=0, min_width=340)
-        sides = {"gap": "32px", "flex-wrap": "wrap", "align-items": "flex-start"}
-        self.linked = side_by_side(left, right, styles=sides)
+        for scatter in self.scatters:
+            scatter.panel.styles = {"align-self": "end"}  # the first has the legend, the drawings stay level
+        left = stack(*(s.panel for s in self.scatters), styles=_SCATTERS)
+        right = stack(self.flips.panel, self.classes.panel, gap=28)
+        self.linked = stack(left, right, styles=_SIDES)
         self.panel: Viewable = stack(
             html(fragments.heading("Compare", "Select images in a scatter: every other view follows.")),
             self.bar,
@@ -143,7 +144,10 @@ _BAR = {
     "border-bottom": "1px solid rgb(128 136 150 / 0.28)",
     "align-items": "center",
 }
-_COLUMN = {"gap": "28px", "flex": "1 1 420px"}
+_GRID = {"display": "grid", "gap": "28px 32px", "height": "max-content"}  # else its rows share the window's height
+# Wide windows have scatters beside the other views; narrow ones have pairs of scatters above them.
+_SIDES = _GRID | {"grid-template-columns": "repeat(auto-fit, minmax(min(440px, 100%), 1fr))", "align-items": "start"}
+_SCATTERS = _GRID | {"grid-template-columns": "repeat(auto-fit, minmax(min(300px, 100%), 1fr))"}
 
 
 def suggested(tables: Tables, state: ViewState) -> tuple[tuple[str, ...], str]:

@@ -59,6 +59,10 @@ _CSS = """
 .tabulator .tabulator-row .tabulator-cell:has(input[type="checkbox"]) { text-overflow: clip; padding: 8px 4px; }
 .tabulator .tabulator-row .tabulator-cell[tabulator-field="mark"] { cursor: pointer; font-size: 16px; padding: 5px 0; }
 .tabulator-row .tabulator-cell.tabulator-frozen { background: var(--panel-surface-color); }
+.tabulator .tabulator-tableholder .tabulator-table .tabulator-row.tabulator-selected,
+.tabulator .tabulator-tableholder .tabulator-table .tabulator-row.tabulator-selected:hover,
+.tabulator .tabulator-row.tabulator-selected .tabulator-cell { color: var(--panel-on-surface-color) !important;
+  background: color-mix(in srgb, var(--panel-primary-color) 16%, var(--panel-surface-color)) !important; }
 .tabulator .tabulator-header input[type="checkbox"] { display: none; }
 """
 

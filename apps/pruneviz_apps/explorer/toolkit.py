@@ -26,7 +26,7 @@ def html(text: str = "", **options: Any) -> Any:
 def stack(*parts: Any, gap: int = 16, **options: Any) -> Any:
     """Parts below each other, as wide as there is room."""
     pn, _ = toolkit()
-    return pn.Column(*parts, **{**WIDE, "styles": {"gap": f"{gap}px"}, **options})
+    return pn.Column(*parts, **{**WIDE, "styles": {"gap": f"{gap}px", "height": "max-content"}, **options})
 
 
 def side_by_side(*parts: Any, gap: int = 12, **options: Any) -> Any:

@@ -177,8 +177,8 @@ def _run_hover(at: pd.DataFrame, across: Metric, up: Metric) -> dict[str, list[s
     return {
         "run": [plain(n) for n in at["name"]],
         "recovery": [plain(r) for r in at["recovery"]],
-        across.title: [across.text(v) for v in at[across.name]],
-        up.title: [up.text(v) for v in at[up.name]],
+        _first(across.title, upper=False): [across.text(v) for v in at[across.name]],
+        _first(up.title, upper=False): [up.text(v) for v in at[up.name]],
     }
 
 
@@ -188,7 +188,7 @@ def _curve_hover(c: _Curve, up: Metric, scale: float) -> dict[str, list[str]]:
         for d, r in zip(c.dense_models, c.runs, strict=True)
     ]
     means = [up.text(v / scale) for v in c.y]
-    return {"method": [c.name] * len(n), f"mean {up.title}": means, "of": n}
+    return {"method": [c.name] * len(n), f"mean {_first(up.title, upper=False)}": means, "of": n}
 
 
 def _subtitle(at: pd.DataFrame, curves: list[_Curve]) -> str:
