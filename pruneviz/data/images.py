@@ -8,6 +8,7 @@ in most training pipelines.
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,13 +151,13 @@ def one_type(parts: dict[str, Any], request: Request) -> None:
         raise request.error(f"splits differ: {text}; allowed: images of one shape and type", remedy)
 
 
-def require_memory(count: int, shape: tuple[int, ...], request: Request) -> None:
+def require_memory(count: int, shape: tuple[int, ...], request: Request, itemsize: int = 1) -> None:
     """Refuse images that this machine's memory cannot hold, before the machine finds out.
 
     Raises:
         DataError: they need more than half of the physical memory.
     """
-    need = count * int(np.prod(shape, dtype=np.int64))
+    need = count * math.prod(shape) * itemsize
     have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else need * 2
     if need > have // 2:
         raise request.error(

@@ -15,7 +15,7 @@ from pruneviz.core.keys import digest
 from pruneviz.core.options import build
 from pruneviz.core.spec import DataSpec
 from pruneviz.data.dataset import Array, ImageData, Labels, Split
-from pruneviz.data.images import one_type
+from pruneviz.data.images import one_type, require_memory
 from pruneviz.data.raw import Positions, Raw, Request, class_names
 from pruneviz.data.resize import resize
 from pruneviz.data.sources import reader_of
@@ -51,7 +51,7 @@ def load(spec: DataSpec, live: Mapping[str, Any] = NOTHING) -> ImageData:
             chosen["val"] = (raw.train, val)
     if raw.val is not None:
         chosen["val"] = (raw.val, np.arange(len(raw.val.labels)))
-    splits = {name: _sized(part.split(at), spec) for name, (part, at) in chosen.items()}
+    splits = {name: _sized(part.split(at), spec, request) for name, (part, at) in chosen.items()}
     one_type({name: split.images for name, split in splits.items()}, request)
     mean, std = _normalisation(splits, spec, request)
     return ImageData(spec.source, splits.get("train"), splits.get("val"), splits["test"], classes, mean, std)
@@ -101,9 +101,14 @@ def _read(spec: DataSpec, live: Mapping[str, Any]) -> tuple[Request, Raw]:
     return request, reader.read(request)
 
 
-def _sized(split: Split, spec: DataSpec) -> Split:
+def _sized(split: Split, spec: DataSpec, request: Request) -> Split:
     size = _size(spec)
-    return split if size is None else replace(split, images=resize(split.images, size))
+    if size is None:
+        return split
+    images = split.images
+    channels = images.shape[3 if images.dtype == np.uint8 else 1]
+    require_memory(len(images), (*size, channels), request, images.itemsize)
+    return replace(split, images=resize(images, size))
 
 
 def _training(labels: Labels, spec: DataSpec, request: Request, *, carve: bool) -> tuple[Positions, Positions | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,9 +109,17 @@ def test_npz_damaged_or_of_another_kind(archive, tmp_path):
     (tmp_path / "my.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"my.npz cannot be read .*cut short"):
         load(spec)
+    (tmp_path / "my.npz").write_bytes(b"PK" + bytes(100))
+    with pytest.raises(DataError, match=r"my.npz cannot be read \(its end is missing\)"):
+        load(spec)
     (tmp_path / "my.npz").write_bytes(b"\x80\x04K\x01.")
     with pytest.raises(DataError, match=r"my.npz is no NumPy archive"):
         load(spec)
+
+
+def test_resizing_to_more_than_the_memory_is_refused_before_it_is_done(archive):
+    with pytest.raises(DataError, match=r"images of 1000000×1000000×\d need .* GB; .*smaller `size`"):
+        load(replace(archive(), size=(1000000, 1000000)))
 
 
 def idx_bytes(array):

@@ -179,6 +179,9 @@ def test_function_errors(module):
     module.load = lambda: 1 / 0
     with pytest.raises(DataError, match=r"'my_test_data:load': the function failed: ZeroDivisionError"):
         load(DataSpec("my_test_data:load"))
+    module.load = lambda: sys.exit("usage")
+    with pytest.raises(DataError, match=r"the function failed: SystemExit: usage"):
+        load(DataSpec("my_test_data:load"))
     with pytest.raises(DataError, match=r"has no function 'lod'.*Did you mean 'load'"):
         load(DataSpec("my_test_data:lod"))
     with pytest.raises(DataError, match=r"there is no module 'no_such_package_here'.*PYTHONPATH"):

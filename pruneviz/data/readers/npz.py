@@ -6,6 +6,7 @@ Images are uint8 (N, H, W) or (N, H, W, C), or floating-point (N, C, H, W), used
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ def _arrays(path: Path, request: Request) -> dict[str, Array]:
     try:
         with path.open("rb") as file:
             if file.read(2) == b"PK":
+                if not zipfile.is_zipfile(file):
+                    raise ValueError("its end is missing")
                 file.seek(0)
                 with np.load(file, allow_pickle=False) as archive:
                     return {key: archive[key] for key in archive}

@@ -51,7 +51,7 @@ def read_function(request: Request) -> Raw:
         own = e.name is not None and (module_name == e.name or module_name.startswith(f"{e.name}."))
         remedy = "Install it, or put its folder on PYTHONPATH." if own else f"Importing {module_name} needs it."
         raise request.error(f"there is no module {e.name!r}", remedy) from None
-    except Exception as e:
+    except (Exception, SystemExit) as e:
         raise request.error(f"importing {module_name!r} failed: {type(e).__name__}: {e}") from e
     function = getattr(module, name, None)
     if not callable(function):
@@ -59,7 +59,7 @@ def read_function(request: Request) -> Raw:
         raise request.error(problem, nearest(name, [n for n in vars(module) if not n.startswith("_")]))
     try:
         given = function()
-    except Exception as e:
+    except (Exception, SystemExit) as e:
         raise request.error(f"the function failed: {type(e).__name__}: {e}; allowed: one without arguments") from e
     return from_objects(given, request)
 
