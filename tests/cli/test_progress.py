@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruneviz import progress
-from pruneviz.study.executors import Event
+from pruneviz.study import Event
 
 
 def event(kind: str, key: str = "k", done: int = 0, **fields: object) -> Event:

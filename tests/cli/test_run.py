@@ -170,17 +170,17 @@ def test_a_store_of_a_newer_version(store: str, tmp_path: Path, capsys: pytest.C
     assert "newer pruneviz" in capsys.readouterr().err
 
 
-def test_runs_are_named_by_id_beginning_or_name(store: str) -> None:
-    from pruneviz.core.errors import UsageError
-    from pruneviz_apps.commands.report import run_ids
-
-    study = pruneviz.open(store)
-    ids, names = list(study.runs["run_id"]), list(study.runs["name"])
-    assert run_ids(study, [ids[2], names[0], ids[1][:10]]) == [ids[2], ids[0], ids[1]]
-    near = f"Did you mean '{names[0]}'"
-    for wrong, words in [("nothing", "fits no run"), ("", "fits 3 runs"), (names[0][:-1], near)]:
-        with pytest.raises(UsageError, match=words):
-            run_ids(study, [wrong])
+def test_the_report(store: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file, names = tmp_path / "small.html", list(pruneviz.open(store).runs["name"])
+    assert cli.main(["report", store, "-o", str(file)]) == 0
+    assert f"Report: {file} (" in capsys.readouterr().out
+    assert "<html" in file.read_text("utf-8")[:500]
+    assert cli.main(["report", store, "-o", str(file), "--models", names[0], names[1]]) == 0
+    assert "2 models compared" in capsys.readouterr().out
+    assert cli.main(["report", store, "-o", str(file), "--models", "nothing"]) == 2
+    assert "'nothing'" in capsys.readouterr().err
+    assert cli.main(["report", store, "-o", str(file), "--study", "other"]) == 1
+    assert "'other'" in capsys.readouterr().err
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(folder: Path, tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_what_is_not_allowed_is_told_with_file_key_and_remedy(
 ) -> None:
     assert cli.main(["run", "small.toml", "--set", setting, "--store", str(tmp_path / "s"), *WAYS, *way]) == 2
     said = capsys.readouterr().err
-    for word in ["small.toml: ", *words]:
+    for word in ["small.toml", *words]:
         assert word in said
 
 

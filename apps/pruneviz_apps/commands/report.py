@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pruneviz.core.errors import UsageError, nearest
 from pruneviz_apps.commands.export import output_file
 
 if TYPE_CHECKING:
@@ -20,33 +20,19 @@ def report(arguments: argparse.Namespace) -> int:
     from pruneviz.study import open_study
 
     path = output_file(arguments.output, (".html",))
-    study = open_study(Path(arguments.store), arguments.study)
-    write_report(study, path, run_ids(study, arguments.models) if arguments.models else None)
+    write_report(open_study(Path(arguments.store), arguments.study), path, arguments.models)
     return 0
 
 
-def run_ids(study: Study, wanted: Sequence[str]) -> list[str]:
-    """The runs of these names or ids; an id may be shortened to a beginning that fits one run alone.
-
-    Raises:
-        UsageError: no run fits, or several do.
-    """
-    runs = study.runs
-    by_name = dict(zip(runs["name"], runs["run_id"], strict=True))
-    found = []
-    for text in wanted:
-        fitting = [by_name[text]] if text in by_name else [r for r in runs["run_id"] if r.startswith(text)]
-        if len(fitting) != 1 or not text:
-            problem = "fits no run" if not fitting else f"fits {len(fitting)} runs"
-            where = f"`pruneviz export {study.store.root} runs -o runs.csv` lists them. {nearest(text, by_name)}"
-            raise UsageError(f"--models: {text!r} {problem}; allowed: a run's name or run_id. {where}".strip())
-        found += fitting
-    return found
-
-
 def write_report(study: Study, path: Path, models: Sequence[str] | None) -> None:
-    """Write the report and say where it is."""
-    from pruneviz.report import write
+    """Write the report, and say where it is and what it leaves out."""
+    from pruneviz.progress import size
+    from pruneviz.report import write_html
 
-    write(study, path, models=models)
-    print(f"Report: {path}")
+    def progress(what: str) -> None:
+        print(f"report: {what}", file=sys.stderr, flush=True)
+
+    written = write_html(study, path, models=models, progress=progress)
+    for sentence in written.left_out:
+        print(f"report: {sentence}", file=sys.stderr)
+    print(f"Report: {written.path} ({size(written.bytes)}, {len(written.compared)} models compared)")
