@@ -125,30 +125,24 @@ def _ends(spec: m.Axis) -> tuple[float, float] | None:
 
 
 def needs_new_figure(before: m.Picture, after: m.Picture) -> bool:
-    """Whether the axes are of another kind, which a figure cannot change."""
+    """Whether the axes are of another kind, which a figure cannot change, or show something else altogether."""
+
+    def kind(axis: m.Axis) -> tuple[object, ...]:
+        free = _ends(axis) is None
+        return axis.kind, free, axis.title if free else ""  # another quantity on a free axis is another figure
 
     def shape(p: m.Picture) -> tuple[object, ...]:
-        return (
-            p.x.kind,
-            p.y.kind,
-            _ends(p.x) is None,
-            _ends(p.y) is None,
-            p.width,
-            bool(p.width) and p.height,
-            p.selects,
-        )
+        return kind(p.x), kind(p.y), p.width, p.height if p.width else 0, p.selects
 
     return shape(before) != shape(after)
 
 
 def set_ranges(figure: Figure, after: m.Picture, before: m.Picture) -> None:
-    """Move ranges only where the picture asks for another one than before, or shows something else on the axis."""
+    """Move ranges only where the picture asks for another one than before."""
     for spec, old, range_ in ((after.x, before.x, figure.x_range), (after.y, before.y, figure.y_range)):
         ends = _ends(spec)
         if ends is not None and ends != _ends(old):
             range_.update(start=ends[0], end=ends[1], reset_start=ends[0], reset_end=ends[1])
-        elif ends is None and spec.title != old.title:
-            range_.update(start=None, end=None)
 
 
 def add_hovers(figure: Figure, drawn: Sequence[tuple[m.Mark, GlyphRenderer[Any]]], theme: str) -> None:

@@ -89,7 +89,7 @@ def ramp(name: str, values: npt.NDArray[np.float64], theme: str) -> list[str]:
 
 def text_on(colours: Iterable[str]) -> list[str]:
     """Black or white, whichever reads better on each colour."""
-    return ["#11141a" if _luminance(c) > 0.21 else "#ffffff" for c in colours]
+    return ["#000000" if _luminance(c) > 0.179 else "#ffffff" for c in colours]
 
 
 def method_inks(methods: Sequence[str], controls: Iterable[str] = ()) -> dict[str, str]:
