@@ -17,7 +17,6 @@ Nothing here is a pickle, and nothing that is read names code.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import shutil
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from pruneviz.core.errors import StoreError
+from pruneviz.study.disk import told, write_atomically
 
 FORMAT = 1
 MARKER = "pruneviz-store.json"
@@ -77,13 +77,14 @@ class Store:
         Raises:
             StoreError: there is no store, or it was written by a newer version.
         """
-        self.root = Path(root)
+        self.root = Path(root).expanduser()
         self._known: dict[str, Artifact] = {}
         marker = self.root / MARKER
         try:
             found = json.loads(marker.read_text("utf-8"))["format"]
-        except FileNotFoundError:
-            what = "there is no such folder" if not self.root.exists() else "this folder is not a pruneviz store"
+        except (FileNotFoundError, NotADirectoryError):
+            kind = "folder" if self.root.is_dir() else "file"
+            what = f"this {kind} is not a pruneviz store" if self.root.exists() else "there is no such folder"
             raise StoreError(f"{self.root}: {what}. `pruneviz run STUDY --store {self.root}` makes one.") from None
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise StoreError(
@@ -97,28 +98,49 @@ class Store:
             )
 
     @classmethod
+    def existing(cls, root: str | os.PathLike[str]) -> Store | None:
+        """The store in a folder, or None where one can still be made: there is no such folder, or it is empty.
+
+        Raises:
+            StoreError: something else is there, or a store that cannot be read.
+        """
+        folder = Path(root).expanduser()
+        try:
+            if (folder / MARKER).exists():
+                return cls(folder)
+            names = os.listdir(folder)
+        except FileNotFoundError:
+            return None
+        except NotADirectoryError:
+            raise StoreError(f"{folder}: is a file, or lies below one. Name a new or empty folder.") from None
+        except OSError as e:
+            raise StoreError(f"{folder}: cannot be read ({e.strerror or e}). Name another folder.") from None
+        if all(name.startswith(f".{MARKER}.") for name in names):  # killed while it was made
+            return None
+        raise StoreError(f"{folder}: is not a pruneviz store and not empty. Name a new or empty folder.")
+
+    @classmethod
     def create(cls, root: str | os.PathLike[str]) -> Store:
         """Open a store for writing, making it where there is none.
 
         Raises:
             StoreError: the folder holds something else, or cannot be written.
         """
-        folder = Path(root)
-        marker = folder / MARKER
-        if not marker.exists():
-            if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-                raise StoreError(f"{folder}: is not a pruneviz store and not empty. Name a new or empty folder.")
+        found, folder = cls.existing(root), Path(root).expanduser()
+        try:
             with told(folder):
-                folder.mkdir(parents=True, exist_ok=True)
-                write_atomically(marker, json.dumps({"format": FORMAT}))
-        store = cls(folder)
-        with told(folder):
-            for part in ("objects", "failures", "leases", "studies", "tmp", "workspace"):
-                (folder / part).mkdir(exist_ok=True)
-            probe = folder / "tmp" / f"probe-{uuid.uuid4().hex}"
-            probe.touch()
-            probe.unlink()
-        store._sweep()
+                if found is None:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    write_atomically(folder / MARKER, json.dumps({"format": FORMAT}))
+                store = cls(folder)
+                for part in ("objects", "failures", "leases", "studies", "tmp", "workspace"):
+                    (folder / part).mkdir(exist_ok=True)
+                probe = folder / "tmp" / f"probe-{uuid.uuid4().hex}"
+                probe.touch()
+                probe.unlink()
+                store._sweep()
+        except OSError as e:
+            raise StoreError(f"{folder}: no store can be made here ({e.strerror or e}). Name another folder.") from None
         return store
 
     def folder(self, key: str) -> Path:
@@ -163,6 +185,8 @@ class Store:
     ) -> Artifact:
         """Make an artifact: ``write`` fills a temporary folder and returns the meta; it is then moved whole.
 
+        To be called by who holds the lease: two who make the same would be in each other's way.
+
         Raises:
             StoreError: the disk is full or the store cannot be written. Whatever ``write`` raises passes through.
         """
@@ -187,8 +211,7 @@ class Store:
                 if self.get(key) is None:
                     if target.exists():  # damaged: put aside, never silently deleted
                         target.rename(self.root / "tmp" / f"damaged-{key}-{uuid.uuid4().hex[:8]}")
-                    with contextlib.suppress(FileExistsError):
-                        tmp.rename(target)
+                    tmp.rename(target)
         finally:
             shutil.rmtree(tmp, ignore_errors=True)
         self.forgive(key)
@@ -208,13 +231,22 @@ class Store:
         return freed
 
     @contextlib.contextmanager
-    def lease(self, key: str) -> Iterator[bool]:
-        """Try to be the one process that works on a step; yields whether it is. Freed when a process dies."""
+    def lease(self, key: str, *, wait: bool = False) -> Iterator[bool]:
+        """Try to be the one process that works on a step; yields whether it is. Freed when a process dies.
+
+        Args:
+            key: the step.
+            wait: until it is.
+
+        Raises:
+            StoreError: the disk is full or the store cannot be written.
+        """
         import filelock
 
         lock = filelock.FileLock(str(self.root / "leases" / f"{key}.lock"))
         try:
-            lock.acquire(timeout=0)
+            with told(self.root):
+                lock.acquire(timeout=-1 if wait else 0)
         except filelock.Timeout:
             yield False
             return
@@ -243,16 +275,22 @@ class Store:
             (self.root / "failures" / f"{key}.json").unlink()
 
     def write_study(self, name: str, record: Mapping[str, Any], *, replace: bool = False) -> None:
-        """Keep what a study asks for; an earlier version that differs is kept beside it, unless replaced."""
+        """Keep what a study asks for; an earlier version that differs is kept beside it, unless replaced.
+
+        At any moment one of the two can be read. A record that is damaged counts as an earlier one.
+        """
         path = self.root / "studies" / f"{name}.json"
-        before = self.read_study(name) if path.exists() else None
+        try:
+            before = self.read_study(name)
+        except StoreError:
+            before = {}
         if before == record:
             return
         with told(self.root):
-            if before is not None and not replace:
+            if path.exists() and not replace:
                 old = self.root / "studies" / "earlier"
                 old.mkdir(exist_ok=True)
-                path.rename(old / f"{name}.{int(time.time() * 1000)}.json")
+                shutil.copy2(path, old / f"{name}.{time.time_ns() // 1_000_000}.json")
             write_atomically(path, json.dumps(record, indent=1, sort_keys=True))
 
     def read_study(self, name: str) -> dict[str, Any]:
@@ -281,36 +319,7 @@ class Store:
             if left.name.startswith("damaged-"):
                 continue
             with self.lease(left.name.split("-")[0]) as mine:
-                if mine:
+                if mine and left.is_dir():
                     shutil.rmtree(left, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def told(root: Path) -> Iterator[None]:
-    """Turn the operating system's refusals into sentences."""
-    try:
-        yield
-    except OSError as e:
-        if e.errno == errno.ENOSPC:
-            raise StoreError(
-                f"{root}: no disk space is left. Finished steps are kept; free some space and run again."
-            ) from e
-        if e.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise StoreError(
-                f"{root}: cannot be written ({e.strerror}). `app`, `report` and `export` work on a read-only store; "
-                "to run, name a folder that you may write to."
-            ) from e
-        raise
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old or the new content, never a part."""
-    tmp = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        with tmp.open("w", encoding="utf-8") as f:
-            f.write(text)
-            f.flush()
-            os.fsync(f.fileno())
-        tmp.replace(path)
-    finally:
-        tmp.unlink(missing_ok=True)
+                elif mine:
+                    left.unlink(missing_ok=True)

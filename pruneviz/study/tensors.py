@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,18 +50,27 @@ def save_table(path: Path, schema: Schema, frame: pd.DataFrame) -> None:
     import pyarrow.parquet as pq
 
     table = pa.Table.from_pandas(frame[schema.names], schema=schema.arrow(), preserve_index=False)
-    pq.write_table(table, path, compression="zstd")
+    with _named(path), path.open("wb") as file:  # given a path, pyarrow would read "~" and schemes into it
+        pq.write_table(table, file, compression="zstd")
 
 
 def load_table(path: Path, columns: Sequence[str] | None = None) -> Any:
     """Read a Parquet file as an Arrow table."""
     import pyarrow.parquet as pq
 
-    return pq.read_table(path, columns=list(columns) if columns is not None else None, use_threads=False)
+    with path.open("rb") as file:
+        return pq.read_table(file, columns=list(columns) if columns is not None else None, use_threads=False)
 
 
 def _write(path: Path, content: bytes) -> None:
-    try:
+    with _named(path):
         path.write_bytes(content)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say which file could not be written, which an error in the middle of it does not."""
+    try:
+        yield
     except OSError as e:
-        raise OSError(e.errno or errno.EIO, e.strerror, str(path)) from e
+        raise OSError(e.errno or errno.EIO, e.strerror or str(e), str(path)) from e
