@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pruneviz.study.executors import Event
+    from pruneviz.study import Event
 
 LOG_EVERY = 5.0  # seconds between two lines of a log
 

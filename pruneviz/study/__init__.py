@@ -1,7 +1,7 @@
 """The engine: a study's plan, its execution, its store, and the tables that come out."""
 
+from pruneviz.study.coordinator import Event, Listener
 from pruneviz.study.engine import PlanSummary, Result, dry_run, open_study, run_study
-from pruneviz.study.executors import Event, Listener
 from pruneviz.study.store import Store
 from pruneviz.study.study import Study
 
