@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruneviz.core.errors import SpecError, UsageError
+from pruneviz.core.errors import SpecError, UsageError, located
 from pruneviz.core.spec import StudySpec, load_study, study_from_plain
 
 if TYPE_CHECKING:
@@ -33,10 +33,12 @@ class Asked:
     Attributes:
         spec: what is asked.
         live: objects given in Python, by the name that the spec uses for them.
+        origin: where it was asked, for messages: the study file.
     """
 
     spec: StudySpec
     live: Mapping[str, Any] = field(default_factory=dict)
+    origin: str = ""
 
     def run(
         self,
@@ -82,13 +84,18 @@ class Asked:
         return run_study(
             self.spec,
             store if store is not None else Path("runs") / self.spec.name,
-            analyses=analyses_of(self.spec),
+            analyses=self._analyses(),
             workers=workers,
             executor=executor,
             device=device,
             live=self.live,
             listener=listener,
+            origin=self.origin,
         )
+
+    def _analyses(self) -> tuple[Analysis, ...]:
+        with located(self.origin):
+            return analyses_of(self.spec)
 
     def dry_run(
         self,
@@ -101,7 +108,7 @@ class Asked:
         from pruneviz.study import dry_run
 
         ways: dict[str, Any] = {"workers": workers, "executor": executor}
-        return dry_run(self.spec, store, analyses=analyses_of(self.spec), live=self.live, **ways)
+        return dry_run(self.spec, store, analyses=self._analyses(), live=self.live, origin=self.origin, **ways)
 
 
 def analyses_of(spec: StudySpec) -> tuple[Analysis, ...]:
@@ -128,7 +135,11 @@ def read_study(source: str | os.PathLike[str], *, settings: Sequence[str] = (), 
     """
     from pruneviz.shipped import find_study
 
-    return Asked(load_study(find_study(os.fspath(source)), settings, quick))
+    path = find_study(os.fspath(source))
+    return Asked(load_study(path, settings, quick), origin=str(path))
+
+
+WHERE = "pv.new_study"
 
 
 def new_study(
@@ -182,18 +193,37 @@ def new_study(
         live["data"], source = data, "memory:data"
     if "data" in live and model_name == "data":
         raise SpecError("model_name", model_name, "any name but 'data'")
-    given = {k: {} for k in analyses} if not isinstance(analyses, Mapping) else dict(analyses)
+    given = dict(analyses) if isinstance(analyses, Mapping) else {k: {} for k in _several(analyses, "analyses")}
     table = {
         "name": name,
         "model": model_table,
-        "data": {"source": source, **(data_options or {})},
-        "train": dict(train or {}),
-        "prune": {"methods": list(methods), "sparsities": list(sparsities), "seeds": seeds, **(prune_options or {})},
-        "recover": {"recoveries": [_recovery(r, live) for r in recoveries]},
-        "measure": dict(measure or {}),
+        "data": {"source": source, **_table_of(data_options, "data_options")},
+        "train": _table_of(train, "train"),
+        "prune": {
+            "methods": _several(methods, "methods"),
+            "sparsities": _several(sparsities, "sparsities"),
+            "seeds": seeds,
+            **_table_of(prune_options, "prune_options"),
+        },
+        "recover": {"recoveries": [_recovery(r, live) for r in _several(recoveries, "recoveries")]},
+        "measure": _table_of(measure, "measure"),
         "analyses": given,
     }
-    return Asked(study_from_plain(table, "pv.new_study"), live)
+    return Asked(study_from_plain(table, WHERE), live, WHERE)
+
+
+def _several(value: Any, name: str) -> list[Any]:
+    """The items of an argument; a text is one item that lacks its brackets."""
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
+        raise SpecError(f"{WHERE}: {name}", value, "a list", f"Write [{value!r}].")
+    return list(value)
+
+
+def _table_of(value: Any, name: str) -> dict[str, Any]:
+    """The entries of an argument that is a dictionary or None."""
+    if value is not None and not isinstance(value, Mapping):
+        raise SpecError(f"{WHERE}: {name}", value, "a dictionary of options, or None")
+    return dict(value or {})
 
 
 def _recovery(value: Any, live: dict[str, Any]) -> Any:

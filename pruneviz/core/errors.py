@@ -5,8 +5,10 @@ Every error that a user can cause is a :class:`PrunevizError`; surfaces show its
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Self
 
 
 class PrunevizError(Exception):
@@ -16,6 +18,12 @@ class PrunevizError(Exception):
     """
 
     exit_code = 1
+
+    def at(self, where: str) -> Self:
+        """The same error, its text beginning with a place, such as the study's file."""
+        if where and not str(self).startswith(where):
+            self.args = (f"{where}: {self}",)
+        return self
 
 
 class UsageError(PrunevizError):
@@ -66,6 +74,15 @@ class Diverged(PrunevizError):
 
 class Cancelled(PrunevizError):
     """The user asked to stop; what was finished is kept."""
+
+
+@contextlib.contextmanager
+def located(where: str) -> Iterator[None]:
+    """Give the errors of a block their place."""
+    try:
+        yield
+    except PrunevizError as e:
+        raise e.at(where)  # noqa: B904  # it is the same error
 
 
 def nearest(name: str, options: Iterable[str]) -> str:

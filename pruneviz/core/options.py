@@ -176,6 +176,8 @@ def _convert(value: Any, hint: Any, meta: Mapping[str, Any], where: str) -> Any:
         return float(value)
     if hint is int and isinstance(value, float) and value.is_integer():
         return int(value)
+    if hint is int and hasattr(value, "__index__") and not isinstance(value, bool):
+        return int(value)  # of NumPy, say
     if isinstance(value, bool) is not (hint is bool) or not isinstance(value, hint):
         raise SpecError(where, value, _allowed(hint, meta))
     return value

@@ -209,6 +209,9 @@ def study_from_plain(table: Mapping[str, Any], where: str) -> StudySpec:
     if not models:
         raise SpecError(f"{where}: [[models]]", [], "at least one model")
     labels = [m.label for m in models]
+    for label in labels:
+        if not label.strip() or len(label) > 100 or not label.isprintable():
+            raise SpecError(f"{where}: model name", label, "a printable text of 1 to 100 characters")
     if len(set(labels)) < len(labels):
         raise SpecError(f"{where}: [[models]] name", labels, "a different name for each model", "Give each a name.")
     if "data" not in table:

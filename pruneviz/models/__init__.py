@@ -1,7 +1,7 @@
 """Where models come from, how their weights are read, and what they consist of. Imports no torch by itself."""
 
 from pruneviz.models.inspect import LayerInfo, ModelInfo, examine, has_batch_norm
-from pruneviz.models.making import architecture, build, build_fresh, kept_weights
+from pruneviz.models.making import architecture, build, build_fresh, kept_weights, refresh
 from pruneviz.models.sources import SourceInfo, catalogue, has_weights, identity, kept_steps, known_steps
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "kept_steps",
     "kept_weights",
     "known_steps",
+    "refresh",
 ]

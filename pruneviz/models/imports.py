@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
@@ -84,30 +84,48 @@ def source_digest(source: str, options: Mapping[str, Any], where: str, kinds: It
 
 
 def load(source: str, where: str) -> Any:
-    """Import the module and give what is named; a module whose file has changed since is executed again.
-
-    What that file imports is not looked into: a change there needs a new process.
+    """Import the module and give what is named; see :func:`refresh` for files that change.
 
     Raises:
         ModelError: it cannot be imported, or holds no such name.
     """
     module, attribute = split(source, where)
-    now = file_digest(module_file(module, where))  # its errors are clearer than those of the import
-    try:
-        found: Any = importlib.import_module(module)
-        if _IMPORTED.setdefault(module, now) != now:
-            found = importlib.reload(found)
-    except (Exception, SystemExit) as e:
-        remedy = 'Put what the file does as a script under `if __name__ == "__main__":`.'
-        text = f"{where}: importing {module!r} failed: {said(e)}."
-        raise ModelError(f"{text} {remedy}" if isinstance(e, SystemExit) else text) from e
-    _IMPORTED[module] = now
+    file = module_file(module, where)  # its errors are clearer than those of the import
+    if module not in _IMPORTED:
+        _IMPORTED[module] = file_digest(file)
+    found = _executed(module, where, importlib.import_module)
     for name in attribute.split("."):
         if not hasattr(found, name):
             near = nearest(name, [n for n in vars(found) if not n.startswith("_")])
             raise ModelError(f"{where}: module {module!r} has no {attribute!r}. {near}".rstrip())
         found = getattr(found, name)
     return found
+
+
+def refresh(source: str, where: str) -> None:
+    """Execute a module again if its file has changed since this process did; to be called as a study begins.
+
+    What that file imports is not looked into: a change there needs a new process.
+
+    Raises:
+        ModelError: it cannot be imported.
+    """
+    module, _ = split(source, where)
+    now = file_digest(module_file(module, where))
+    if _IMPORTED.get(module, now) != now:
+        _IMPORTED[module] = now
+        if module in sys.modules:
+            _executed(module, where, lambda name: importlib.reload(sys.modules[name]))
+
+
+def _executed(module: str, where: str, how: Callable[[str], Any]) -> Any:
+    try:
+        return how(module)
+    except (Exception, SystemExit) as e:
+        _IMPORTED.pop(module, None)
+        remedy = 'Put what the file does as a script under `if __name__ == "__main__":`.'
+        text = f"{where}: importing {module!r} failed: {said(e)}."
+        raise ModelError(f"{text} {remedy}" if isinstance(e, SystemExit) else text) from e
 
 
 _IMPORTED: dict[str, str] = {}  # digest of the file that a module was executed from, by its name

@@ -42,6 +42,17 @@ def build(spec: ModelSpec, replicate: int, live: Mapping[str, Any] | None = None
     return _ready(net, spec)
 
 
+def refresh(spec: ModelSpec) -> None:
+    """Let a factory's file that has changed since this process imported it count; to be called as a study begins.
+
+    Raises:
+        ModelError: it cannot be imported.
+    """
+    kind, source = split(spec)
+    if kind == "factory":
+        imports.refresh(source, WHERE)
+
+
 def architecture(spec: ModelSpec, replicate: int, live: Mapping[str, Any] | None = None) -> nn.Module:
     """The model made as for :func:`build` or :func:`build_fresh`, for a state dict to be loaded into it.
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.analysis import Analysis
-from pruneviz.core.errors import SpecError, StoreError
+from pruneviz.core.errors import SpecError, StoreError, located
 from pruneviz.core.options import to_plain
 from pruneviz.core.spec import StudySpec
+from pruneviz.study.coordinator import Coordinator, Listener, reason_of
+from pruneviz.study.disk import require_room
 from pruneviz.study.environment import environment
-from pruneviz.study.executors import Coordinator, Listener, reason_of, run_inline, run_local
+from pruneviz.study.executors import run_inline, run_local
 from pruneviz.study.plan import Plan, plan
 from pruneviz.study.record import record_of
 from pruneviz.study.steps import Step
@@ -78,6 +80,7 @@ def run_study(
     device: str = "auto",
     live: Mapping[str, Any] | None = None,
     listener: Listener | None = None,
+    origin: str = "",
 ) -> Result:
     """Carry out whatever of a study is not in the store yet.
 
@@ -90,29 +93,33 @@ def run_study(
         device: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
         live: objects given in Python, by name.
         listener: told of every step; raises :class:`~pruneviz.core.errors.Cancelled` to stop.
+        origin: the file that the study comes from, for messages.
 
     Raises:
-        PrunevizError: something cannot be done; nothing that was finished is lost.
+        PrunevizError: something cannot be done, said before anything is trained or written wherever it can be known
+            then; nothing that was finished is lost.
         KeyboardInterrupt, Cancelled: stopped; a later call goes on from there.
     """
     live = live or {}
     workers, executor = _ways(workers, executor, live)
-    made = plan(spec, live)
-    kept = Store.create(store)
-    pending = {k: s for k, s in made.steps.items() if kept.get(k) is None}
+    with located(origin):
+        made = plan(spec, live)
+    there = Store.existing(store)
+    kept = Store.create(store) if there is not None else None
+    pending = [s for s in made.steps.values() if kept is None or kept.get(s.key) is None]
     costs = None
     if pending:
-        from pruneviz.study.preflight import preflight
-
-        costs = preflight(made, live, analyses)
         device = device_of(device)
-        for key in pending:
-            kept.forgive(key)
+        costs = _checked(made, live, analyses, origin)
+        require_room(Path(store).expanduser(), sum(costs.size(s) for s in pending))
+    kept = kept or Store.create(store)
+    for step in pending:
+        kept.forgive(step.key)
     _write_record(kept, made, spec.name)
     coordinator = Coordinator(kept, made.steps, listener, _weight(costs))
     if coordinator.left(alone=False):
         if executor == "local":
-            run_local(coordinator, min(workers, len(pending)), device)
+            run_local(coordinator, min(workers, coordinator.total), device)
         else:
             run_inline(coordinator, _benches(kept, device, live), device)
     if coordinator.left(alone=True):  # latency is measured with nothing beside it
@@ -120,8 +127,16 @@ def run_study(
     study = Study(kept, spec.name)
     failed = {made.steps[k].title: reason for k, reason in coordinator.outcome.failed.items()}
     failed |= _analyse(study, analyses)
-    reused = len(made.steps) - len(pending)
-    return Result(study, len(coordinator.outcome.done), reused, failed, len(coordinator.outcome.blocked))
+    outcome = coordinator.outcome
+    reused = len(made.steps) - coordinator.total + len(outcome.found)
+    return Result(study, len(outcome.made), reused, failed, len(outcome.blocked))
+
+
+def _checked(made: Plan, live: Mapping[str, Any], analyses: Sequence[Analysis], origin: str) -> Costs:
+    from pruneviz.study.preflight import preflight
+
+    with located(origin):
+        return preflight(made, live, analyses)
 
 
 def _benches(store: Store, device: str, live: Mapping[str, Any]) -> Callable[..., Any]:
@@ -181,15 +196,16 @@ def _analyse(study: Study, analyses: Sequence[Analysis]) -> dict[str, str]:
         params = {"name": analysis.name, "version": analysis.version, "options": to_plain(analysis), "runs": done}
         step = Step("analysis", params, {}, {}, analysis.name)
         keys[analysis.name] = step.key
-        if study.store.get(step.key) is None:
-            made = {"described": step.described, "environment": environment()}
-            try:
-                study.store.put(step.key, "analysis", _measured(study, analysis), **made)
-            except StoreError:
-                raise
-            except Exception as e:  # it may be anyone's; the runs are kept whatever it does
-                failed[f"analysis {analysis.name}"] = reason_of(e)
-                study.store.fail(step.key, reason_of(e), traceback.format_exc(), environment())
+        made = {"described": step.described, "environment": environment()}
+        try:
+            with study.store.lease(step.key, wait=True):
+                if study.store.get(step.key) is None:
+                    study.store.put(step.key, "analysis", _measured(study, analysis), **made)
+        except StoreError:
+            raise
+        except Exception as e:  # it may be anyone's; the runs are kept whatever it does
+            failed[f"analysis {analysis.name}"] = reason_of(e)
+            study.store.fail(step.key, reason_of(e), traceback.format_exc(), environment())
     record = study.store.read_study(study.name)
     if record.get("analyses", {}) != keys:
         study.store.write_study(study.name, {**record, "analyses": keys}, replace=True)
@@ -217,6 +233,7 @@ def dry_run(
     workers: int | None = None,
     executor: str | None = None,
     live: Mapping[str, Any] | None = None,
+    origin: str = "",
 ) -> PlanSummary:
     """What :func:`run_study` would do, with everything checked and nothing trained or written.
 
@@ -225,15 +242,14 @@ def dry_run(
     """
     live = live or {}
     count, way = _ways(workers, executor, live)
-    made = plan(spec, live)
-    kept = Store(store) if store is not None and (Path(store) / "pruneviz-store.json").exists() else None
+    with located(origin):
+        made = plan(spec, live)
+    kept = Store.existing(store) if store is not None else None
     pending = [s for s in made.steps.values() if kept is None or kept.get(s.key) is None]
     kinds = {k: sum(s.kind == k for s in pending) for k in dict.fromkeys(s.kind for s in pending)}
     seconds, size = 0.0, 0
     if pending:
-        from pruneviz.study.preflight import preflight
-
-        costs = preflight(made, live, analyses)
+        costs = _checked(made, live, analyses, origin)
         beside = sum(costs.seconds(s) for s in pending if not s.alone)
         alone = sum(costs.seconds(s) for s in pending if s.alone)
         seconds = beside / (count if way == "local" else 1) + alone

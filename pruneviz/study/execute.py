@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import ModelError
 from pruneviz.core.masks import Mask
-from pruneviz.core.spec import DataSpec
 from pruneviz.core.tables import HISTORY
+from pruneviz.study import inputs
 from pruneviz.study.environment import environment
-from pruneviz.study.steps import Step
+from pruneviz.study.steps import Step, part
 from pruneviz.study.store import Artifact, Store
 from pruneviz.study.tensors import load_mask, load_tensors, save_mask, save_table, save_tensors
 
@@ -77,31 +76,8 @@ class Loaded:
 
 
 def data_of(step: Step, bench: Bench) -> ImageData:
-    """The study's images; kept in this process for the next step."""
-    spec: DataSpec = step.context["data"]
-    if spec.source.startswith("memory:"):
-        from pruneviz import data
-
-        return _live_data(spec, id(bench.live), lambda: data.load(spec, bench.live))
-    return _cached_data(spec)
-
-
-@lru_cache(maxsize=2)
-def _cached_data(spec: DataSpec) -> ImageData:
-    from pruneviz import data
-
-    return data.load(spec)
-
-
-_LIVE: dict[tuple[DataSpec, int], Any] = {}
-
-
-def _live_data(spec: DataSpec, owner: int, load: Callable[[], ImageData]) -> ImageData:
-    if (spec, owner) not in _LIVE:
-        _LIVE.clear()
-        _LIVE[spec, owner] = load()
-    found: ImageData = _LIVE[spec, owner]
-    return found
+    """The study's images."""
+    return inputs.images(step.context["data"], step.context["data_digest"], bench.live)
 
 
 def load_state(step: Step, bench: Bench) -> Loaded:
@@ -109,31 +85,17 @@ def load_state(step: Step, bench: Bench) -> Loaded:
     from pruneviz import models
     from pruneviz.pruning import apply
 
-    data = data_of(step, bench)
-    spec, replicate = step.context["model"], step.context["replicate"]
-    known = models.has_weights(spec)
-    net = models.build(spec, replicate, bench.live) if known else models.build_fresh(spec, replicate, bench.live)
+    data, dense = data_of(step, bench), step.inputs["dense"]
+    inputs.require_same_model(step.context, dense, bench.live)
+    net = models.architecture(step.context["model"], step.context["replicate"], bench.live)
     net.load_state_dict(load_tensors(bench.store.need(step.inputs["weights"]).path(WEIGHTS)))
     example = data.preprocess(data.test.images[:1])
-    info = _examined(net, example, len(data.classes), step.inputs["dense"])
+    info = inputs.examined(net, example, len(data.classes), dense, step.context["data_digest"])
     mask = None
     if "mask" in step.inputs:
         mask = load_mask(bench.store.need(step.inputs["mask"]).path(MASK))
         apply(net, mask)
     return Loaded(net.to(bench.device).eval(), mask, info, data, example.to(bench.device))
-
-
-_INFOS: dict[str, Any] = {}
-
-
-def _examined(net: nn.Module, example: Tensor, classes: int, dense: str) -> ModelInfo:
-    """The model's layers and costs: they do not depend on its weights, so once per dense model and process."""
-    from pruneviz import models
-
-    if dense not in _INFOS:
-        _INFOS[dense] = models.examine(net, example, classes)
-    found: ModelInfo = _INFOS[dense]
-    return found
 
 
 def _pictures(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
@@ -166,6 +128,7 @@ def _dense(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
     from pruneviz import models, training
 
     spec, replicate, settings = step.context["model"], step.context["replicate"], step.context["train"]
+    inputs.require_same_model(step.context, step.key, bench.live)
     if settings is None:
         net = models.build(spec, replicate, bench.live)
         save_tensors(folder / WEIGHTS, net.state_dict())
@@ -229,6 +192,8 @@ def _train(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
 
     at = load_state(step, bench)
     recovery, base, recipe = step.context["recovery"], step.context["base"], step.context["recipe"]
+    if isinstance(getattr(recovery, "function", None), str) and part(recovery) != step.params["recovery"]:
+        raise ModelError(f"recovery {recovery.name}: its function has changed since the study was planned.")
     dense = bench.store.need(step.inputs["dense"])
     rewind = {
         n: load_tensors(dense.path(f"kept-{n}.safetensors"))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.core.options import to_plain
 from pruneviz.core.quantities import Target
 from pruneviz.core.spec import TrainSpec
-from pruneviz.study.plan import Plan, PlannedRun, State
-from pruneviz.study.steps import Step, derived_seed
+from pruneviz.study.plan import Plan, PlannedRun, State, recovery_of
+from pruneviz.study.steps import Step, derived_seed, part
 
 if TYPE_CHECKING:
     from pruneviz.pruning.recipes import Recipe
@@ -89,11 +89,7 @@ class _Expansion:
 
     def _add_method(self, recipe: Recipe, target: Target, seed: int) -> None:
         """One method at one target and seed, with each recovery; the unrecovered run is the others' parent."""
-        from pruneviz.training.recoveries import recovery_from
-
-        own = self.recoveries
-        if recipe.recovery is not None:
-            own = (recovery_from(recipe.recovery, f"method {recipe.name}: recovery"),)
+        own = self.recoveries if recipe.recovery is None else (recovery_of(recipe),)
         unrecovered: dict[Target, str] = {}
         for recovery in sorted(own, key=lambda r: r.name != "none"):
             levels = list(self._levels(recipe, target, recovery, seed))
@@ -184,6 +180,8 @@ class _Expansion:
     def _prune_step(self, state: State, recipe: Recipe, target: Target, seed: int) -> str:
         exclude = self.made.spec.prune.exclude
         params: dict[str, Any] = {"recipe": _selecting(recipe), "target": to_plain(target), "exclude": list(exclude)}
+        if target.kind == "macs":
+            params["data"] = self.made.data_digest  # the images' size decides what a multiply-add costs where
         if recipe.uses_seed:
             params["seed"] = derived_seed("score", seed, self.dense.state.dense)
         inputs = dict(state.inputs)
@@ -216,14 +214,14 @@ class _Expansion:
         """The step that recovers a state; with a recipe it prunes gradually while it trains."""
         base, exclude = self.dense.train, self.made.spec.prune.exclude
         samples = self.made.spec.prune.calibration_samples
-        params: dict[str, Any] = {"recovery": _part(recovery), "base": to_plain(base), "data": self.made.data_digest}
+        params: dict[str, Any] = {"recovery": part(recovery), "base": to_plain(base), "data": self.made.data_digest}
         if recovery.trains:
             params["seed"] = derived_seed("order", seed, self.dense.state.dense)
         title = f"{recovery.name} {self.dense.title}: {what} seed {seed}"
         if gradual is not None and target is not None:
             params["gradual"] = {
                 **_selecting(gradual),
-                "schedule": _part(gradual.schedule),
+                "schedule": part(gradual.schedule),
                 "target": to_plain(target),
                 "exclude": list(exclude),
                 "samples": samples,
@@ -238,9 +236,4 @@ class _Expansion:
 
 def _selecting(recipe: Recipe) -> dict[str, Any]:
     """The parts of a recipe that decide which units go; its name, texts and recovery do not."""
-    return {"space": _part(recipe.space), "score": _part(recipe.score), "allocation": _part(recipe.allocation)}
-
-
-def _part(part: Any) -> dict[str, Any]:
-    """A part as plain data, with its name, so that equal options of two parts differ."""
-    return {**to_plain(part), "name": part.name}
+    return {"space": part(recipe.space), "score": part(recipe.score), "allocation": part(recipe.allocation)}

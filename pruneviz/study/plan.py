@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pruneviz.core.errors import SpecError
 from pruneviz.core.options import to_plain
 from pruneviz.core.spec import ModelSpec, StudySpec, TrainSpec
 from pruneviz.study.steps import Step
@@ -87,6 +88,18 @@ def resolved(spec: StudySpec, live: Mapping[str, Any]) -> tuple[tuple[Recipe, ..
     return tuple(dict.fromkeys(methods)), recoveries
 
 
+def recovery_of(recipe: Recipe) -> Recovery:
+    """The recovery that a method brings with it.
+
+    Raises:
+        SpecError: its name or an option is not allowed.
+    """
+    from pruneviz.training.recoveries import recovery_from
+
+    assert recipe.recovery is not None
+    return recovery_from(recipe.recovery, f"method {recipe.name}: recovery")
+
+
 def plan(spec: StudySpec, live: Mapping[str, Any] | None = None) -> Plan:
     """The graph of steps that a study means.
 
@@ -103,8 +116,9 @@ def plan(spec: StudySpec, live: Mapping[str, Any] | None = None) -> Plan:
     live = live or {}
     recipes, recoveries = resolved(spec, live)
     made = Plan(spec, data.identity(spec.data, live))
-    where_data = {"data": spec.data}
+    where_data = {"data": spec.data, "data_digest": made.data_digest}
     made.pictures = made.add(Step("pictures", {"data": made.data_digest}, {}, where_data, "test images"))
+    owners: dict[str, str] = {}
     for model in spec.models:
         trained_here = not models.has_weights(model)
         for train in spec.trains:
@@ -112,10 +126,19 @@ def plan(spec: StudySpec, live: Mapping[str, Any] | None = None) -> Plan:
             label = f"{model.label} ({swept})" if swept else model.label
             for replicate in range(model.first, model.first + model.replicates):
                 identity = models.identity(model, replicate, live)
-                context = {"model": model, "replicate": replicate, **where_data}
+                context = {"model": model, "replicate": replicate, "identity": identity, **where_data}
                 dense = _dense(made, model, replicate, identity, train if trained_here else None, label, context)
+                _require_another(owners, dense.dense, model)
                 expand(made, Dense(label, replicate, dense, train, context), recipes, recoveries)
     return made
+
+
+def _require_another(owners: dict[str, str], dense: str, model: ModelSpec) -> None:
+    """Refuse models that are the same under two names: equal runs are one, so one of them would have none."""
+    first = owners.setdefault(dense, model.label)
+    if first != model.label:
+        remedy = "For more models of one kind, which differ in their training seed, write replicates = 2."
+        raise SpecError("[[models]]", [first, model.label], "models that differ in more than their name", remedy)
 
 
 def _dense(

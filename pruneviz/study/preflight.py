@@ -5,17 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.analysis import Analysis, Subject
-from pruneviz.core.errors import ModelError, SpecError
-from pruneviz.study.plan import Plan, resolved
+from pruneviz.core.errors import ModelError, SpecError, located, nearest
+from pruneviz.core.spec import ModelSpec
+from pruneviz.study import inputs
+from pruneviz.study.plan import Plan, recovery_of, resolved
 from pruneviz.study.steps import Step
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from pruneviz.data import ImageData
+    from pruneviz.models import LayerInfo, ModelInfo
 
 SMALL_STEP = 0.15  # seconds: reading, building and writing that every step has
 
@@ -74,69 +78,116 @@ def preflight(plan: Plan, live: Mapping[str, Any], analyses: Sequence[Analysis] 
     """
     import torch
 
-    from pruneviz import data, models, pruning, training
-
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        loaded = data.load(plan.spec.data, live)
-        recipes, recoveries = resolved(plan.spec, live)
-        if loaded.train is not None and any(not models.has_weights(m) for m in plan.spec.models):
-            for train in plan.spec.trains:
-                training.check_training(train, len(loaded.train.labels))
-        _needs_training_split(plan, loaded, recipes, recoveries)
-        for analysis in analyses:
-            analysis.check(Subject(plan.spec, loaded.classes, len(loaded.test.labels)))
-        example = loaded.preprocess(loaded.test.images[:1])
-        train_s, predict_s, sizes = {}, {}, {}
-        for model in plan.spec.models:
-            for replicate in range(model.first, model.first + model.replicates):
-                if models.has_weights(model):
-                    net = models.build(model, replicate, live)
-                else:
-                    net = models.build_fresh(model, replicate, live)
-                info = models.examine(net, example, len(loaded.classes))
-            for recipe in recipes:
-                pruning.check(net, info, recipe, plan.spec.prune.sparsities, plan.spec.prune.exclude, example)
-            _check_recoveries(plan, model, recoveries, models.has_batch_norm(net))
-            train_s[model.label], predict_s[model.label] = _speed(net, loaded)
-            sizes[model.label] = sum(t.numel() * t.element_size() for t in net.state_dict().values())
-        count = len(loaded.train.labels) if loaded.train is not None else 0
-        held = len(loaded.val.labels) if loaded.val is not None else 0
-        return Costs(train_s, predict_s, sizes, count, held + len(loaded.test.labels))
+        return _Preflight(plan, live).costs(analyses)
     finally:
         torch.set_num_threads(threads)
 
 
-def _needs_training_split(plan: Plan, loaded: ImageData, recipes: Any, recoveries: Any) -> None:
-    from pruneviz import models
+class _Preflight:
+    """The checks of one study.
 
-    if loaded.train is not None:
-        return
-    where = f"[data] source {plan.spec.data.source!r}"
-    only = "It has a test split only, which allows comparing: give models a checkpoint, use methods that need no data, "
-    remedy = only + 'and recoveries = ["none"]; or give training images.'
-    if any(not models.has_weights(m) for m in plan.spec.models):
-        raise SpecError(where, "no training split", "a training split, since a model has no checkpoint", remedy)
-    if any(r.name != "none" for r in recoveries):
-        raise SpecError(where, "no training split", "a training split, since recoveries train", remedy)
-    needs = {n for r in recipes for n in r.needs - {"weights"}}
-    if needs:
-        raise SpecError(where, "no training split", f"a training split, since a method needs {sorted(needs)}", remedy)
+    Attributes:
+        loaded: its images.
+        recipes: its methods, controls included.
+        recoveries: those of the study, and those that methods bring with them.
+    """
+
+    def __init__(self, plan: Plan, live: Mapping[str, Any]) -> None:
+        self.plan, self.live = plan, live
+        self.loaded = inputs.images(plan.spec.data, plan.data_digest, live)
+        self.recipes, asked = resolved(plan.spec, live)
+        own = (recovery_of(r) for r in self.recipes if r.recovery is not None)
+        self.recoveries = tuple(dict.fromkeys((*asked, *own)))
+
+    def costs(self, analyses: Sequence[Analysis]) -> Costs:
+        """Check everything, and measure how long one image takes."""
+        from pruneviz import models, training
+
+        spec, loaded = self.plan.spec, self.loaded
+        if loaded.train is None:
+            self._need_no_training()
+        elif any(not models.has_weights(m) for m in spec.models):
+            for train in spec.trains:
+                training.check_training(train, len(loaded.train.labels))
+        for recovery in self.recoveries:
+            training.require_function(recovery)
+        for analysis in analyses:
+            analysis.check(Subject(spec, loaded.classes, len(loaded.test.labels)))
+        train_s, predict_s, sizes = {}, {}, {}
+        layers: list[LayerInfo] = []
+        for model in spec.models:
+            with located(f"model {model.label!r}"):
+                models.refresh(model)
+                net, info = self._checked(model)
+                layers += info.layers
+                train_s[model.label], predict_s[model.label] = _speed(net, loaded, self._trains(model))
+            sizes[model.label] = sum(t.numel() * t.element_size() for t in net.state_dict().values())
+        self._require_excluded(layers)
+        count = len(loaded.train.labels) if loaded.train is not None else 0
+        held = len(loaded.val.labels) if loaded.val is not None else 0
+        return Costs(train_s, predict_s, sizes, count, held + len(loaded.test.labels))
+
+    def _checked(self, model: ModelSpec) -> tuple[nn.Module, ModelInfo]:
+        """Build every replicate; the last, with what it consists of."""
+        from pruneviz import models, pruning
+
+        prune = self.plan.spec.prune
+        example = self.loaded.preprocess(self.loaded.test.images[:1])
+        make = models.build if models.has_weights(model) else models.build_fresh
+        for replicate in range(model.first, model.first + model.replicates):
+            net = make(model, replicate, self.live)
+            info = models.examine(net, example, len(self.loaded.classes))
+        for recipe in self.recipes:
+            pruning.check(net, info, recipe, prune.sparsities, prune.exclude, example)
+        self._check_recoveries(model, models.has_batch_norm(net))
+        return net, info
+
+    def _check_recoveries(self, model: ModelSpec, batch_norm: bool) -> None:
+        from pruneviz import models, training
+
+        trained_here = not models.has_weights(model)
+        for train in self.plan.spec.trains:
+            for recovery in self.recoveries:
+                kept = train.keep_steps if trained_here else models.kept_steps(model, model.first)
+                training.check(recovery, train, trained_here=trained_here, kept_steps=kept, batch_norm=batch_norm)
+
+    def _trains(self, model: ModelSpec) -> bool:
+        """Whether the model will be trained, so that it must be able to."""
+        from pruneviz import models
+
+        gradients = any(r.needs - {"weights"} for r in self.recipes)
+        return not models.has_weights(model) or gradients or any(r.trains for r in self.recoveries)
+
+    def _need_no_training(self) -> None:
+        """Without a training split there is nothing but comparing."""
+        from pruneviz import models
+
+        where = f"[data] source {self.plan.spec.data.source!r}"
+        only = "It has a test split only, which allows comparing: give models a checkpoint, use methods that need no "
+        remedy = only + 'data, and recoveries = ["none"]; or give training images.'
+        needs = {n for r in self.recipes for n in r.needs - {"weights"}}
+        for wanted, why in (
+            (any(not models.has_weights(m) for m in self.plan.spec.models), "a model has no checkpoint"),
+            (any(r.name != "none" for r in self.recoveries), "recoveries train"),
+            (bool(needs), f"a method needs {', '.join(sorted(needs))}"),
+        ):
+            if wanted:
+                raise SpecError(where, "no training split", f"a training split, since {why}", remedy)
+
+    def _require_excluded(self, layers: Sequence[LayerInfo]) -> None:
+        """A pattern that matches nothing is a slip: what was to be spared would be pruned."""
+        names = list(dict.fromkeys(name for layer in layers for name in (layer.module, layer.parameter)))
+        for i, pattern in enumerate(self.plan.spec.prune.exclude):
+            if not any(fnmatchcase(name, pattern) for name in names):
+                allowed = f"a pattern of a layer's name: {', '.join(names[:8])}{' …' if len(names) > 8 else ''}"
+                raise SpecError(f"[prune] exclude[{i}]", pattern, allowed, nearest(pattern, names))
 
 
-def _check_recoveries(plan: Plan, model: Any, recoveries: Any, batch_norm: bool) -> None:
-    from pruneviz import models, training
-
-    trained_here = not models.has_weights(model)
-    for train in plan.spec.trains:
-        for recovery in recoveries:
-            kept = train.keep_steps if trained_here else models.kept_steps(model, model.first)
-            training.check(recovery, train, trained_here=trained_here, kept_steps=kept, batch_norm=batch_norm)
-
-
-def _speed(net: nn.Module, loaded: ImageData) -> tuple[float, float]:
-    """Seconds per image of one training and one evaluation batch, after one to warm up."""
+def _speed(net: nn.Module, loaded: ImageData, trains: bool) -> tuple[float, float]:
+    """Seconds per image of one training (where there is any) and one evaluation batch, after one to warm up."""
     import torch
 
     split = loaded.train if loaded.train is not None else loaded.test
@@ -144,16 +195,10 @@ def _speed(net: nn.Module, loaded: ImageData) -> tuple[float, float]:
     labels = torch.as_tensor(split.labels[:64])
     spare = {k: v.clone() for k, v in net.state_dict().items()}
     net.train()
-    seconds = []
-    for _ in range(2):
+    seconds = [0.0]
+    for _ in range(2 if trains else 0):
         start = time.perf_counter()
-        try:
-            torch.autograd.backward(torch.nn.functional.cross_entropy(net(batch), labels))
-        except Exception as e:  # whatever the user's model raises
-            raise ModelError(
-                f"The model fails in training mode on its first batch, of shape {tuple(batch.shape)}: "
-                f"{type(e).__name__}: {e}"
-            ) from e
+        _train_once(net, batch, labels, len(loaded.classes))
         seconds.append((time.perf_counter() - start) / len(labels))
     net.zero_grad(set_to_none=True)
     net.load_state_dict(spare)  # batch-norm statistics moved
@@ -162,3 +207,21 @@ def _speed(net: nn.Module, loaded: ImageData) -> tuple[float, float]:
     with torch.inference_mode():
         net(batch)
     return seconds[-1], (time.perf_counter() - start) / len(labels)
+
+
+def _train_once(net: nn.Module, batch: Tensor, labels: Tensor, classes: int) -> None:
+    import torch
+
+    from pruneviz import training
+
+    try:
+        logits = net(batch)
+        training.require_logits(logits, len(labels), classes)
+        torch.autograd.backward(torch.nn.functional.cross_entropy(logits, labels))
+    except ModelError:
+        raise
+    except Exception as e:  # whatever the user's model raises
+        raise ModelError(
+            f"The model fails in training mode on its first batch, of shape {tuple(batch.shape)}: "
+            f"{type(e).__name__}: {e}"
+        ) from e

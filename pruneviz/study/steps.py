@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from pruneviz.core.keys import digest
+from pruneviz.core.options import to_plain
 
 # Raise a number when the step's algorithm changes: old results are then not reused.
 VERSIONS = {
@@ -57,6 +58,11 @@ class Step:
             "params": dict(self.params),
             "inputs": dict(self.inputs),
         }
+
+
+def part(of: Any) -> dict[str, Any]:
+    """A part of a method as plain data, with its name, so that equal options of two parts differ."""
+    return {**to_plain(of), "name": of.name}
 
 
 def derived_seed(role: str, seed: int, dense: str) -> int:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from pruneviz.training.recoveries import RECOVERIES, Recovery, check, label, recovery_from
+from pruneviz.training.recoveries import RECOVERIES, Recovery, check, label, recovery_from, require_function
 from pruneviz.training.schedule import check_training, lr_at, steps_per_epoch, total_steps
 
 if TYPE_CHECKING:
     from pruneviz.training.keeper import MaskKeeper
     from pruneviz.training.predicting import predict
     from pruneviz.training.recovering import Budget, recover
-    from pruneviz.training.trainer import Hook, TrainResult, TrainState, train
+    from pruneviz.training.trainer import Hook, TrainResult, TrainState, require_logits, train
 
 __all__ = [
     "RECOVERIES",
@@ -29,6 +29,8 @@ __all__ = [
     "predict",
     "recover",
     "recovery_from",
+    "require_function",
+    "require_logits",
     "steps_per_epoch",
     "total_steps",
     "train",
@@ -42,6 +44,7 @@ _LATE = {
     "TrainState": "trainer",
     "predict": "predicting",
     "recover": "recovering",
+    "require_logits": "trainer",
     "train": "trainer",
 }
 

@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any
 
-from pruneviz.core.errors import SpecError, Unsupported, nearest, unknown
+from pruneviz.core.errors import ModelError, SpecError, Unsupported, nearest, unknown
 from pruneviz.core.options import build
 from pruneviz.core.spec import Choice, TrainSpec
+from pruneviz.models import imports
 from pruneviz.training.kinds import (
     BatchNorm,
     Custom,
@@ -20,7 +21,7 @@ from pruneviz.training.kinds import (
     WeightRewind,
 )
 
-__all__ = ["RECOVERIES", "Recovery", "check", "label", "no_batch_norm", "recovery_from"]
+__all__ = ["RECOVERIES", "Recovery", "check", "label", "no_batch_norm", "recovery_from", "require_function"]
 
 RECOVERIES: dict[str, type[Recovery]] = {
     r.name: r for r in (NoRecovery, FineTune, LrRewind, WeightRewind, Scratch, BatchNorm, Custom)
@@ -93,6 +94,19 @@ def check(
         raise SpecError("[train] epochs", 0, f"at least 1, since {recovery.name} repeats the dense training")
     if isinstance(recovery, BatchNorm) and batch_norm is False:
         raise no_batch_norm()
+
+
+def require_function(recovery: Recovery) -> None:
+    """Import the function that a custom recovery names, so that a slip is told before anything is trained.
+
+    Raises:
+        ModelError: it is not there.
+    """
+    if isinstance(recovery, Custom) and isinstance(recovery.function, str):
+        where = "recovery custom function"
+        imports.refresh(recovery.function, where)
+        if not callable(imports.load(recovery.function, where)):
+            raise ModelError(f"{where}: {recovery.function} cannot be called; allowed: a function of (net, keeper, …).")
 
 
 def no_batch_norm() -> Unsupported:

@@ -188,7 +188,7 @@ class _Run:
             optimizer.zero_grad(set_to_none=True)
             logits = net(images)
             if seen == 0:
-                self._require_logits(logits, len(labels))
+                require_logits(logits, len(labels), state.data.num_classes)
             loss = F.cross_entropy(logits, labels, label_smoothing=spec.label_smoothing)
             loss.backward()  # type: ignore[no-untyped-call]
             for hook in self.hooks:
@@ -235,20 +235,25 @@ class _Run:
             self.progress(self.state.step - self.first, self.stop - self.first)
             self.last_report = time.monotonic()
 
-    def _require_logits(self, logits: Any, count: int) -> None:
-        classes = self.state.data.num_classes
-        if not isinstance(logits, Tensor) or tuple(logits.shape) != (count, classes):
-            got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise ModelError(
-                f"In training mode the model gives {got} for {count} images, allowed: a tensor {(count, classes)} of "
-                "logits. Switch auxiliary outputs off."
-            )
-
     def _require_finite(self) -> None:
         require_finite(self.state.net, f"Training diverged by step {self.state.step} of {self.state.total_steps}")
 
 
 _REMEDY = "Lower the learning rate, or add warmup_epochs."
+
+
+def require_logits(logits: Any, count: int, classes: int) -> None:
+    """Refuse what is no batch of logits.
+
+    Raises:
+        ModelError: it is not, with what was given.
+    """
+    if not isinstance(logits, Tensor) or tuple(logits.shape) != (count, classes):
+        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ModelError(
+            f"In training mode the model gives {got} for {count} images, allowed: a tensor {(count, classes)} of "
+            "logits. Switch auxiliary outputs off."
+        )
 
 
 def require_finite(net: nn.Module, when: str) -> None:

@@ -132,9 +132,11 @@ def test_a_changed_file_is_executed_again_in_the_same_process(tmp_path: Path, mo
     assert models.build(ModelSpec("growing_nets:f"), 0).out_features == 3
     file.write_text(file.read_text().replace("(2, 3)", "(2, 30)"))
     assert models.identity(ModelSpec("growing_nets:f"), 0) != first
+    assert models.build(ModelSpec("growing_nets:f"), 0).out_features == 3  # not in the middle of a study
+    models.refresh(ModelSpec("growing_nets:f"))
     assert models.build(ModelSpec("growing_nets:f"), 0).out_features == 30
     made = sys.modules["growing_nets"].MADE
-    models.build(ModelSpec("growing_nets:f"), 0)
+    models.refresh(ModelSpec("growing_nets:f"))
     assert sys.modules["growing_nets"].MADE is made  # not again, as nothing changed
 
 
