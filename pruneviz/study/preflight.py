@@ -56,6 +56,8 @@ class Costs:
             return float(step.context["recovery"].epochs_of(step.context["base"]) * self.train_images), 0.0
         if step.kind == "statistics":
             return float(step.params["samples"]), 0.0
+        if step.kind == "observe":
+            return float(step.context["observation"].trained), float(step.context["observation"].evaluated)
         return 0.0, float(self.eval_images) if step.kind == "measure" else 0.0
 
     def size(self, step: Step) -> int:
@@ -133,6 +135,7 @@ class _Preflight:
     def _checked(self, model: ModelSpec) -> tuple[nn.Module, ModelInfo]:
         """Build every replicate; the last, with what it consists of."""
         from pruneviz import models, pruning
+        from pruneviz.pruning.recipes import label
 
         prune = self.plan.spec.prune
         example = self.loaded.preprocess(self.loaded.test.images[:1])
@@ -141,7 +144,8 @@ class _Preflight:
             net = make(model, replicate, self.live)
             info = models.examine(net, example, len(self.loaded.classes))
         for recipe in self.recipes:
-            pruning.check(net, info, recipe, prune.sparsities, prune.exclude, example)
+            with located(f"method {label(recipe)}"):
+                pruning.check(net, info, recipe, prune.sparsities, prune.exclude, example)
         self._check_recoveries(model, models.has_batch_norm(net))
         return net, info
 

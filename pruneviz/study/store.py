@@ -86,7 +86,9 @@ class Store:
             kind = "folder" if self.root.is_dir() else "file"
             what = f"this {kind} is not a pruneviz store" if self.root.exists() else "there is no such folder"
             raise StoreError(f"{self.root}: {what}. `pruneviz run STUDY --store {self.root}` makes one.") from None
-        except (OSError, ValueError, KeyError, TypeError) as e:
+        except OSError as e:
+            raise StoreError(f"{marker}: cannot be read ({e.strerror or e}).") from None
+        except (ValueError, KeyError, TypeError) as e:
             raise StoreError(
                 f"{marker}: cannot be read ({e}). If the store's objects/ folder is there, "
                 f'restore this file with the text {{"format": {FORMAT}}}.'
@@ -148,7 +150,11 @@ class Store:
         return self.root / "objects" / key[:2] / key
 
     def get(self, key: str) -> Artifact | None:
-        """A finished step, or None; an artifact whose files are missing or cut short counts as absent."""
+        """A finished step, or None; an artifact whose files are missing or cut short counts as absent.
+
+        Raises:
+            StoreError: the disk does not let it be read.
+        """
         if key in self._known:
             return self._known[key]
         folder = self.folder(key)
@@ -158,8 +164,10 @@ class Store:
             for name, size in found.files.items():
                 if (folder / name).stat().st_size != size:
                     return None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
             return None
+        except OSError as e:
+            raise StoreError(f"{folder}: cannot be read ({e.strerror or e}).") from None
         self._known[key] = found
         return found
 
