@@ -2,17 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pruneviz.core.spec import StudySpec
 from pruneviz.core.tables import Schema, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import Tensor, nn
+
+    from pruneviz.core.masks import Mask
 
 SCOPES = ("run", "pair", "study")
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Models that an analysis looks at together: one step of the study, on a worker, kept by its content.
+
+    Attributes:
+        run_ids: the runs looked at, in the order in which the analysis gets their models.
+        part: plain values that say what to do; with the runs and the analysis's version they decide the result.
+        title: what the progress display says.
+        trained: images trained on, repeats counted, for the estimate of time.
+        evaluated: images evaluated, likewise.
+    """
+
+    run_ids: tuple[str, ...]
+    part: Mapping[str, Any]
+    title: str
+    trained: int = 0
+    evaluated: int = 0
+
+
+class Seen(Protocol):
+    """A model as an analysis sees it: its own copy, which it may change."""
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        ...
+
+    @property
+    def net(self) -> nn.Module:
+        """The network with its weights and mask applied, in evaluation mode, on the device."""
+        ...
+
+    @property
+    def mask(self) -> Mask | None:
+        """What is kept; None for a dense model."""
+        ...
+
+    @property
+    def info(self) -> Any:
+        """Its layers and costs, a :class:`pruneviz.models.ModelInfo`."""
+        ...
+
+    @property
+    def data(self) -> Any:
+        """The study's images, a :class:`pruneviz.data.ImageData`."""
+        ...
+
+    @property
+    def example(self) -> Tensor:
+        """One preprocessed image, float32 (1, C, H, W), on the device."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it is."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -70,5 +131,42 @@ class Analysis(Protocol):
         Args:
             tables: the study.
             frames: what :meth:`measure` returned, perhaps read back from the store.
+        """
+        ...
+
+
+@runtime_checkable
+class Observing(Protocol):
+    """What an analysis has besides, when it must look at models and not only at the study's tables.
+
+    Attributes:
+        observed: the tables that :meth:`observe` makes; the study shows all observations of one table as one.
+    """
+
+    observed: ClassVar[tuple[Schema, ...]]
+
+    def observations(self, runs: pd.DataFrame) -> Sequence[Observation]:
+        """What to look at.
+
+        Args:
+            runs: the planned runs: the columns of :data:`pruneviz.core.tables.RUNS` that a plan decides.
+        """
+        ...
+
+    def observe(
+        self, models: Sequence[Seen], part: Mapping[str, Any], progress: Callable[[int, int], None]
+    ) -> Mapping[str, pd.DataFrame]:
+        """Look at the models of one observation.
+
+        What comes out may depend on the models, their images and ``part`` alone, not on other options: those are
+        not in the step's key.
+
+        Args:
+            models: in the observation's order.
+            part: the observation's.
+            progress: to be called with pieces done and all, at least every second; may raise ``Cancelled``.
+
+        Returns:
+            a table for each of ``observed``, by name.
         """
         ...

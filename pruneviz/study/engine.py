@@ -17,6 +17,7 @@ from pruneviz.study.coordinator import Coordinator, Listener, reason_of
 from pruneviz.study.disk import require_room
 from pruneviz.study.environment import environment
 from pruneviz.study.executors import run_inline, run_local
+from pruneviz.study.observe import add_observations
 from pruneviz.study.plan import Plan, plan
 from pruneviz.study.record import record_of
 from pruneviz.study.steps import Step
@@ -104,6 +105,7 @@ def run_study(
     workers, executor = _ways(workers, executor, live)
     with located(origin):
         made = plan(spec, live)
+    add_observations(made, analyses)
     there = Store.existing(store)
     kept = Store.create(store) if there is not None else None
     pending = [s for s in made.steps.values() if kept is None or kept.get(s.key) is None]
@@ -194,6 +196,7 @@ def _analyse(study: Study, analyses: Sequence[Analysis]) -> dict[str, str]:
     keys, failed = {}, {}
     for analysis in analyses if done else ():
         params = {"name": analysis.name, "version": analysis.version, "options": to_plain(analysis), "runs": done}
+        params["observed"] = study.observed(analysis.name)
         step = Step("analysis", params, {}, {}, analysis.name)
         keys[analysis.name] = step.key
         made = {"described": step.described, "environment": environment()}
@@ -244,6 +247,7 @@ def dry_run(
     count, way = _ways(workers, executor, live)
     with located(origin):
         made = plan(spec, live)
+    add_observations(made, analyses)
     kept = Store.existing(store) if store is not None else None
     pending = [s for s in made.steps.values() if kept is None or kept.get(s.key) is None]
     kinds = {k: sum(s.kind == k for s in pending) for k in dict.fromkeys(s.kind for s in pending)}

@@ -252,6 +252,12 @@ def _latency(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
     return latency(load_state(step, bench), step.params["batch"], step.params["seconds"], bench.device, folder)
 
 
+def _observe(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    from pruneviz.study.observe import observe
+
+    return observe(step, bench, folder)
+
+
 def _no_work(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
     raise ModelError(f"a step of kind {step.kind!r} is not carried out by an executor")
 
@@ -264,5 +270,6 @@ _WORK: dict[str, Callable[[Step, Bench, Path], Mapping[str, Any]]] = {
     "train": _train,
     "measure": _measure,
     "latency": _latency,
+    "observe": _observe,
     "analysis": _no_work,
 }

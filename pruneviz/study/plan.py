@@ -53,13 +53,19 @@ class PlannedRun:
 
 @dataclass
 class Plan:
-    """The steps by key, in an order in which inputs come first, and the runs."""
+    """The steps by key, in an order in which inputs come first, and the runs.
+
+    Attributes:
+        pictures: key of the step that keeps the test images for showing.
+        observations: keys of the steps in which an analysis looks at models, by its name.
+    """
 
     spec: StudySpec
     data_digest: str
     steps: dict[str, Step] = field(default_factory=dict)
     runs: dict[str, PlannedRun] = field(default_factory=dict)
     pictures: str = ""
+    observations: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def add(self, step: Step) -> str:
         """Add a step unless an equal one is there; returns its key."""

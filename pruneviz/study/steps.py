@@ -19,6 +19,7 @@ VERSIONS = {
     "train": 1,
     "measure": 1,
     "latency": 1,
+    "observe": 1,
     "analysis": 1,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.tables import HISTORY, LAYERS, RUNS, SAMPLES, SCHEMAS, TIMINGS, Schema
@@ -126,10 +127,14 @@ class Study:
         wanted = [self._runs[r] for r in (run_ids if run_ids is not None else self._runs)]
         if name in _PARTS:
             return self._gathered(_PARTS[name], wanted)
-        if name in self.analysis_tables():
+        tables = self.analysis_tables()
+        if name in tables:
+            import pyarrow as pa
             import pyarrow.parquet as pq
 
-            frame: pd.DataFrame = pq.read_table(self.analysis_tables()[name]).to_pandas()
+            parts = [pq.read_table(path, use_threads=False) for path in tables[name]]
+            whole = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
+            frame: pd.DataFrame = whole.to_pandas()
             keep = run_ids is None or "run_id" not in frame
             return frame if keep else frame[frame["run_id"].isin(list(run_ids or ()))].reset_index(drop=True)
         raise KeyError(f"study {self._name!r} has no table {name!r}; it has {', '.join(self.table_names())}")
@@ -138,14 +143,19 @@ class Study:
         """The tables there are, those of analyses included."""
         return [*SCHEMAS, *self.analysis_tables()]
 
-    def analysis_tables(self) -> dict[str, Any]:
-        """The Parquet files of the analyses' tables, by table name."""
-        found: dict[str, Any] = {}
-        for key in self._record.get("analyses", {}).values():
+    def analysis_tables(self) -> dict[str, list[Path]]:
+        """The Parquet files of the analyses' tables, by table name: of their own, and of what they observed."""
+        observed = (key for name in self._record.get("observations", {}) for key in self.observed(name))
+        found: dict[str, list[Path]] = {}
+        for key in (*self._record.get("analyses", {}).values(), *observed):
             artifact = self.store.get(key)
-            if artifact is not None:
-                found |= {n.removesuffix(".parquet"): artifact.folder / n for n in artifact.files}
+            for file in artifact.files if artifact is not None else ():
+                found.setdefault(file.removesuffix(".parquet"), []).append(self.store.folder(key) / file)
         return found
+
+    def observed(self, analysis: str) -> list[str]:
+        """Keys of the finished steps in which an analysis looked at models."""
+        return [k for k in self._record.get("observations", {}).get(analysis, ()) if self.store.get(k) is not None]
 
     def findings(self) -> dict[str, tuple[str, ...]]:
         """The sentences of each analysis, by its name."""
@@ -207,9 +217,9 @@ class Study:
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """What is known of the data: name, size, counts per split; empty until they were read."""
+        """What is known of the data: name, size, counts per split, content digest; empty until they were read."""
         found = self.store.get(self._record["pictures"])
-        return found.meta if found is not None else {}
+        return {**found.meta, "digest": self._record["data"]} if found is not None else {}
 
     def pictures(self, sample_ids: Sequence[str]) -> npt.NDArray[np.uint8]:
         """Test images as shown to people, (n, height, width, channels).

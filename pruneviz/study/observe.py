@@ -1,0 +1,76 @@
+"""Steps in which an analysis looks at models: planned from the runs, carried out and kept like every other step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.core.analysis import Analysis, Observing
+from pruneviz.core.options import to_plain
+from pruneviz.core.tables import RUNS
+from pruneviz.study.plan import Plan
+from pruneviz.study.steps import Step
+from pruneviz.study.tensors import save_table
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from pruneviz.core.masks import Mask
+    from pruneviz.data import ImageData
+    from pruneviz.models import ModelInfo
+    from pruneviz.study.execute import Bench
+
+
+@dataclass(frozen=True)
+class SeenModel:
+    """A model given to an analysis; see :class:`pruneviz.core.analysis.Seen`."""
+
+    run_id: str
+    net: nn.Module
+    mask: Mask | None
+    info: ModelInfo
+    data: ImageData
+    example: Tensor
+    device: str
+
+
+def add_observations(made: Plan, analyses: Sequence[Analysis]) -> None:
+    """Add to the plan the steps in which analyses look at its runs."""
+    runs = RUNS.frame([dict(r.row) for r in made.runs.values()])
+    for analysis in analyses:
+        if not isinstance(analysis, Observing):
+            continue
+        keys = []
+        for o in analysis.observations(runs):
+            planned = [made.runs[r] for r in o.run_ids]
+            inputs = {f"{i}.{role}": key for i, r in enumerate(planned) for role, key in r.state.inputs.items()}
+            params = {
+                "analysis": analysis.name,
+                "version": analysis.version,
+                "part": to_plain(o.part),
+                "runs": list(o.run_ids),
+                "data": made.data_digest,
+            }
+            contexts = [made.steps[r.measure].context for r in planned]
+            context = {**contexts[0], "analysis": analysis, "observation": o, "contexts": contexts}
+            keys.append(made.add(Step("observe", params, inputs, context, o.title)))
+        made.observations[analysis.name] = tuple(dict.fromkeys(keys))
+
+
+def observe(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    """Carry out one observation and write its tables."""
+    from pruneviz.study.execute import load_state
+
+    analysis, o = step.context["analysis"], step.context["observation"]
+    models = []
+    for i, run_id in enumerate(o.run_ids):
+        inputs = {k.partition(".")[2]: v for k, v in step.inputs.items() if k.startswith(f"{i}.")}
+        at = load_state(replace(step, inputs=inputs, context=step.context["contexts"][i]), bench)
+        models.append(SeenModel(run_id, at.net, at.mask, at.info, at.data, at.example, bench.device))
+    progress = bench.progress or (lambda done, total: None)
+    frames = analysis.observe(models, o.part, progress)
+    for schema in analysis.observed:
+        save_table(folder / f"{schema.name}.parquet", schema, frames[schema.name])
+    return {}
