@@ -107,6 +107,6 @@ def test_the_demo_runs_then_serves_and_is_quick_again(served: Served, capsys: py
 @pytest.mark.usefixtures("small_demo")
 def test_the_demo_without_a_server_writes_the_report(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["demo", "--store", "runs/d", "--no-serve"]) == 0
-    assert "Report: runs/d-report.html" in capsys.readouterr().out
-    assert "<html" in Path("runs/d-report.html").read_text("utf-8")[:500]
+    assert "Report: runs/d/report.html" in capsys.readouterr().out
+    assert "<html" in Path("runs/d/report.html").read_text("utf-8")[:500]
     assert served == []

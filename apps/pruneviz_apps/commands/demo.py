@@ -26,8 +26,7 @@ def demo(arguments: argparse.Namespace) -> int:
     summary = summary_of(result, store, time.monotonic() - started)
     say(summary)
     if arguments.no_serve:
-        path = store.with_name(f"{store.name}-report.html")
-        write_report(result.study, path, None)
+        write_report(result.study, store / "report.html", None)
     else:
         serve(store, arguments.port, not arguments.no_browser)
     return 1 if summary["failed"] else 0

@@ -123,7 +123,7 @@ def _demo(command: Any) -> None:
         "LeNet-5 on Fashion-MNIST, about two minutes on two cores the first time, seconds after that.",
     )
     p.add_argument("--store", metavar="DIR", default="runs/demo", help="where results are kept (default: %(default)s)")
-    p.add_argument("--no-serve", action="store_true", help="write the HTML report beside the store instead of serving")
+    p.add_argument("--no-serve", action="store_true", help="write the report, DIR/report.html, instead of serving")
     _serving(p)
 
 
@@ -205,7 +205,7 @@ def _looking(command: Any) -> None:
         "--models",
         metavar="RUN",
         nargs="+",
-        help="compare these runs, by run_id or name (default: chosen by the study's trade-off)",
+        help="compare these runs, by run_id or name, 16 at most (default: a few, chosen without the test split)",
     )
     p.add_argument("--study", metavar="NAME", help="which of the store's studies (default: the latest)")
 

@@ -1,0 +1,192 @@
+"""The story that a report tells: the question, the answer, the comparison, the pictures, and what was run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pruneviz.core.viewstate import ViewState
+from pruneviz.report import numbers, provenance
+from pruneviz.report.arms import arms, comparison, everything
+from pruneviz.report.content import Block, Images, Note, Pictures, Report, Section, Sentences
+from pruneviz.views import runs as on
+from pruneviz.views.findings import Holdings, found, holdings
+from pruneviz.views.marks import Picture
+from pruneviz.views.pictures.class_changes import class_changes_info
+from pruneviz.views.pictures.density_map import density_map_info
+from pruneviz.views.pictures.flips import flips_info
+from pruneviz.views.pictures.sample_scatter import MOST_SCATTERS, sample_scatters
+from pruneviz.views.pictures.smallest import smallest_info
+from pruneviz.views.pictures.tradeoff import tradeoff_info
+from pruneviz.views.text import listed, plain, several
+
+if TYPE_CHECKING:
+    from pruneviz.core.tables import Tables
+    from pruneviz.report.choose import Choice
+    from pruneviz.report.once import Reported
+
+MOST_NAMED = 12  # methods named in the question; more are counted
+SHOWN_FINDINGS = 3  # sentences of an analysis that are not folded away
+
+
+def tell(tables: Tables, study: Reported, choice: Choice, named: Sequence[str]) -> Report:
+    """The whole report of a study.
+
+    Args:
+        tables: the study's tables, read once.
+        study: where its findings, warnings and data are.
+        choice: what is compared with what.
+        named: the runs as they were asked for; empty where they were chosen by rule.
+    """
+    held = holdings(tables)
+    sections = (
+        Section("answer", "Findings", "What was found", tuple(_answer(tables, study, held, choice))),
+        Section("comparison", "Comparison", "The models compared", tuple(_comparison(tables, choice))),
+        Section("cost", "Cost", "What pruning costs", tuple(_cost(tables, choice))),
+        Section("predictions", "Predictions", "Which predictions change", tuple(_predictions(tables, choice))),
+        Section("images", "Images", "Image by image", tuple(_images(tables, choice))),
+        Section("layers", "Layers", "Where it was removed", (Pictures((density_map_info(tables, choice.state),)),)),
+        Section("trouble", "Failures", "Failures and warnings", tuple(_trouble(tables, study, held))),
+        Section("run", "Method", "What was run", tuple(_run(tables, study, named))),
+        Section("numbers", "Numbers", "All numbers", tuple(_numbers(tables, choice))),
+    )
+    return Report(
+        title=plain(tables.name),
+        question=_question(tables, held),
+        facts=tuple(_facts(tables, study, held)),
+        sections=tuple(s for s in sections if s.blocks),
+        compared=(choice.reference, *choice.compared) if choice.reference else (),
+        left_out=tuple(_left_out(tables, choice)),
+    )
+
+
+def _question(tables: Tables, held: Holdings) -> str:
+    if not held.models:
+        return "This study has no runs yet."
+    controls = {plain(c) for c in on.controls(tables.runs)}
+    methods = [m for m in held.methods if m not in controls]
+    if not methods and not controls:
+        return f"How good is {listed(held.models)}, and how much do dense models differ among themselves?"
+    ways = several(len(methods), "way") + " of pruning" if methods else "random pruning"
+    beside = f", beside {several(len(controls), 'random control')}" if controls and methods else ""
+    how = [f"with {r}" if r != "none" else "without recovery" for r in held.recoveries]
+    ways = ways[:1].upper() + ways[1:] + (f" ({listed(methods)})" if 0 < len(methods) <= MOST_NAMED else "")
+    return (
+        f"What does pruning cost {listed(held.models)}, and which of its predictions change? "
+        f"{ways}{beside}, at {listed(held.targets)}, {listed(how)}."
+    )
+
+
+def _facts(tables: Tables, study: Reported, held: Holdings) -> Iterator[tuple[str, str]]:
+    yield str(held.dense), "dense model" if held.dense == 1 else "dense models"
+    controls = len(on.controls(tables.runs) - {on.DENSE})
+    if methods := len(held.methods) - controls:
+        yield str(methods), "method" if methods == 1 else "methods"
+    if controls:
+        yield str(controls), "random control" if controls == 1 else "random controls"
+    yield f"{held.done:,}", f"of {held.total:,} runs done" if held.done < held.total else "runs"
+    if test := dict(study.data.get("counts", {})).get("test"):
+        yield f"{test:,}", "test images"
+
+
+def _answer(tables: Tables, study: Reported, held: Holdings, choice: Choice) -> Iterator[Block]:
+    if held.failed:
+        yield Note(f"{several(held.failed, 'run')} of {held.total:,} failed; see Failures and warnings.", urgent=True)
+    if held.waiting:
+        yield Note(f"{several(held.waiting, 'run')} of {held.total:,} not done yet; this is a first look.", urgent=True)
+    if not held.done:
+        yield Note("No run has been measured yet.")
+        return
+    if told := found(tables, choice.state):
+        yield Sentences(told)
+    for name, sentences in study.findings().items():
+        if sentences:
+            heading = f"Analysis: {plain(name).replace('_', ' ')}"
+            yield Sentences(tuple(plain(s) for s in sentences), heading, SHOWN_FINDINGS)
+
+
+def _comparison(tables: Tables, choice: Choice) -> Iterator[Block]:
+    everyone = arms(tables)
+    if not everyone:
+        return
+    if choice.rule:
+        yield Note(choice.rule)
+    yield comparison(tables, everyone, choice.reference, choice.compared)
+    yield everything(tables, everyone)
+
+
+def _cost(tables: Tables, choice: Choice) -> Iterator[Block]:
+    state = ViewState(reference=choice.reference)
+    hint = "Drag over points, or tap one, to select runs: both charts show them, and their numbers appear below."
+    yield Pictures((tradeoff_info(tables, state),), linked="runs", hint=hint)
+    classes = replace(state, y="worst_class_accuracy")
+    yield Pictures((smallest_info(tables, state), tradeoff_info(tables, classes)))
+
+
+def _predictions(tables: Tables, choice: Choice) -> Iterator[Block]:
+    if choice.compared:
+        yield Pictures((flips_info(tables, choice.state), class_changes_info(tables, choice.state)))
+    else:
+        yield Note("Nothing pruned has been measured yet, so there are no predictions to compare.")
+
+
+def _images(tables: Tables, choice: Choice) -> Iterator[Block]:
+    if not choice.compared:
+        return
+    first, *more = sample_scatters(tables, choice.state)
+    if not first.frames:
+        yield Pictures((first,))
+        return
+    common = Picture("scatters", "How sure the models are", subtitle=first.subtitle, legend=first.legend)
+    pictures = (replace(first, subtitle="", legend=()), *more)
+    hint = "Drag over points in any of them: the same images light up in the others and are listed below."
+    yield Pictures(pictures, 2 if more else 1, common, "samples", hint)
+    yield Images("The images")
+
+
+def _trouble(tables: Tables, study: Reported, held: Holdings) -> Iterator[Block]:
+    failed = numbers.failed_table(tables.runs)
+    warned = numbers.warning_table(tables.runs, study.warnings())
+    if held.waiting:
+        yield Note(f"{several(held.waiting, 'run')} not done yet. The same `pruneviz run` goes on where it was.")
+    if failed is not None:
+        yield failed
+    if warned is not None:
+        yield warned
+    if failed is None and warned is None:
+        yield Note("No run failed, and none warned of anything.")
+
+
+def _run(tables: Tables, study: Reported, named: Sequence[str]) -> Iterator[Block]:
+    yield provenance.data_facts(tables, study.data)
+    yield provenance.model_facts(tables)
+    yield provenance.method_table(tables)
+    yield provenance.seed_facts(tables)
+    yield from provenance.environment_blocks(tables)
+    yield from provenance.reproduction(tables, named)
+
+
+def _numbers(tables: Tables, choice: Choice) -> Iterator[Block]:
+    yield numbers.run_table(tables, (choice.reference, *choice.compared))
+    yield Note(
+        "The store holds more: layers, samples, timings, training histories and the tables of analyses. "
+        "`pruneviz export STORE TABLE -o FILE.csv` writes any of them; `pruneviz app STORE` shows them."
+    )
+
+
+def _left_out(tables: Tables, choice: Choice) -> Iterator[str]:
+    if choice.left_out:
+        yield choice.left_out
+    if len(choice.compared) > MOST_SCATTERS:
+        yield (
+            f"Scatters are drawn for the first {MOST_SCATTERS} of the {len(choice.compared)} models compared; "
+            "the table of images shows all of them."
+        )
+    if (total := len(tables.runs)) > numbers.MOST_RUNS:
+        yield f"The table of runs holds the first {numbers.MOST_RUNS:,} of {total:,} runs."
+
+
+def frame_keys(pictures: Sequence[Picture]) -> tuple[str, ...]:
+    """The samples that the scatters draw, in the order of their shared columns."""
+    return next((f.keys for p in pictures for f in p.frames if f.name == "samples"), ())

@@ -1,0 +1,73 @@
+"""A synthetic study with all that a report reads beside the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from synthetic import HOSTILE, METHODS, SyntheticTables
+
+from pruneviz.core.options import to_plain
+from pruneviz.core.spec import study_from_plain
+
+ENVIRONMENT = {
+    "python": "3.11.7",
+    "versions": {"numpy": "2.4.6", "pruneviz": "0.1.0", "torch": "2.13.0+cpu"},
+    "processor": "a processor",
+    "device": "cpu",
+}
+
+
+@dataclass(eq=False)
+class Reportable(SyntheticTables):
+    """Implements :class:`pruneviz.report.once.Reported`.
+
+    Attributes:
+        told: the sentences of an analysis.
+        warned: what the first pruned run warned of.
+        processors: of the environments that runs came from.
+    """
+
+    told: tuple[str, ...] = ("Pruning flips more than retraining does.",)
+    warned: tuple[str, ...] = ()
+    processors: tuple[str, ...] = ("a processor",)
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        table = {
+            "name": "synthetic",
+            "model": {"source": "my_pkg.nets:lenet5", "replicates": max(self.replicates, 1)},
+            "data": {"source": "folder:photos"},
+            "prune": {
+                "methods": [*METHODS[: self.methods]] if self.methods else [],
+                "sparsities": list(self.sparsities),
+                "seeds": self.seeds,
+            },
+            "recover": {"recoveries": list(self.recoveries)},
+            **self.more,
+        }
+        plain = to_plain(study_from_plain(table, "test"))
+        return {**plain, "name": self.name} if self.hostile else plain
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        every = [{**ENVIRONMENT, "processor": p} for p in self.processors]
+        return {**every[0], "mixed": len(every) > 1, "all": every}
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        if not self.samples:
+            return {}
+        counts = {"test": self.samples, "train": 5 * self.samples, "val": self.samples}
+        name = f"folder:{HOSTILE}" if self.hostile else "folder:photos"
+        about = {"size": [28, 28, 1], "mean": [0.2867], "std": [0.3539], "digest": "68c16895a47d4432ed131c1816ca4936"}
+        return {"name": name, "classes": list(self.classes), "counts": counts, **about}
+
+    def findings(self) -> dict[str, tuple[str, ...]]:
+        return {"prediction_changes": self.told} if self._rows else {}
+
+    def warnings(self) -> dict[str, tuple[str, ...]]:
+        pruned = [r["run_id"] for r in self._rows if r["method"] != "dense"]
+        return dict.fromkeys(pruned[:2], self.warned) if self.warned else {}
