@@ -22,3 +22,8 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "sample_scatter": sample_scatter_info,
     "images": images_info,
 }
+
+# Which pictures show an analysis; those of other packages bring none and are shown as tables.
+OF_ANALYSIS: dict[str, tuple[str, ...]] = {
+    "prediction_changes": ("flips", "class_changes"),
+}
