@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import SpecError, UsageError, located
-from pruneviz.core.spec import StudySpec, load_study, study_from_plain
+from pruneviz.core.spec import StudySpec, load_study, place_of, study_from_plain
 
 if TYPE_CHECKING:
     from pruneviz.core.analysis import Analysis
@@ -136,7 +136,7 @@ def read_study(source: str | os.PathLike[str], *, settings: Sequence[str] = (), 
     from pruneviz.shipped import find_study
 
     path = find_study(os.fspath(source))
-    return Asked(load_study(path, settings, quick), origin=str(path))
+    return Asked(load_study(path, settings, quick), origin=place_of(path, settings, quick))
 
 
 WHERE = "pv.new_study"

@@ -323,17 +323,21 @@ def load_study(path: Path, settings: Sequence[str] = (), quick: bool = False) ->
     Raises:
         UsageError: the file cannot be read, or says something that is not allowed, with its place.
     """
-    table, where = read_toml(path), str(path)
+    table, where = read_toml(path), place_of(path, settings, quick)
     small = _table(table.pop("quick", {}), f"{path}: [quick]")
     if quick:
         if not small:
             raise UsageError(f"{path}: has no [quick] table, so there is no small variant to run.")
-        table, where = merge(table, small), f"{where} with its [quick]"
+        table = merge(table, small)
     table = _anchored(table, path.resolve().parent, where)
     for text in settings:
-        where = f"{where} with --set {text}"
         table = merge(table, _anchored(parse_setting(text), Path.cwd(), where))
     return study_from_plain(table, where)
+
+
+def place_of(path: Path, settings: Sequence[str] = (), quick: bool = False) -> str:
+    """What messages call a study that was read so: the file, and what was laid over it."""
+    return " ".join([str(path), *(["with its [quick]"] if quick else []), *(f"with --set {text}" for text in settings)])
 
 
 PATH_SOURCES = ("cifar", "folder", "npz", "idx")
