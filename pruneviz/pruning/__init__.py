@@ -7,19 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pruneviz.pruning.channels import cut
+    from pruneviz.pruning.extending import register_score
     from pruneviz.pruning.gradual import gradual_hook
     from pruneviz.pruning.masking import Costs, apply, costs, dead_layers, full_mask
-    from pruneviz.pruning.recipes import RECIPES, Recipe, control_of, describe, label, resolve
-    from pruneviz.pruning.selection import Selected, check, select
+    from pruneviz.pruning.parts import Given, Score, Scores
+    from pruneviz.pruning.recipes import RECIPES, Recipe, add, control_of, describe, label, resolve
+    from pruneviz.pruning.selection import Selected, check, commit, select
     from pruneviz.pruning.statistics import gather
 
 __all__ = [
     "RECIPES",
     "Costs",
+    "Given",
     "Recipe",
+    "Score",
+    "Scores",
     "Selected",
+    "add",
     "apply",
     "check",
+    "commit",
     "control_of",
     "costs",
     "cut",
@@ -29,6 +36,7 @@ __all__ = [
     "gather",
     "gradual_hook",
     "label",
+    "register_score",
     "resolve",
     "select",
 ]
@@ -36,10 +44,12 @@ __all__ = [
 # Imported when first used: listing the methods must not import torch.
 _HOMES = {
     "channels": ("cut",),
+    "extending": ("register_score",),
     "gradual": ("gradual_hook",),
     "masking": ("Costs", "apply", "costs", "dead_layers", "full_mask"),
-    "recipes": ("RECIPES", "Recipe", "control_of", "describe", "label", "resolve"),
-    "selection": ("Selected", "check", "select"),
+    "parts": ("Given", "Score", "Scores"),
+    "recipes": ("RECIPES", "Recipe", "add", "control_of", "describe", "label", "resolve"),
+    "selection": ("Selected", "check", "commit", "select"),
     "statistics": ("gather",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

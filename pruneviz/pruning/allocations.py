@@ -43,7 +43,7 @@ class Uniform(Allocation):
     def __call__(self, blocks: Sequence[Block], ranked: Mapping[str, Ranked], remove: int) -> dict[str, Tensor]:
         """See :class:`~pruneviz.pruning.parts.Allocation`."""
         counts = apportion([b.size for b in blocks], remove, [b.gone for b in blocks], [b.most for b in blocks])
-        return _by_counts(blocks, ranked, counts)
+        return by_counts(blocks, ranked, counts)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class GlobalFloor(Allocation):
         most = self._most(blocks)
         if all(n <= m for n, m in zip(counts, most, strict=True)):
             return chosen
-        return _by_counts(blocks, ranked, apportion(counts, remove, [b.gone for b in blocks], most))
+        return by_counts(blocks, ranked, apportion(counts, remove, [b.gone for b in blocks], most))
 
     def most(self, blocks: Sequence[Block]) -> int:
         """How many units can be removed at most."""
@@ -96,8 +96,12 @@ class Erk(Allocation):
         # density · weights = ε · Σ shape_i: what a layer keeps is in proportion to Σ shape_i, at most all of it.
         rates = [sum(b.dense_shape) * b.size / math.prod(b.dense_shape) for b in blocks]
         keep = sum(b.size for b in blocks) - remove
-        kept = apportion(rates, keep, [b.size - b.most for b in blocks], [b.size - b.gone for b in blocks])
-        return _by_counts(blocks, ranked, [b.size - n for b, n in zip(blocks, kept, strict=True)])
+        least = [b.size - m for b, m in zip(blocks, self._most(blocks), strict=True)]
+        kept = apportion(rates, keep, least, [b.size - b.gone for b in blocks])
+        return by_counts(blocks, ranked, [b.size - n for b, n in zip(blocks, kept, strict=True)])
+
+    def _most(self, blocks: Sequence[Block]) -> list[int]:
+        return [b.most for b in blocks]
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,8 @@ class Pattern(Allocation):
         return {b.name: smallest_per_row(ranked[b.name].scores, remove // groups, b.name) for b in blocks}
 
 
-def _by_counts(blocks: Sequence[Block], ranked: Mapping[str, Ranked], counts: Sequence[int]) -> dict[str, Tensor]:
+def by_counts(blocks: Sequence[Block], ranked: Mapping[str, Ranked], counts: Sequence[int]) -> dict[str, Tensor]:
+    """The smallest scores of each block, so many of each."""
     from pruneviz.pruning.smallest import smallest
 
     marked: dict[str, Tensor] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,14 +77,22 @@ class ChannelUnits:
         return tuple(Block(g.name, (g.size,), shapes[g.name], least=1) for g in self.groups)
 
     def rank(self, scores: Scores) -> dict[str, Ranked]:
-        """Sum each unit's entries over all tensors that make or normalise the channel, then apply ``total``."""
+        """Sum each unit's entries over all tensors that make or normalise the channel, and over what reads it, then
+        apply ``total``.
+        """
         sums: dict[str, Tensor] = {}
         for group in self.groups:
             if group.name in scores.values:
                 values = scores.values[group.name]
                 sums[group.name] = values if scores.each is None else scores.each(values)
-            elif found := [m for m in group.members if not m.consumes and m.tensor in scores.values]:
-                sums[group.name] = torch.stack([_summed(m, scores, group.size) for m in found]).sum(0)
+                continue
+            made = [(m, scores.values[m.tensor]) for m in group.members if not m.consumes and m.tensor in scores.values]
+            read = [(m, scores.inputs[m.tensor]) for m in group.members if m.consumes and m.tensor in scores.inputs]
+            if found := [_summed(m, values, scores.each, group.size) for m, values in made + read]:
+                sums[group.name] = torch.stack(found).sum(0)
+                if scores.mean:
+                    entries = [_summed(m, torch.ones_like(values), None, group.size) for m, values in made + read]
+                    sums[group.name] /= torch.stack(entries).sum(0)
         if silent := [m for g in self.groups if g.name not in sums for m in g.makers]:
             remedy = f"Leave them out with exclude = {silent}, or use another score." if sums else "Use another score."
             without = ", ".join(silent)
@@ -111,9 +119,8 @@ class ChannelUnits:
         return Mask.of(kept, {name: ~r for name, r in gone.items()})
 
 
-def _summed(member: Member, scores: Scores, size: int) -> Tensor:
-    values = scores.values[member.tensor]
-    values = values if scores.each is None else scores.each(values)
+def _summed(member: Member, values: Tensor, each: Callable[[Tensor], Tensor] | None, size: int) -> Tensor:
+    values = values if each is None else each(values)
     per_filter = values.reshape(values.shape[0], -1).sum(1)
     index, unit = torch.from_numpy(member.index), torch.from_numpy(member.unit)
     out = torch.zeros(size, dtype=per_filter.dtype, device=per_filter.device)

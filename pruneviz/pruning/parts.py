@@ -1,4 +1,4 @@
-"""What a pruning method is composed of: unit space × score × allocation × schedule (× recovery, chosen elsewhere).
+"""What a pruning method is composed of: unit space × score × allocation × schedule × update (× recovery, elsewhere).
 
 Each part is a small frozen dataclass whose fields are options with their own doc, unit and bounds. Nothing here
 imports torch, so catalogues are listed at once.
@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from pruneviz.core.errors import Unsupported
 from pruneviz.core.options import to_plain
+from pruneviz.pruning.needs import read_need
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,6 +37,7 @@ class Block:
         dense_shape: of the weight that the block stands for (of a group: its first filter weight).
         least: how many units must stay.
         gone: how many are removed already.
+        place: of a weight, ``first`` of the layer that runs first, ``last`` of the one that makes the logits.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Block:
     dense_shape: tuple[int, ...]
     least: int = 0
     gone: int = 0
+    place: str = ""
 
     @property
     def size(self) -> int:
@@ -92,18 +96,24 @@ class Scores:
     """What a score says, for any unit space to read.
 
     A unit's score is ``total(Σ each(values))`` over the unit's entries: one entry for the unit *weight*, for a
-    channel the entries of its filters in all coupled layers. The smallest scores are removed.
+    channel the entries of its filters in all coupled layers, and of ``inputs`` in all layers that read it. The
+    smallest scores are removed.
 
     Attributes:
         values: by parameter name, of the parameter's shape; or of shape (filters,), where a score is made per
             filter; or by block name, one value per unit.
+        inputs: by parameter name, of shape (weight's inputs,): what a layer would miss of each of its inputs. Channels
+            only.
         each: elementwise, applied to every value; absent: as it is.
         total: elementwise, applied to every unit's sum; absent: as it is.
+        mean: whether a channel's entries are averaged and not summed, so that coupled layers do not count twice.
     """
 
     values: Mapping[str, Tensor]
     each: Callable[[Tensor], Tensor] | None = None
     total: Callable[[Tensor], Tensor] | None = None
+    inputs: Mapping[str, Tensor] = field(default_factory=dict)
+    mean: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +127,7 @@ class Given:
         blocks: the units to be ranked.
         statistics: what was gathered, by kind, then by name; see :func:`pruneviz.pruning.gather`.
         seed: of scores that draw.
+        example: float32 (1, C, H, W), preprocessed, on the network's device; for scores that use it.
     """
 
     net: nn.Module
@@ -125,12 +136,26 @@ class Given:
     blocks: tuple[Block, ...]
     statistics: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
     seed: int = 0
+    example: Tensor | None = None
 
     @property
     def weights(self) -> dict[str, Tensor]:
         """The prunable weights by name, detached, in execution order."""
         named = dict(self.net.named_parameters())
         return {layer.parameter: named[layer.parameter].detach() for layer in self.info.layers}
+
+    def gathered(self, need: str) -> Mapping[str, Tensor]:
+        """One kind of statistic, by name.
+
+        Raises:
+            Unsupported: it was not gathered.
+        """
+        if need not in self.statistics:
+            what = read_need(need)[0]
+            raise Unsupported(
+                f"This needs {what}: gather them first with pruneviz.pruning.gather({need!r}, net, data, …)."
+            )
+        return self.statistics[need]
 
 
 class Part:
@@ -190,12 +215,21 @@ class Score(Part, ABC):
     Attributes:
         needs: statistics that have to be gathered first, such as ``gradients``.
         draws: whether it uses the seed itself.
+        uses_example: whether it is given an image; else :attr:`Given.example` is None.
         units: the kinds of unit that it can rank.
+        effort: what it computes beside the statistics, as text; empty where that is next to nothing.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
     draws: ClassVar[bool] = False
+    uses_example: ClassVar[bool] = False
     units: ClassVar[tuple[str, ...]] = UNITS
+    effort: ClassVar[str] = ""
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The statistics with their options, as :func:`pruneviz.pruning.needs.write_need` writes them."""
+        return self.needs
 
     @abstractmethod
     def __call__(self, given: Given) -> Scores:
@@ -205,8 +239,13 @@ class Score(Part, ABC):
             Unsupported: the network lacks what the score reads.
         """
 
-    def check(self, net: nn.Module, units: Units) -> None:
+    def check(self, net: nn.Module, units: Units, example: Tensor) -> None:
         """Say before anything starts if the network lacks what the score reads.
+
+        Args:
+            net: left as it is.
+            units: its units that will be ranked.
+            example: float32 (1, C, H, W), preprocessed, on the network's device.
 
         Raises:
             Unsupported: it does.
@@ -247,12 +286,48 @@ class Schedule(Part, ABC):
         kind: ``one-shot``, ``iterative`` (levels, each pruned and then recovered) or ``gradual`` (during training).
         units: the kinds of unit that it can be used with.
         own: whether it follows levels of its own, whatever the target.
+        rescores: whether scores are computed anew within one pruning; see :meth:`within`.
     """
 
     kind: ClassVar[str]
     units: ClassVar[tuple[str, ...]] = UNITS
     own: ClassVar[bool] = False
+    rescores: ClassVar[bool] = False
 
     @abstractmethod
     def levels(self, target: Target) -> tuple[Target, ...]:
         """The targets to be reached one after another; the last is the target itself, unless the levels are its own."""
+
+    def within(self, level: Target) -> tuple[Target, ...]:
+        """Targets within one level, with scores computed anew and nothing trained between; the last is the level."""
+        return (level,)
+
+
+class Update(Part, ABC):
+    """What becomes of the weights that stay, at the moment of pruning and without training.
+
+    Attributes:
+        needs: statistics that have to be gathered first.
+        units: the kinds of unit that it goes with.
+        changes: whether it changes any weight.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    units: ClassVar[tuple[str, ...]] = UNITS
+    changes: ClassVar[bool] = True
+
+    @abstractmethod
+    def __call__(self, given: Given, mask: Mask) -> dict[str, Tensor]:
+        """The weights that change, whole, by parameter name.
+
+        Args:
+            given: the network with its weights before this pruning.
+            mask: what is kept after it.
+        """
+
+    def check(self, net: nn.Module, units: Units, example: Tensor) -> None:
+        """Say before anything starts if the network lacks what the update reads.
+
+        Raises:
+            Unsupported: it does.
+        """

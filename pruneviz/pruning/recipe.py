@@ -9,7 +9,11 @@ from typing import Any
 from pruneviz.core.options import to_plain
 from pruneviz.core.quantities import Target
 from pruneviz.core.spec import Choice
-from pruneviz.pruning.parts import Allocation, Part, Schedule, Score, Space
+from pruneviz.pruning.needs import cost_of
+from pruneviz.pruning.parts import Allocation, Part, Schedule, Score, Space, Update
+from pruneviz.pruning.updates import NoUpdate
+
+_AS_THEY_ARE = NoUpdate()
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A pruning method: unit space × score × allocation × schedule, and a recovery where the method fixes one.
+    """A pruning method: unit space × score × allocation × schedule × update, and a recovery where it fixes one.
 
     Attributes:
         name: how it is called.
@@ -43,6 +47,9 @@ class Recipe:
         formula: which units it removes, as text.
         reference: where it was published; None for a control.
         recovery: the recovery that belongs to the method; None: it is crossed with the study's.
+        update: what becomes of the weights that stay.
+        untrained: whether the paper prunes at initialisation. A study prunes the dense model as it is given.
+        differs: what differs from the paper, for people; empty where nothing does.
     """
 
     name: str
@@ -54,6 +61,9 @@ class Recipe:
     formula: str
     reference: Reference | None = None
     recovery: Choice | None = field(default=None, hash=False)
+    update: Update = _AS_THEY_ARE
+    untrained: bool = False
+    differs: str = ""
 
     @property
     def unit(self) -> str:
@@ -63,7 +73,13 @@ class Recipe:
     @property
     def parts(self) -> dict[str, Part]:
         """The parts by the names that overrides use."""
-        return {"unit": self.space, "score": self.score, "allocation": self.allocation, "schedule": self.schedule}
+        return {
+            "unit": self.space,
+            "score": self.score,
+            "allocation": self.allocation,
+            "schedule": self.schedule,
+            "update": self.update,
+        }
 
     @property
     def target(self) -> str:
@@ -83,17 +99,35 @@ class Recipe:
     @property
     def needs(self) -> frozenset[str]:
         """Statistics that have to be gathered first."""
-        return self.score.needs
+        return self.score.wanted | self.update.needs
 
     @property
     def uses_seed(self) -> bool:
         """Whether the result depends on the scoring seed: it draws, or its statistics do."""
-        return self.score.draws or bool(self.score.needs)
+        return self.score.draws or bool(self.needs)
 
     @property
     def samples(self) -> int | None:
         """How many training images its statistics use, where the method says so itself."""
         return getattr(self.score, "samples", None)
+
+    @property
+    def when(self) -> str:
+        """When the method prunes, as published."""
+        if self.schedule.kind == "gradual":
+            return "during training"
+        first = "before training" if self.untrained else "after training"
+        return f"{first}, in levels" if self.schedule.kind == "iterative" else first
+
+    @property
+    def cost(self) -> str:
+        """What one pruning costs beside ranking, in passes over the data."""
+        parts = [*(cost_of(need) for need in sorted(self.needs)), *([self.score.effort] if self.score.effort else [])]
+        if not parts:
+            return "no pass over data"
+        rounds = len(self.schedule.within(Target("sparsity", 0.5)))
+        again = f" in each of {rounds} rounds" if rounds > 1 else ""
+        return "; ".join(parts) + again + (" at each level" if self.schedule.kind != "one-shot" else "")
 
     def to_plain(self) -> dict[str, Any]:
         """All that decides what the method does; its name and texts do not."""

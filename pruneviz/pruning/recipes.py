@@ -1,59 +1,128 @@
 """The catalogue of named methods, and how a study's choice becomes one of them.
 
-To add a method, call :func:`add` with a :class:`~pruneviz.pruning.recipe.Recipe`. Nothing here imports torch.
+A method is a module in :mod:`pruneviz.pruning.methods` that lists its ``PARTS`` and ``RECIPES``; nothing else has to be
+told of it. Other packages' methods come by :mod:`pruneviz.pruning.extending`. Nothing here imports torch.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any, cast
 
-from pruneviz.core.errors import SpecError, unknown
+from pruneviz.core.errors import PrunevizError, SpecError, unknown
 from pruneviz.core.options import build, to_plain
 from pruneviz.core.options import describe as describe_options
 from pruneviz.core.spec import Choice
 from pruneviz.pruning.allocations import ALLOCATIONS, Global, Pattern
 from pruneviz.pruning.baselines import BASELINES
-from pruneviz.pruning.parts import Allocation, Part, Schedule, Score, Space
+from pruneviz.pruning.methods import found as found_methods
+from pruneviz.pruning.parts import Allocation, Part, Schedule, Score, Space, Update
 from pruneviz.pruning.recipe import Recipe, Reference
 from pruneviz.pruning.schedules import SCHEDULES
 from pruneviz.pruning.scores import SCORES
 from pruneviz.pruning.spaces import SPACES
+from pruneviz.pruning.updates import UPDATES
 
-__all__ = ["RECIPES", "Recipe", "Reference", "add", "control_of", "describe", "label", "resolve"]
+__all__ = ["RECIPES", "Recipe", "Reference", "add", "add_part", "control_of", "describe", "label", "resolve"]
 
-_REGISTRIES: dict[str, Mapping[str, type[Part]]] = {
+_REGISTRIES: dict[str, MutableMapping[str, Any]] = {
     "unit": SPACES,
     "score": SCORES,
     "allocation": ALLOCATIONS,
     "schedule": SCHEDULES,
+    "update": UPDATES,
 }
-_KINDS: dict[str, type[Part]] = {"unit": Space, "score": Score, "allocation": Allocation, "schedule": Schedule}
+_KINDS: dict[str, type[Part]] = {
+    "unit": Space,
+    "score": Score,
+    "allocation": Allocation,
+    "schedule": Schedule,
+    "update": Update,
+}
 _CONTROLS = {"weight": "random", "channel": "random-channel", "nm": "random-nm"}
 
-RECIPES: dict[str, Recipe] = {}
+
+class Catalogue(Mapping[str, Recipe]):
+    """The named methods: ours, then those that other installed packages announce, found when first looked through.
+
+    Attributes:
+        faults: why methods of other packages cannot be used, by name.
+    """
+
+    def __init__(self) -> None:
+        self._recipes: dict[str, Recipe] = {}
+        self._faults: Mapping[str, str] | None = None
+
+    def put(self, recipe: Recipe) -> None:
+        """Add a recipe of this process.
+
+        Raises:
+            SpecError: its name is taken.
+        """
+        if recipe.name in self._recipes:
+            taken = ", ".join(sorted(self._recipes))
+            raise SpecError("recipe name", recipe.name, "a name that is not taken", f"Taken: {taken}.")
+        self._recipes[recipe.name] = recipe
+
+    @property
+    def faults(self) -> Mapping[str, str]:
+        """See the class."""
+        return self._looked_through()[1]
+
+    def _looked_through(self) -> tuple[Mapping[str, Recipe], Mapping[str, str]]:
+        if self._faults is None:
+            from pruneviz.pruning.extending import load_announced
+
+            self._faults = {}  # set first: a package's module may look here while it is being imported
+            self._faults = load_announced()
+        return self._recipes, self._faults
+
+    def __getitem__(self, name: str) -> Recipe:
+        return self._recipes[name] if name in self._recipes else self._looked_through()[0][name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._looked_through()[0])
+
+    def __len__(self) -> int:
+        return len(self._looked_through()[0])
+
+
+RECIPES = Catalogue()
 
 
 def add(recipe: Recipe) -> Recipe:
-    """Put a recipe into the catalogue.
+    """Put a recipe into the catalogue; parts that are new are added to the choice of parts.
 
     Raises:
-        SpecError: its name is taken, or its parts do not fit each other.
+        SpecError: its name, or a new part's, is taken, or its parts do not fit each other.
     """
-    if recipe.name in RECIPES:
-        raise SpecError("recipe name", recipe.name, "a name that is not taken", f"Taken: {', '.join(sorted(RECIPES))}.")
-    RECIPES[recipe.name] = _fitting(recipe, f"recipe {recipe.name}")
+    fitting = _fitting(recipe, f"recipe {recipe.name}")
+    for part in recipe.parts.values():
+        add_part(type(part))
+    RECIPES.put(fitting)
     return recipe
+
+
+def add_part(part: type[Part]) -> None:
+    """Let studies choose a part by its name.
+
+    Raises:
+        SpecError: another part of its kind has the name.
+    """
+    registry = next(_REGISTRIES[key] for key, kind in _KINDS.items() if issubclass(part, kind))
+    if registry.setdefault(part.name, part) is not part:
+        allowed = "a name that no other part of its kind has"
+        raise SpecError("part name", part.name, allowed, f"Taken: {', '.join(sorted(registry))}.")
 
 
 def resolve(choice: Choice, where: str) -> Recipe:
     """The recipe that a study's choice means.
 
     Beside ``name``, a choice may replace a part by the name of another or by a table with that part's options
-    (``unit``, ``score``, ``allocation``, ``schedule``), fix a ``recovery``, and set any option of the recipe's
-    parts directly, as in ``{name = "taylor", allocation = "uniform", reduce = "abs-of-mean"}``.
+    (``unit``, ``score``, ``allocation``, ``schedule``, ``update``), fix a ``recovery``, and set any option of the
+    recipe's parts directly, as in ``{name = "taylor", allocation = "uniform", reduce = "abs-of-mean"}``.
 
     Args:
         choice: the name and the overrides.
@@ -61,8 +130,11 @@ def resolve(choice: Choice, where: str) -> Recipe:
 
     Raises:
         SpecError: an unknown name or option, a value that is not allowed, or parts that do not fit each other.
+        PrunevizError: it is another package's method and cannot be used.
     """
     if choice.name not in RECIPES:
+        if choice.name in RECIPES.faults:
+            raise PrunevizError(f"{where}: {RECIPES.faults[choice.name]}")
         raise unknown(f"{where}: method", choice.name, RECIPES)
     recipe = RECIPES[choice.name]
     options = dict(choice.options)
@@ -98,7 +170,7 @@ def label(recipe: Recipe) -> str:
 
 
 def control_of(recipe: Recipe) -> Recipe:
-    """Random pruning of the same units, allocated, scheduled and recovered alike; a control is its own."""
+    """Random pruning of the same units, allocated, scheduled, updated and recovered alike; a control is its own."""
     base = RECIPES[_CONTROLS[recipe.unit]]
     return replace(
         base,
@@ -106,6 +178,7 @@ def control_of(recipe: Recipe) -> Recipe:
         allocation=recipe.allocation,
         schedule=recipe.schedule,
         recovery=recipe.recovery,
+        update=recipe.update,
     )
 
 
@@ -124,8 +197,11 @@ def describe(recipe: Recipe) -> dict[str, Any]:
         **{key: part.name for key, part in recipe.parts.items()},
         "recovery": to_plain(recipe.recovery),
         "target": recipe.target,
+        "when": recipe.when,
         "needs": sorted(recipe.needs),
+        "cost": recipe.cost,
         "speedup": recipe.space.speedup,
+        "differs": recipe.differs,
         "lasts": recipe.space.lasts,
         "control": label(control_of(recipe)),
         "options": options,
@@ -142,7 +218,8 @@ def _part(key: str, current: Part, value: Any, where: str) -> Part:
     chosen = Choice.parse(value, f"{where} {key}")
     if chosen.name not in _REGISTRIES[key]:
         raise unknown(f"{where} {key}", chosen.name, _REGISTRIES[key])
-    return build(_REGISTRIES[key][chosen.name], chosen.options, f"{where} {key} {chosen.name}:")
+    cls: type[Part] = _REGISTRIES[key][chosen.name]
+    return build(cls, chosen.options, f"{where} {key} {chosen.name}:")
 
 
 def _with_option(recipe: Recipe, name: str, value: Any, where: str) -> Recipe:
@@ -162,6 +239,8 @@ def _with_part(recipe: Recipe, key: str, part: Part) -> Recipe:
         return replace(recipe, score=cast(Score, part))
     if key == "allocation":
         return replace(recipe, allocation=cast(Allocation, part))
+    if key == "update":
+        return replace(recipe, update=cast(Update, part))
     return replace(recipe, schedule=cast(Schedule, part))
 
 
@@ -174,6 +253,12 @@ def _fitting(recipe: Recipe, where: str) -> Recipe:
         if not _fits(recipe, key, type(part)):
             allowed = sorted(n for n, p in _REGISTRIES[key].items() if _fits(recipe, key, p))
             raise SpecError(f"{where}: {key}", part.name, f"for unit {recipe.unit!r}: {', '.join(allowed)}")
+    if recipe.schedule.rescores and recipe.needs:
+        fixed = ", ".join(sorted(n for n, s in SCHEDULES.items() if not s.rescores))
+        remedy = 'Data is gathered once per level: use schedule = "iterative" with recoveries = ["none"].'
+        raise SpecError(f"{where}: schedule", recipe.schedule.name, f"for what needs data: {fixed}", remedy)
+    if recipe.schedule.kind == "gradual" and recipe.update.changes:
+        raise SpecError(f"{where}: update", recipe.update.name, "with a gradual schedule: none")
     return recipe
 
 
@@ -188,3 +273,8 @@ def _text(value: Any) -> str:
 
 for _recipe in BASELINES:
     add(_recipe)
+for _module in found_methods():
+    for _part_class in _module.PARTS:
+        add_part(_part_class)
+    for _recipe in _module.RECIPES:
+        add(_recipe)

@@ -56,6 +56,35 @@ class Iterative(Schedule):
 
 
 @dataclass(frozen=True)
+class Rescored(Schedule):
+    """At one moment, but in many rounds with scores computed anew on what is left, and nothing trained between.
+
+    For scores that need no data; those that do are scored anew by the schedule ``iterative`` with recovery ``none``.
+    """
+
+    name: ClassVar[str] = "rescored"
+    summary: ClassVar[str] = "at one moment, in rounds with scores computed anew after each"
+    kind: ClassVar[str] = "one-shot"
+    rescores: ClassVar[bool] = True
+    units: ClassVar[tuple[str, ...]] = ("weight", "channel")
+
+    times: int = option(100, "how many times scores are computed", unit="rounds", ge=1, le=1000)
+    spacing: str = option(
+        "exponential",
+        "exponential: the same fraction of what remains in every round; linear: the same amount",
+        choices=("exponential", "linear"),
+    )
+
+    def levels(self, target: Target) -> tuple[Target, ...]:
+        """See :class:`~pruneviz.pruning.parts.Schedule`."""
+        return (target,)
+
+    def within(self, level: Target) -> tuple[Target, ...]:
+        """See :class:`~pruneviz.pruning.parts.Schedule`."""
+        return Iterative(self.times, self.spacing).levels(level)
+
+
+@dataclass(frozen=True)
 class Rounds(Schedule):
     """A fixed fraction of what remains at every level, whatever target is asked (Han et al. 2015; Frankle & Carbin)."""
 
@@ -115,4 +144,4 @@ class Gradual(Schedule):
         return final + (initial - final) * left**3
 
 
-SCHEDULES: dict[str, type[Schedule]] = {p.name: p for p in (OneShot, Iterative, Rounds, Gradual)}
+SCHEDULES: dict[str, type[Schedule]] = {p.name: p for p in (OneShot, Iterative, Rescored, Rounds, Gradual)}

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pruneviz.core.errors import Unsupported
 from pruneviz.core.options import option
 from pruneviz.pruning.parts import Given, Score, Scores, Units
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 GRADIENTS = frozenset({"gradients"})
 REDUCE = ("mean-of-abs", "abs-of-mean")
 _REDUCE_DOC = "over images: the mean of absolute values, or the absolute value of the mean"
-_SAMPLES_DOC = "training images to use; absent: the study's calibration_samples"
+SAMPLES_DOC = "training images to use; absent: the study's calibration_samples"
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Gradient(Score):
     needs: ClassVar[frozenset[str]] = GRADIENTS
 
     reduce: str = option("mean-of-abs", _REDUCE_DOC, choices=REDUCE)
-    samples: int | None = option(None, _SAMPLES_DOC, unit="images", ge=1)
+    samples: int | None = option(None, SAMPLES_DOC, unit="images", ge=1)
 
     def __call__(self, given: Given) -> Scores:
         """See :class:`~pruneviz.pruning.parts.Score`."""
@@ -100,17 +99,17 @@ class Taylor(Score):
     needs: ClassVar[frozenset[str]] = GRADIENTS
 
     reduce: str = option("mean-of-abs", _REDUCE_DOC, choices=REDUCE)
-    samples: int | None = option(None, _SAMPLES_DOC, unit="images", ge=1)
+    samples: int | None = option(None, SAMPLES_DOC, unit="images", ge=1)
 
     def __call__(self, given: Given) -> Scores:
         """See :class:`~pruneviz.pruning.parts.Score`."""
         import torch
 
         if self.reduce == "abs-of-mean":
-            return Scores(_times(given.weights, gradients_of(given, "mean")), total=torch.abs)
+            return Scores(times(given.weights, gradients_of(given, "mean")), total=torch.abs)
         if given.unit == "channel":
             return Scores(gradients_of(given, "filter"))
-        return Scores(_times(given.weights, gradients_of(given, "abs")), each=torch.abs)
+        return Scores(times(given.weights, gradients_of(given, "abs")), each=torch.abs)
 
 
 @dataclass(frozen=True)
@@ -125,11 +124,11 @@ class Snip(Score):
     summary: ClassVar[str] = "normalised sensitivity of the loss to the connection"
     needs: ClassVar[frozenset[str]] = GRADIENTS
 
-    samples: int | None = option(None, _SAMPLES_DOC, unit="images", ge=1)
+    samples: int | None = option(None, SAMPLES_DOC, unit="images", ge=1)
 
     def __call__(self, given: Given) -> Scores:
         """See :class:`~pruneviz.pruning.parts.Score`."""
-        sensitivity = {k: t.abs_() for k, t in _times(given.weights, gradients_of(given, "mean")).items()}
+        sensitivity = {k: t.abs_() for k, t in times(given.weights, gradients_of(given, "mean")).items()}
         total = sum(float(t.double().sum()) for t in sensitivity.values())
         if total > 0:  # where no weight matters to first order there is nothing to normalise, and all are equal
             for t in sensitivity.values():
@@ -176,7 +175,7 @@ class BatchNormScale(Score):
 
         return Scores(_batch_norm_scales(given.net), each=torch.abs)
 
-    def check(self, net: nn.Module, units: Units) -> None:
+    def check(self, net: nn.Module, units: Units, example: Tensor) -> None:
         """Every group needs a batch norm."""
         units.rank(Scores(_batch_norm_scales(net)))
 
@@ -186,20 +185,18 @@ def gradients_of(given: Given, statistic: str) -> dict[str, Tensor]:
 
     Args:
         given: what the score was given.
-        statistic: ``mean``, ``abs`` or ``filter``; see :mod:`pruneviz.pruning.statistics`.
+        statistic: ``mean``, ``abs``, ``square``, ``filter`` or ``filter_square``; see
+            :mod:`pruneviz.pruning.statistics`.
 
     Raises:
         Unsupported: it was not gathered.
     """
-    gathered = given.statistics.get("gradients")
-    if gathered is None:
-        raise Unsupported(
-            'This score needs gradients: gather them first with pruneviz.pruning.gather("gradients", net, data, …).'
-        )
+    gathered = given.gathered("gradients")
     return {name: gathered[f"{statistic}|{name}"].to(w.device) for name, w in given.weights.items()}
 
 
-def _times(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def times(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Products by name."""
     return {name: t * b[name] for name, t in a.items()}
 
 

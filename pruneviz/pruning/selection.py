@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pruneviz.core.errors import SpecError
 from pruneviz.core.masks import Mask
 from pruneviz.core.quantities import Target, count_removed
-from pruneviz.pruning.masking import both, costs, dead_layers
+from pruneviz.pruning.masking import apply, both, costs, dead_layers
 from pruneviz.pruning.parts import Block, Given, Units
 from pruneviz.pruning.smallest import Ranked
 
@@ -28,11 +29,24 @@ class Selected:
         mask: covers every prunable weight; of channels it is closed over all that goes with them.
         achieved: fraction of the recipe's own units that is removed.
         warnings: for people: layers left empty, layers and groups left out.
+        weights: those that the recipe's update changes, whole, by parameter name; see :func:`commit`.
     """
 
     mask: Mask
     achieved: float
     warnings: tuple[str, ...]
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+def commit(net: nn.Module, selected: Selected) -> None:
+    """Give a network the changed weights and set what is removed to zero, in place."""
+    import torch
+
+    named = dict(net.named_parameters())
+    with torch.no_grad():
+        for name, values in selected.weights.items():
+            named[name].copy_(values)
+    apply(net, selected.mask)
 
 
 def select(
@@ -46,6 +60,7 @@ def select(
     seed: int = 0,
     exclude: Sequence[str] = (),
     example: Tensor,
+    units: Units | None = None,
 ) -> Selected:
     """Choose the units to remove.
 
@@ -64,21 +79,34 @@ def select(
         seed: of scores that draw.
         exclude: shell patterns of layers that are never pruned.
         example: float32 (1, C, H, W), preprocessed, on the network's device.
+        units: what ``recipe.space(net, info, exclude, example)`` gave, where that is known already.
 
     Raises:
         SpecError: the target cannot be reached; the text says what can.
         Unsupported: the network lacks what the recipe removes or reads.
         ModelError: a score is NaN.
     """
-    units = recipe.space(net, info, exclude, example)
-    chooser = _Chooser(units, recipe, info, mask)
-    chooser.rank(units, Given(net, info, recipe.unit, units.blocks, statistics or {}, seed))
-    count = chooser.count(target)
+    if units is None:
+        units = recipe.space(net, info, exclude, example)
+    image = example if recipe.score.uses_example else None
+    given = Given(net, info, recipe.unit, units.blocks, statistics or {}, seed, image)
+    *before, last = recipe.schedule.within(target)
+    current, held = given, mask
+    for goal in before:
+        chooser = _Chooser(units, recipe, info, held)
+        chooser.rank(current)
+        held = chooser.mask(chooser.count(goal))
+        stand_in = copy.deepcopy(net) if current is given else current.net
+        apply(stand_in, held)
+        current = replace(given, net=stand_in)
+    chooser = _Chooser(units, recipe, info, held)
+    chooser.rank(current)
+    count = chooser.count(last)
     chosen = chooser.mask(count)
     dead = dead_layers(info, chosen)
     emptied = f"no weight is left in {', '.join(dead)}: what passes there is its bias alone"
     warnings = (*units.notes, *([emptied] if dead else []))
-    return Selected(chosen, count / chooser.total, warnings)
+    return Selected(chosen, count / chooser.total, warnings, recipe.update(given, chosen))
 
 
 def check(
@@ -99,7 +127,8 @@ def check(
         Unsupported: the network lacks what the recipe removes or reads.
     """
     units = recipe.space(net, info, exclude, example)
-    recipe.score.check(net, units)
+    recipe.score.check(net, units, example)
+    recipe.update.check(net, units, example)
     chooser = _Chooser(units, recipe, info, None)
     for target in recipe.targets(targets):
         for level in recipe.schedule.levels(target):
@@ -121,9 +150,9 @@ class _Chooser:
         self.most = recipe.allocation.most(self.blocks)
         self.ranked: dict[str, Ranked] = {}
 
-    def rank(self, units: Units, given: Given) -> None:
+    def rank(self, given: Given) -> None:
         """Score the units; those gone rank before all others."""
-        for name, block in units.rank(self.recipe.score(given)).items():
+        for name, block in self.units.rank(self.recipe.score(given)).items():
             gone = self.gone.get(name)
             self.ranked[name] = replace(block, gone=gone.to(block.values.device)) if gone is not None else block
 

@@ -48,7 +48,7 @@ class Weights(Space):
         layers = [layer for layer in info.layers if not is_excluded(layer, exclude)]
         if not layers:
             raise Unsupported(f"Nothing is left to prune: exclude {list(exclude)} matches every layer.")
-        blocks = tuple(Block(layer.parameter, layer.shape, layer.shape) for layer in layers)
+        blocks = tuple(Block(x.parameter, x.shape, x.shape, place=_place(info, x)) for x in layers)
         return WeightUnits(info, blocks, unmatched(info, exclude))
 
 
@@ -65,6 +65,12 @@ class WeightUnits:
         from pruneviz.pruning.smallest import Ranked
 
         each, total = scores.each, scores.total
+        if silent := [b.name for b in self.blocks if b.name not in scores.values]:
+            without = ", ".join(silent)
+            raise Unsupported(
+                f"Nothing is said about {without} (a layer of a kind that is not looked into). Leave such layers out "
+                f"with exclude = {silent}, or use another method."
+            )
 
         def both(t: Tensor) -> Tensor:
             t = t if each is None else each(t)
@@ -123,7 +129,8 @@ class NM(Space):
             if transposed or layer.shape[1] % self.m:
                 dense.append(f"{layer.module or layer.parameter} ({'transposed' if transposed else layer.shape[1]})")
             else:
-                blocks.append(Block(layer.parameter, (layer.parameters // self.m, self.m), layer.shape))
+                shape = (layer.parameters // self.m, self.m)
+                blocks.append(Block(layer.parameter, shape, layer.shape, place=_place(info, layer)))
         where = f"layers whose inputs are no multiple of {self.m}: {', '.join(dense)}"
         if not blocks:
             why = where if dense else "all are excluded"
@@ -137,7 +144,7 @@ class NMUnits(WeightUnits):
 
     def rank(self, scores: Scores) -> dict[str, Ranked]:
         """See :class:`~pruneviz.pruning.parts.Units`."""
-        values = {b.name: _grouped(scores.values[b.name], b) for b in self.blocks}
+        values = {b.name: _grouped(scores.values[b.name], b) for b in self.blocks if b.name in scores.values}
         return super().rank(replace(scores, values=values))
 
     def gone(self, mask: Mask) -> dict[str, Tensor]:
@@ -172,6 +179,12 @@ class Channels(Space):
         from pruneviz.pruning.channels import find_channels
 
         return find_channels(net, info, exclude, example)
+
+
+def _place(info: ModelInfo, layer: LayerInfo) -> str:
+    if layer.module == info.classifier:
+        return "last"
+    return "first" if layer is info.layers[0] else ""
 
 
 def _grouped(t: Tensor, block: Block) -> Tensor:
