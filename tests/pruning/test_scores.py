@@ -14,10 +14,10 @@ from pruneviz.core.errors import DataError, ModelError, SpecError, Unsupported
 from pruneviz.core.masks import Mask
 from pruneviz.core.quantities import Target
 from pruneviz.data import ImageData
+from pruneviz.pruning.calibration import balanced_choice
 from pruneviz.pruning.parts import Given, Score
 from pruneviz.pruning.scores import BatchNormScale, FilterNorm, Gradient, Magnitude, Random, Snip, Taylor
 from pruneviz.pruning.spaces import Channels, Weights
-from pruneviz.pruning.statistics import balanced_choice
 
 
 def ranks(case: Case, score: Score, unit: str, statistics: dict[str, dict[str, torch.Tensor]] | None = None) -> dict:
