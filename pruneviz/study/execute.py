@@ -184,6 +184,9 @@ def _prune(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
         example=at.example,
     )
     save_mask(folder / MASK, selected.mask)
+    if step.context["recipe"].update.changes:  # then the state's weights are this artifact's, changed or not
+        pruning.commit(at.net, selected)
+        save_tensors(folder / WEIGHTS, at.net.state_dict())
     return {"sparsity_achieved": selected.achieved, "warnings": list(selected.warnings), "steps": 0}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pruneviz.core.keys import file_digest
 from pruneviz.core.options import to_plain
 from pruneviz.core.quantities import Target
 from pruneviz.core.spec import TrainSpec
@@ -13,6 +15,7 @@ from pruneviz.study.plan import Plan, PlannedRun, State, recovery_of
 from pruneviz.study.steps import Step, derived_seed, part
 
 if TYPE_CHECKING:
+    from pruneviz.pruning.parts import Part
     from pruneviz.pruning.recipes import Recipe
     from pruneviz.training.recoveries import Recovery
 
@@ -171,7 +174,8 @@ class _Expansion:
             return
         for number, at in enumerate(recipe.schedule.levels(target), start=1):
             key = self._prune_step(state, recipe, at, seed)
-            state, steps = State(self.dense.state.dense, state.weights, key), (*steps, key)
+            weights = key if recipe.update.changes else state.weights
+            state, steps = State(self.dense.state.dense, weights, key), (*steps, key)
             if recovery.name != "none":
                 state, key = self._trained(state, recovery, seed, f"{recipe.name} {at.label}")
                 steps = (*steps, key)
@@ -180,7 +184,7 @@ class _Expansion:
     def _prune_step(self, state: State, recipe: Recipe, target: Target, seed: int) -> str:
         exclude = self.made.spec.prune.exclude
         params: dict[str, Any] = {"recipe": _selecting(recipe), "target": to_plain(target), "exclude": list(exclude)}
-        if target.kind == "macs":
+        if target.kind == "macs" or recipe.score.uses_example:
             params["data"] = self.made.data_digest  # the images' size decides what a multiply-add costs where
         if recipe.uses_seed:
             params["seed"] = derived_seed("score", seed, self.dense.state.dense)
@@ -235,5 +239,25 @@ class _Expansion:
 
 
 def _selecting(recipe: Recipe) -> dict[str, Any]:
-    """The parts of a recipe that decide which units go; its name, texts and recovery do not."""
-    return {"space": part(recipe.space), "score": part(recipe.score), "allocation": part(recipe.allocation)}
+    """The parts of a recipe that decide what goes and what becomes of the rest; its name, texts and recovery do not.
+
+    A schedule does where it scores anew within one pruning; else its levels are steps of their own.
+    """
+    of = recipe.parts
+    parts = {"space": of["unit"], **{key: of[key] for key in ("score", "allocation", "update")}}
+    if recipe.schedule.rescores:
+        parts["schedule"] = recipe.schedule
+    return {key: part(p) | _code(p) for key, p in parts.items()}
+
+
+def _code(of: Part) -> dict[str, str]:
+    """A digest of the code, of parts that are not ours: nobody raises a version number for them."""
+    cls = type(of)
+    if cls.__module__.startswith("pruneviz."):
+        return {}
+    try:
+        return {"source_digest": file_digest(inspect.getfile(cls))}
+    except (OSError, TypeError):  # typed at a prompt
+        from pruneviz.training.codes import code_digest
+
+        return {"source_digest": code_digest(cls)}

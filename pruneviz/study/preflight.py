@@ -68,7 +68,7 @@ class Costs:
             kept = len(step.context["train"].keep_steps) if step.kind == "dense" and step.context["train"] else 0
             return weights * (1 + kept) + 4096
         if step.kind == "prune":
-            return weights // 32 + 4096
+            return weights // 32 + 4096 + (weights if step.context["recipe"].update.changes else 0)
         return 40 * self.eval_images + 8192 if step.kind == "measure" else 8192
 
 

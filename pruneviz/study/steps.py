@@ -14,7 +14,7 @@ from pruneviz.core.options import to_plain
 VERSIONS = {
     "pictures": 1,
     "dense": 1,
-    "statistics": 1,
+    "statistics": 2,
     "prune": 1,
     "train": 1,
     "measure": 1,
