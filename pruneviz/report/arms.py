@@ -13,7 +13,7 @@ from pruneviz.report.content import Cell, Column, Row, Table
 from pruneviz.report.ranking import Marks, marks
 from pruneviz.views import runs as on
 from pruneviz.views.metrics import METRICS, measured
-from pruneviz.views.text import NBSP, count, number, percent, plain, points, several, short_percent
+from pruneviz.views.text import NBSP, count, number, percent, plain, points, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,7 +131,7 @@ def _row(arm: Arm, marked: Marks, several_models: bool, strong: bool) -> Row:
         Cell(f"★ {name}" if strong else name, below=recovery),
         Cell(target or "–"),
         Cell("–" if arm.dense else percent(removed), removed),
-        Cell(short_percent(kept) if np.isfinite(kept) else "–", kept, "" if arm.dense else f"{size}×"),
+        Cell(f"{number(100 * kept)}{NBSP}%" if np.isfinite(kept) else "–", kept, "" if arm.dense else f"{size}×"),
         Cell(count(macs), macs),
         _accuracy(arm, marked.signs.get(arm.key, "")),
         Cell("–") if arm.dense and not _trained_on(arm) else _change(arm),

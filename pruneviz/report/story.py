@@ -73,7 +73,8 @@ def _question(tables: Tables, held: Holdings) -> str:
     how = [f"with {r}" if r != "none" else "without recovery" for r in held.recoveries]
     ways = ways[:1].upper() + ways[1:] + (f" ({listed(methods)})" if 0 < len(methods) <= MOST_NAMED else "")
     return (
-        f"What does pruning cost {listed(held.models)}, and which of its predictions change? "
+        f"What does pruning cost {listed(held.models)}, and which of {'its' if len(held.models) == 1 else 'their'} "
+        f"predictions change? "
         f"{ways}{beside}, at {listed(held.targets)}, {listed(how)}."
     )
 

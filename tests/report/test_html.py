@@ -109,7 +109,8 @@ from reportable import Reportable
 from pruneviz.report import write_html
 study = Reportable(methods=2, replicates=2, samples=60, hostile=True, warned=("a", "b"), failed=1)
 if sys.argv[2] == "again":
-    write_html(study, sys.argv[1])  # so that Bokeh has numbered models before
+    import bokeh.models
+    [bokeh.models.Range1d() for _ in range(7)]  # so that Bokeh has numbered models before
 write_html(study, sys.argv[1])
 """
 
