@@ -385,7 +385,19 @@ def test_what_is_left_out_is_said(make_study):
     assert "2 runs are left out: failed." in said
     assert "1 run is left out: not done yet." in said
     assert "5 runs left out: the dense model to compare with is not done." in said
-    assert "1 more arm, changing less, is in the table prediction_changes_arms." in said
+    assert "1 more arm is in the table prediction_changes_arms." in said
+
+
+def test_random_controls_speak_after_what_they_control(make_study):
+    study = make_study(models=2, seeds=1)
+    for row in study.rows:
+        if row["method"] == "magnitude" and row["recovery"] == "none":
+            row |= {"method": "random"}  # the arm that changes most
+        elif row["method"] == "magnitude":
+            row |= {"control_run_id": f"b{row['dense_run_id'][1:]}"}
+    said = analysis.findings(study, analysis.measure(study))
+    arms = [s for s in said if s.startswith(("net · magnitude", "net · random"))]
+    assert [a.split(" · ")[1] for a in arms] == ["magnitude", "random"]
 
 
 def test_pruning_that_does_what_retraining_does_is_seldom_called_different(make_study):

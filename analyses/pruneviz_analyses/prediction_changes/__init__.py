@@ -34,7 +34,7 @@ class PredictionChanges:
     )
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (PAIRS, CLASSES, ARMS, SAMPLES)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     level: float = option(0.95, "level of the intervals", ge=0.5, lt=1)
     resamples: int = option(2000, "draws of the bootstrap over dense models, seeds and samples", ge=200)

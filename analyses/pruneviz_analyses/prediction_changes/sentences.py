@@ -21,19 +21,21 @@ _NAMED = 3  # classes named in one sentence
 def findings(
     tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, small_class: int, limit: int
 ) -> tuple[str, ...]:
-    """Baselines first, then the arms that differ most, then what was left out and why."""
+    """Baselines first, then the arms that differ most, random controls after all others, then what was left out."""
     pairs, arms = frames[PAIRS.name], frames[ARMS.name]
     said = [_baselines(str(model), own) for model, own in arms.groupby("model", sort=False)]
+    controls = set(tables.runs["control_run_id"].dropna())
+    is_control = pairs["run_id"].isin(controls).groupby(pairs["arm"], observed=True).all()
+    pruned = arms[arms["kind"] == PRUNED].assign(method_first=lambda a: ~a["arm"].map(is_control).astype(bool))
     # Those with something to be judged by come first, then those with the most churn.
-    pruned = arms[arms["kind"] == PRUNED].sort_values(["excess_churn", "churn"], ascending=False, kind="stable")
+    order = ["method_first", "excess_churn", "churn"]
+    pruned = pruned.sort_values(order, ascending=False, kind="stable")
     losing = _losing_classes(pairs, frames[CLASSES.name], level)
     for row in pruned.head(limit).to_dict("records"):
         of_arm = pairs[pairs["arm"] == row["arm"]]
         said.append(_arm(row, of_arm, level) + _classes(losing.get(str(row["arm"]), {}), row["runs"], level))
     if (more := len(pruned) - limit) > 0:
-        said.append(
-            f"{_count(more, 'more arm')}, changing less, {'is' if more == 1 else 'are'} in the table {ARMS.name}."
-        )
+        said.append(f"{_count(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
     return (*said, *_left_out(tables, frames, small_class))
 
 
