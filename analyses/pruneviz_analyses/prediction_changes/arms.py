@@ -12,8 +12,8 @@ import numpy.typing as npt
 from pruneviz.measures.changes import Change
 from pruneviz.measures.statistics import hierarchical_bootstrap, points_only, resampled_means
 from pruneviz_analyses.arrays import frame_of, repeated
+from pruneviz_analyses.pairs import REPLICATE, Arm
 from pruneviz_analyses.prediction_changes.compared import Compared, Floats
-from pruneviz_analyses.prediction_changes.pairs import REPLICATE, Arm
 from pruneviz_analyses.prediction_changes.schemas import ARMS, SAMPLES
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pruneviz.core.tables import Tables
 from pruneviz.measures.changes import Change, Flips, changes, count_changes
 from pruneviz_analyses.arrays import Predictions, read_predictions
-from pruneviz_analyses.prediction_changes.pairs import RETRAINED, Pair
+from pruneviz_analyses.pairs import RETRAINED, Pair
 
 Floats = npt.NDArray[np.float64]
 

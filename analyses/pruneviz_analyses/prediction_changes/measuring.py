@@ -11,9 +11,9 @@ from pruneviz.core.tables import Tables
 from pruneviz.measures.changes import mcnemar, paired_interval
 from pruneviz.measures.statistics import holm
 from pruneviz_analyses.arrays import frame_of, repeated
+from pruneviz_analyses.pairs import REPLICATE, Arm, pairs_of
 from pruneviz_analyses.prediction_changes.arms import arms_frame, samples_frame
 from pruneviz_analyses.prediction_changes.compared import Compared, Floats, compare
-from pruneviz_analyses.prediction_changes.pairs import REPLICATE, Arm, pairs_of
 from pruneviz_analyses.prediction_changes.schemas import ARMS, CLASSES, PAIRS, SAMPLES
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pruneviz.core.tables import Tables
 from pruneviz.measures.statistics import POINTS_BELOW, holm
-from pruneviz_analyses.prediction_changes.pairs import PRUNED, REPLICATE, RETRAINED, dense_models
+from pruneviz_analyses.pairs import PRUNED, REPLICATE, RETRAINED, dense_models
 from pruneviz_analyses.prediction_changes.schemas import ARMS, CLASSES, PAIRS
 
 if TYPE_CHECKING:
