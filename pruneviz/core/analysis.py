@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pruneviz.core.spec import StudySpec
@@ -28,6 +28,9 @@ class Observation:
         title: what the progress display says.
         trained: images trained on, repeats counted, for the estimate of time.
         evaluated: images evaluated, likewise.
+        epochs: passes over the study's training images, likewise, besides ``trained``.
+        after: what must have been seen before, and whose tables are given to :meth:`Observing.observe`; they are
+            planned with it, and decide its result.
     """
 
     run_ids: tuple[str, ...]
@@ -35,6 +38,8 @@ class Observation:
     title: str
     trained: int = 0
     evaluated: int = 0
+    epochs: float = 0.0
+    after: tuple[Observation, ...] = ()
 
 
 class Seen(Protocol):
@@ -84,11 +89,13 @@ class Subject:
         spec: the study as asked.
         classes: the classes' names.
         samples: test samples.
+        models: one dense model of each kind, by label: its architecture is that of the study, its weights may be fresh.
     """
 
     spec: StudySpec
     classes: tuple[str, ...]
     samples: int
+    models: Mapping[str, Seen] = field(default_factory=dict)
 
 
 class Analysis(Protocol):
@@ -154,7 +161,11 @@ class Observing(Protocol):
         ...
 
     def observe(
-        self, models: Sequence[Seen], part: Mapping[str, Any], progress: Callable[[int, int], None]
+        self,
+        models: Sequence[Seen],
+        part: Mapping[str, Any],
+        progress: Callable[[int, int], None],
+        *earlier: Mapping[str, pd.DataFrame],
     ) -> Mapping[str, pd.DataFrame]:
         """Look at the models of one observation.
 
@@ -165,8 +176,10 @@ class Observing(Protocol):
             models: in the observation's order.
             part: the observation's.
             progress: to be called with pieces done and all, at least every second; may raise ``Cancelled``.
+            earlier: for each observation that it comes ``after``, its tables by name; an analysis whose observations
+                stand alone leaves this argument out.
 
         Returns:
-            a table for each of ``observed``, by name.
+            a table for each of ``observed``, by name; one that is left out has no rows.
         """
         ...

@@ -7,20 +7,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruneviz.core.analysis import Analysis, Observing
+from pruneviz.core.analysis import Analysis, Observation, Observing
 from pruneviz.core.options import to_plain
 from pruneviz.core.tables import RUNS
 from pruneviz.study.plan import Plan
 from pruneviz.study.steps import Step
-from pruneviz.study.tensors import save_table
+from pruneviz.study.tensors import load_table, save_table
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import Tensor, nn
 
     from pruneviz.core.masks import Mask
     from pruneviz.data import ImageData
     from pruneviz.models import ModelInfo
     from pruneviz.study.execute import Bench
+    from pruneviz.study.store import Artifact
+
+AFTER = "after:"  # begins the roles of observations among a step's inputs
+TABLE = ".parquet"
 
 
 @dataclass(frozen=True)
@@ -42,21 +47,25 @@ def add_observations(made: Plan, analyses: Sequence[Analysis]) -> None:
     for analysis in analyses:
         if not isinstance(analysis, Observing):
             continue
-        keys = []
-        for o in analysis.observations(runs):
-            planned = [made.runs[r] for r in o.run_ids]
-            inputs = {f"{i}.{role}": key for i, r in enumerate(planned) for role, key in r.state.inputs.items()}
-            params = {
-                "analysis": analysis.name,
-                "version": analysis.version,
-                "part": to_plain(o.part),
-                "runs": list(o.run_ids),
-                "data": made.data_digest,
-            }
-            contexts = [made.steps[r.measure].context for r in planned]
-            context = {**contexts[0], "analysis": analysis, "observation": o, "contexts": contexts}
-            keys.append(made.add(Step("observe", params, inputs, context, o.title)))
+        keys = [_planned(made, analysis, o) for o in analysis.observations(runs)]
         made.observations[analysis.name] = tuple(dict.fromkeys(keys))
+
+
+def _planned(made: Plan, analysis: Any, o: Observation) -> str:
+    """Add an observation's step to the plan, those that it comes after first; its key."""
+    planned = [made.runs[r] for r in o.run_ids]
+    inputs = {f"{i}.{role}": key for i, r in enumerate(planned) for role, key in r.state.inputs.items()}
+    inputs |= {f"{AFTER}{i}": _planned(made, analysis, earlier) for i, earlier in enumerate(o.after)}
+    params = {
+        "analysis": analysis.name,
+        "version": analysis.version,
+        "part": to_plain(o.part),
+        "runs": list(o.run_ids),
+        "data": made.data_digest,
+    }
+    contexts = [made.steps[r.measure].context for r in planned]
+    context = {**contexts[0], "analysis": analysis, "observation": o, "contexts": contexts}
+    return made.add(Step("observe", params, inputs, context, o.title))
 
 
 def observe(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
@@ -70,7 +79,16 @@ def observe(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
         at = load_state(replace(step, inputs=inputs, context=step.context["contexts"][i]), bench)
         models.append(SeenModel(run_id, at.net, at.mask, at.info, at.data, at.example, bench.device))
     progress = bench.progress or (lambda done, total: None)
-    frames = analysis.observe(models, o.part, progress)
+    earlier = [_tables(bench.store.need(step.inputs[f"{AFTER}{i}"])) for i in range(len(o.after))]
+    frames = analysis.observe(models, o.part, progress, *earlier)
     for schema in analysis.observed:
-        save_table(folder / f"{schema.name}.parquet", schema, frames[schema.name])
+        if schema.name in frames:
+            save_table(folder / f"{schema.name}.parquet", schema, frames[schema.name])
     return {}
+
+
+def _tables(artifact: Artifact) -> dict[str, pd.DataFrame]:
+    """The tables of an earlier observation, by name."""
+    return {
+        f.removesuffix(TABLE): load_table(artifact.path(f)).to_pandas() for f in artifact.files if f.endswith(TABLE)
+    }

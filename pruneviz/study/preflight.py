@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from pruneviz.core.analysis import Analysis, Subject
+from pruneviz.core.analysis import Analysis, Seen, Subject
 from pruneviz.core.errors import ModelError, SpecError, located, nearest
 from pruneviz.core.spec import ModelSpec
 from pruneviz.study import inputs
+from pruneviz.study.observe import SeenModel
 from pruneviz.study.plan import Plan, recovery_of, resolved
 from pruneviz.study.steps import Step
 
@@ -57,7 +58,8 @@ class Costs:
         if step.kind == "statistics":
             return float(step.params["samples"]), 0.0
         if step.kind == "observe":
-            return float(step.context["observation"].trained), float(step.context["observation"].evaluated)
+            seen = step.context["observation"]
+            return seen.trained + seen.epochs * self.train_images, float(seen.evaluated)
         return 0.0, float(self.eval_images) if step.kind == "measure" else 0.0
 
     def size(self, step: Step) -> int:
@@ -116,18 +118,21 @@ class _Preflight:
                 training.check_training(train, len(loaded.train.labels))
         for recovery in self.recoveries:
             training.require_function(recovery)
-        for analysis in analyses:
-            analysis.check(Subject(spec, loaded.classes, len(loaded.test.labels)))
         train_s, predict_s, sizes = {}, {}, {}
         layers: list[LayerInfo] = []
+        seen: dict[str, Seen] = {}
         for model in spec.models:
             with located(f"model {model.label!r}"):
                 models.refresh(model)
                 net, info = self._checked(model)
                 layers += info.layers
                 train_s[model.label], predict_s[model.label] = _speed(net, loaded, self._trains(model))
+                example = loaded.preprocess(loaded.test.images[:1])
+                seen[model.label] = SeenModel("", net, None, info, loaded, example, "cpu")
             sizes[model.label] = sum(t.numel() * t.element_size() for t in net.state_dict().values())
         self._require_excluded(layers)
+        for analysis in analyses:
+            analysis.check(Subject(spec, loaded.classes, len(loaded.test.labels), seen))
         count = len(loaded.train.labels) if loaded.train is not None else 0
         held = len(loaded.val.labels) if loaded.val is not None else 0
         return Costs(train_s, predict_s, sizes, count, held + len(loaded.test.labels))
@@ -159,11 +164,13 @@ class _Preflight:
                 training.check(recovery, train, trained_here=trained_here, kept_steps=kept, batch_norm=batch_norm)
 
     def _trains(self, model: ModelSpec) -> bool:
-        """Whether the model will be trained, so that it must be able to."""
+        """Whether the model will be trained, or may be by an analysis that looks at it, so that it must be able to."""
         from pruneviz import models
 
         gradients = any(r.needs - {"weights"} for r in self.recipes)
-        return not models.has_weights(model) or gradients or any(r.trains for r in self.recoveries)
+        seen = (s.context["observation"] for s in self.plan.steps.values() if s.kind == "observe")
+        retrained = any(r.trains for r in self.recoveries) or any(o.epochs or o.trained for o in seen)
+        return not models.has_weights(model) or gradients or retrained
 
     def _need_no_training(self) -> None:
         """Without a training split there is nothing but comparing."""

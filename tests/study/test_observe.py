@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from pruneviz.core.analysis import Observation, Seen, Subject
+from pruneviz.core.errors import Unsupported
 from pruneviz.core.options import option
 from pruneviz.core.spec import study_from_plain
 from pruneviz.core.tables import Column, Schema, Tables
@@ -25,6 +26,11 @@ SEEN = Schema(
         Column("norm", "float", "of all prunable weights"),
         Column("beside", "str", "the other run looked at"),
     ),
+)
+TWICE = Schema(
+    "norms_twice",
+    "what follows from a look at what was seen before",
+    (Column("run_id", "str", "the run"), Column("twice", "float", "twice the norm")),
 )
 SUMMARY = Schema("norms", "their mean", (Column("mean", "float", "over models"),))
 
@@ -107,3 +113,61 @@ def test_each_observation_is_a_step_kept_by_what_it_depends_on(
     assert again.made == 0
     assert again.study.table("norms")["mean"].iloc[0] == pytest.approx(2 * seen["norm"].mean())
     assert run(Norms(power=1)).made == len(pruned)
+
+
+@dataclass(frozen=True)
+class Doubled(Norms):
+    """Looks twice: the second time at what the first has found."""
+
+    version: ClassVar[int] = 2
+    observed: ClassVar[tuple[Schema, ...]] = (SEEN, TWICE)
+
+    def observations(self, runs: pd.DataFrame) -> Sequence[Observation]:
+        """The norms, and what follows from each."""
+        first = super().observations(runs)
+        return [*first, *(Observation(o.run_ids[:1], {}, f"twice {o.title}", epochs=0.5, after=(o,)) for o in first)]
+
+    def observe(
+        self,
+        models: Sequence[Seen],
+        part: Mapping[str, Any],
+        progress: Callable[[int, int], None],
+        *earlier: Mapping[str, pd.DataFrame],
+    ) -> Mapping[str, pd.DataFrame]:
+        """Twice the norm seen before."""
+        if not earlier:
+            return super().observe(models, part, progress)
+        seen = earlier[0]["norms_seen"]
+        assert list(seen["run_id"]) == [models[0].run_id]
+        return {"norms_twice": TWICE.frame([{"run_id": models[0].run_id, "twice": 2 * float(seen["norm"].iloc[0])}])}
+
+
+def test_an_observation_may_come_after_another_and_is_given_its_tables(table: dict[str, Any], tmp_path: Path) -> None:
+    table["recover"]["recoveries"] = ["none"]
+    spec = study_from_plain(table, "test")
+
+    def run(analysis: Any) -> Any:
+        return run_study(spec, tmp_path / "s", executor="inline", device="cpu", analyses=(analysis,))
+
+    study = run(Doubled()).study
+    norms = study.table("norms_seen").set_index("run_id")["norm"]
+    twice = study.table("norms_twice").set_index("run_id")["twice"]
+    assert len(norms) == 4
+    assert twice.to_dict() == pytest.approx((2 * norms).to_dict())
+    assert run(Doubled(power=1)).made == 2 * len(norms)  # what was seen before decides what is seen after
+
+
+def test_an_analysis_sees_a_model_of_each_kind_before_anything_starts(table: dict[str, Any], tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Refuses(Norms):
+        def check(self, subject: Subject) -> None:
+            assert set(subject.models) == {"mlp"}
+            seen = subject.models["mlp"]
+            assert [layer.module for layer in seen.info.layers] == ["1", "3"]
+            assert tuple(seen.net(seen.example).shape) == (1, 10)
+            assert seen.data.train is not None
+            raise Unsupported("norms: this model has none.")
+
+    with pytest.raises(Unsupported, match="has none"):
+        run_study(study_from_plain(table, "test"), tmp_path / "s", device="cpu", analyses=(Refuses(),))
+    assert not (tmp_path / "s").exists()
