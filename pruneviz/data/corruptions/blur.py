@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import functools
+import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from pruneviz.data.corruptions.pixels import Floats, Pictures, from_planes, to_planes
 from pruneviz.data.corruptions.smoothing import smooth
+
+if TYPE_CHECKING:
+    import torch
 
 _MOST_TAPS = 40  # with more, transforming costs less than adding up
 
@@ -25,10 +30,10 @@ def defocus_blur(images: Pictures, terms: tuple[float, float]) -> Pictures:
     radius = len(kernel) // 2
     height, width = planes.shape[-2:]
     rows, columns = _mirrored(height, radius), _mirrored(width, radius)
-    wide = planes[:, :, rows[:, None], columns]
+    wide = planes.take(rows, axis=2).take(columns, axis=3)
     if np.count_nonzero(kernel) <= _MOST_TAPS:
         return from_planes(_added(wide, kernel, height, width))
-    return from_planes(_transformed(wide, kernel, height, width))
+    return from_planes(_transformed(wide, terms, height, width))
 
 
 @functools.cache
@@ -62,18 +67,33 @@ def _added(wide: Floats, kernel: Floats, height: int, width: int) -> Floats:
     return total
 
 
-def _transformed(wide: Floats, kernel: Floats, height: int, width: int) -> Floats:
+def _transformed(wide: Floats, terms: tuple[float, float], height: int, width: int) -> Floats:
     """By Fourier transform, image by image, so that a result does not depend on its neighbours in the batch."""
-    from scipy import fft
+    import torch
 
-    sides = tuple(fft.next_fast_len(s, real=True) for s in wide.shape[-2:])
-    spectrum = fft.rfft2(kernel[::-1, ::-1], sides)
-    far = len(kernel) - 1
+    sides = _smooth_number(wide.shape[2]), _smooth_number(wide.shape[3])
+    spectrum = _spectrum(terms, sides)
+    top, left = wide.shape[2] - height, wide.shape[3] - width
     out = np.empty((*wide.shape[:2], height, width), np.float32)
+    padded = torch.zeros((wide.shape[1], *sides))
     for planes, made in zip(wide, out, strict=True):
-        whole = fft.irfft2(fft.rfft2(planes, sides) * spectrum, sides)
-        made[:] = whole[:, far : far + height, far : far + width]
+        padded[:, : planes.shape[1], : planes.shape[2]] = torch.from_numpy(planes)
+        whole = torch.fft.irfft2(torch.fft.rfft2(padded).mul_(spectrum), sides)
+        made[:] = whole[:, top : top + height, left : left + width].numpy()
     return out
+
+
+@functools.lru_cache(maxsize=16)
+def _spectrum(terms: tuple[float, float], sides: tuple[int, int]) -> torch.Tensor:
+    import torch
+
+    spectrum: torch.Tensor = torch.fft.rfft2(torch.from_numpy(disk(*terms)), sides)
+    return spectrum
+
+
+def _smooth_number(least: int) -> int:
+    """The next number without prime factors above 3, which is fast to transform."""
+    return next(n for n in itertools.count(least) if 6**least % n == 0 and n % 2 == 0)
 
 
 def _mirrored(length: int, radius: int) -> npt.NDArray[np.intp]:

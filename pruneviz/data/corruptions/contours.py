@@ -5,14 +5,17 @@ Each is done for a stack of grey pictures (N, H, W) at once.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from pruneviz.data.corruptions.pixels import Floats, Pictures
 
 Flags = npt.NDArray[np.bool_]
-_TAN_22 = 0.4142135623730951
-_NEAR, _DIAGONAL, _KNIGHT = np.float32(1), np.float32(1.4), np.float32(2.1969)
+_TAN_22 = round(math.tan(math.radians(22.5)) * 2**15)
+_UNIT, _DIAGONAL, _KNIGHT = np.uint16(1600), np.uint16(2240), np.uint16(3515)
 
 
 def edges(stack: Pictures, low: int, high: int) -> Flags:
@@ -23,25 +26,22 @@ def edges(stack: Pictures, low: int, high: int) -> Flags:
         low, high: an edge has a gradient above ``low`` everywhere and above ``high`` somewhere.
     """
     wide = np.pad(stack.astype(np.int16), ((0, 0), (1, 1), (1, 1)), mode="edge")
+    across, down = np.zeros_like(wide), np.zeros_like(wide)
     along = wide[:, :-2] + 2 * wide[:, 1:-1] + wide[:, 2:]
-    across = along[:, :, 2:] - along[:, :, :-2]
+    np.subtract(along[:, :, 2:], along[:, :, :-2], out=across[:, 1:-1, 1:-1])
     along = wide[:, :, :-2] + 2 * wide[:, :, 1:-1] + wide[:, :, 2:]
-    down = along[:, 2:] - along[:, :-2]
-    size = np.zeros(wide.shape, np.int16)
-    np.abs(across, out=size[:, 1:-1, 1:-1])
-    size[:, 1:-1, 1:-1] += np.abs(down)
+    np.subtract(along[:, 2:], along[:, :-2], out=down[:, 1:-1, 1:-1])
+    size = np.abs(across) + np.abs(down)
 
     # Thinned: an edge's gradient is larger than its two neighbours' in the direction in which it points.
     flat, line = size.reshape(-1), size.shape[2]
     at = np.flatnonzero(flat > low)
-    inner = np.ravel_multi_index(np.subtract(np.unravel_index(at, size.shape), [[0], [1], [1]]), stack.shape)
-    x, y = across.reshape(-1)[inner].astype(np.float32), down.reshape(-1)[inner].astype(np.float32)
-    steep, slope = np.abs(y), np.abs(x)
-    flat_wise, steep_wise = steep < slope * _TAN_22, steep > slope * (2 + _TAN_22)
-    offset = np.where(flat_wise, 1, np.where(steep_wise, line, np.where((x < 0) == (y < 0), line + 1, line - 1)))
-    here, ahead = flat[at], flat[at + offset]
-    straight = flat_wise | steep_wise
-    thin = (here > flat[at - offset]) & ((here > ahead) | (straight & (here == ahead)))
+    x, y = across.reshape(-1).take(at).astype(np.int32), down.reshape(-1).take(at).astype(np.int32)
+    slope, steep = np.abs(x) * _TAN_22, np.abs(y) << 15
+    level, upright = steep < slope, steep > slope + (np.abs(x) << 16)
+    offset = np.where(level, 1, np.where(upright, line, np.where((x ^ y) < 0, line - 1, line + 1)))
+    here, ahead = flat.take(at), flat.take(at + offset)
+    thin = (here > flat.take(at - offset)) & ((here > ahead) | ((level | upright) & (here == ahead)))
 
     weak, strong = np.zeros(size.shape, np.bool_), np.zeros(size.shape, np.bool_)
     weak.reshape(-1)[at[thin]] = True
@@ -60,7 +60,7 @@ def edges(stack: Pictures, low: int, high: int) -> Flags:
 
 
 def distances(marked: Flags, most: int) -> Floats:
-    """How far the nearest marked pixel is, at most ``most`` (up to 31), in steps of a 5 × 5 neighbourhood.
+    """How far the nearest marked pixel is, at most ``most`` (up to 20), in steps of a 5 × 5 neighbourhood.
 
     The lengths of the steps are Borgefors' (1986): 1 straight, 1.4 diagonally, 2.1969 as the knight moves in chess.
 
@@ -69,24 +69,28 @@ def distances(marked: Flags, most: int) -> Floats:
         most: where no pixel is marked, all are this far.
     """
     n, height, width = marked.shape
-    far = np.full((height + 4, n, width + 4), most, np.float32)  # row by row, all pictures at once
-    far[2:-2, :, 2:-2][marked.transpose(1, 0, 2)] = 0
-    for rows in (far, far[::-1, :, ::-1]):  # once down and to the right, once up and to the left
+    # One row of all pictures at once, end to end, with gaps that no distance can bridge. Whole numbers of 16 bits are
+    # fast, and hold the farthest distance and the longest step from there.
+    far = np.full((height + 4, 2 + n * (width + most) + 2), most * _UNIT, np.uint16)
+    places = (2 + np.arange(n)[:, None] * (width + most) + np.arange(width)).reshape(-1)
+    far[2:-2, places] = np.where(marked, np.uint16(0), far[0, 0]).transpose(1, 0, 2).reshape(height, -1)
+    for rows in (far, far[::-1]):  # first what lies above, then what lies below
         for above, before, row in zip(rows[:-4], rows[1:-3], rows[2:-2], strict=True):
-            middle = row[:, 2:-2]
-            knight = np.minimum(before[:, :-4], before[:, 4:])
-            np.minimum(knight, above[:, 1:-3], out=knight)
-            np.minimum(knight, above[:, 3:-1], out=knight)
-            knight += _KNIGHT
-            diagonal = np.minimum(before[:, 1:-3], before[:, 3:-1])
+            nearest = np.minimum(before[:-4], before[4:])
+            np.minimum(nearest, above[1:-3], out=nearest)
+            np.minimum(nearest, above[3:-1], out=nearest)
+            nearest += _KNIGHT
+            diagonal = np.minimum(before[1:-3], before[3:-1])
             diagonal += _DIAGONAL
-            np.minimum(knight, diagonal, out=knight)
-            np.minimum(knight, before[:, 2:-2] + _NEAR, out=knight)
-            np.minimum(middle, knight, out=middle)
-            for step in (1, 2, 4, 8, 16):  # along the row
-                if step < width:
-                    np.minimum(middle[:, step:], middle[:, :-step] + np.float32(step), out=middle[:, step:])
-    return np.ascontiguousarray(far[2:-2, :, 2:-2].transpose(1, 0, 2))
+            np.minimum(nearest, diagonal, out=nearest)
+            np.minimum(nearest, before[2:-2] + _UNIT, out=nearest)
+            np.minimum(row[2:-2], nearest, out=row[2:-2])
+    for step in (1, 2, 4, 8, 16):  # what a way goes along a row it may as well go at its end
+        ahead = far[:, :-step] + _UNIT * np.uint16(step)
+        behind = far[:, step:] + _UNIT * np.uint16(step)
+        np.minimum(far[:, step:], ahead, out=far[:, step:])
+        np.minimum(far[:, :-step], behind, out=far[:, :-step])
+    return far[2:-2, places].reshape(height, n, width).transpose(1, 0, 2) * np.float32(1 / _UNIT)
 
 
 def equalised(stack: Pictures) -> Pictures:
@@ -100,11 +104,13 @@ def equalised(stack: Pictures) -> Pictures:
     risen = np.maximum(counts.cumsum(axis=1) - lowest[:, None], 0)
     levels = np.rint(risen * (255 / np.maximum(rest, 1)[:, None])).astype(np.uint8)
     levels[rest == 0] = np.arange(256)
-    return levels.reshape(-1).take(numbers).reshape(stack.shape)
+    equal: Pictures = levels.reshape(-1).take(numbers).reshape(stack.shape)
+    return equal
 
 
-def boxed(stack: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """The sum over the 3 × 3 pixels around each, mirrored beyond the border."""
+def boxed(stack: npt.NDArray[Any]) -> Floats:
+    """The mean of the 3 × 3 pixels around each, mirrored beyond the border; whole numbers must fit nine times."""
     wide = np.pad(stack, ((0, 0), (1, 1), (1, 1)), mode="reflect")
     rows = wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:]
-    return rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
+    mean: Floats = (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / np.float32(9)
+    return mean

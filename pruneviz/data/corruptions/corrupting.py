@@ -6,19 +6,17 @@ import functools
 import importlib
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pruneviz.core.errors import SpecError, unknown
+from pruneviz.data.corruptions.pixels import Pictures
 from pruneviz.data.corruptions.registry import CORRUPTIONS, SETS, SEVERITIES, Corruption
 from pruneviz.data.corruptions.streams import Streams, Words
 
-Pictures = npt.NDArray[np.uint8]
-
 _AT_ONCE = 1 << 18  # values: what is worked on together fits into a processor's cache
-_MORE_AT_ONCE = {"spatter": 1 << 24, "fog": 1 << 21}  # these go row by row or scale by scale, in small steps
+_MORE_AT_ONCE = {"spatter": 1 << 21, "fog": 1 << 21}  # these go row by row or scale by scale, in small steps
 _LEAST_SIDE = 8
 _LUMA = (299, 587, 114)  # thousandths (ITU-R BT.601)
 
@@ -84,7 +82,8 @@ def corrupt(
 
 def _luma(images: Pictures) -> Pictures:
     red, green, blue = (images[..., i : i + 1] * np.int32(share) for i, share in enumerate(_LUMA))
-    return ((red + green + blue + 500) // 1000).astype(np.uint8)
+    luma: Pictures = ((red + green + blue + 500) // 1000).astype(np.uint8)
+    return luma
 
 
 @functools.cache

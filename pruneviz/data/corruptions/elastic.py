@@ -38,12 +38,10 @@ def stretched(planes: Floats, anchors: npt.NDArray[np.floating]) -> Floats:
     points = np.array([(x + reach, y + reach), (x + reach, y - reach), (x - reach, y - reach)], np.float64)
     moved = np.concatenate([points + anchors, np.ones((len(planes), 3, 1))], axis=2)
     back = np.linalg.solve(moved, np.broadcast_to(points, (len(planes), 3, 2)))  # from where it goes to where it was
-    columns, rows = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)[:, None]
-    places = [
-        back[:, 0, i, None, None] * columns + back[:, 1, i, None, None] * rows + back[:, 2, i, None, None]
-        for i in (0, 1)
-    ]
-    return _sampled(planes, places[0], places[1], True)
+    by_x, by_y, start = back.astype(np.float32).transpose(1, 0, 2)[..., None]
+    across = by_x * np.arange(width, dtype=np.float32) + start
+    down = by_y * np.arange(height, dtype=np.float32)
+    return _sampled(planes, across[:, :, None] + down[..., None], True)
 
 
 def bent(planes: Floats, field: Floats, far: float, sigma: float) -> Floats:
@@ -56,22 +54,20 @@ def bent(planes: Floats, field: Floats, far: float, sigma: float) -> Floats:
         sigma: of the smoothing, which ends after 3 sigmas.
     """
     height, width = planes.shape[2:]
-    moves = smooth(field, sigma, border="reflect", truncate=3.0) * np.float32(far)
-    columns, rows = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
-    return _sampled(planes, moves[:, 0] + columns, moves[:, 1] + rows, False)
+    moves = smooth(field, sigma, border="reflect", truncate=3.0)
+    moves *= np.float32(far)
+    moves[:, 0] += np.arange(width, dtype=np.float32)
+    moves[:, 1] += np.arange(height, dtype=np.float32)[:, None]
+    return _sampled(planes, moves, False)
 
 
-def _sampled(
-    planes: Floats, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating], at_pixels: bool
-) -> Floats:
-    """Linear interpolation at the places (N, H, W), mirrored at the outermost pixels or at their outer edges."""
+def _sampled(planes: Floats, places: Floats, at_pixels: bool) -> Floats:
+    """Linear interpolation at x and y (N, 2, H, W), mirrored at the outermost pixels or at their outer edges."""
     import torch
     from torch.nn.functional import grid_sample
 
-    grid = np.empty((*x.shape, 2), np.float32)
-    for i, (places, length) in enumerate(((x, planes.shape[3]), (y, planes.shape[2]))):
-        grid[..., i] = places * (2 / (length - 1)) - 1 if at_pixels else (places * 2 + 1) / length - 1
-    found = grid_sample(
-        torch.from_numpy(planes), torch.from_numpy(grid), "bilinear", "reflection", align_corners=at_pixels
-    )
-    return found.numpy()
+    for i, side in enumerate(planes.shape[:1:-1]):  # −1 and 1 are the border
+        places[:, i] *= np.float32(2 / (side - 1) if at_pixels else 2 / side)
+        places[:, i] += np.float32(-1 if at_pixels else 1 / side - 1)
+    grid = torch.from_numpy(places).permute(0, 2, 3, 1)
+    return grid_sample(torch.from_numpy(planes), grid, "bilinear", "reflection", align_corners=at_pixels).numpy()

@@ -74,8 +74,10 @@ def _needles(noise: Floats) -> Floats:
         strength = np.exp(-2 * shape) / np.sqrt(np.maximum(np.hypot(along, across), 1 / side))
         drawn_out = fft.irfft2(fft.rfft2(field) * strength, (side, side))
         np.maximum(front, drawn_out / drawn_out.std(), out=front)
-    return (front - front.mean()) / front.std()
+    front -= front.mean()
+    front /= front.std()
+    return front
 
 
 def _tinted(relief: Floats, means: tuple[int, ...], spreads: tuple[int, ...]) -> Pictures:
-    return to_bytes(relief[..., None] * np.float32(spreads) + np.float32(means))
+    return to_bytes(relief[..., None] * np.array(spreads, np.float32) + np.array(means, np.float32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -44,14 +45,15 @@ def smeared(images: Pictures, angles: npt.NDArray[np.floating], radius: int, sig
     wide = _widened(images[order], (above, int(down.max())), (before, int(right.max())))
     height, width = images.shape[1:3]
     total = np.zeros(images.shape, np.float32)
-    part = np.empty_like(total)
-    for k, weight in enumerate(weights):
-        changes = np.flatnonzero((np.diff(down[:, k]) != 0) | (np.diff(right[:, k]) != 0)) + 1
-        bounds = [0, *changes.tolist(), len(order)]
-        for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+    turns = (down[1:] != down[:-1]) | (right[1:] != right[:-1])
+    for k in reversed(range(len(weights))):  # Horner's rule: each weight is the one before times a ratio
+        if k + 1 < len(weights):
+            total *= weights[k + 1] / weights[k]
+        bounds = [0, *(np.flatnonzero(turns[:, k]) + 1).tolist(), len(order)]
+        for first, last in itertools.pairwise(bounds):
             y, x = above + down[first, k], before + right[first, k]
-            np.multiply(wide[first:last, y : y + height, x : x + width], weight, out=part[first:last])
-        total += part
+            total[first:last] += wide[first:last, y : y + height, x : x + width]
+    total *= weights[0]
     made = np.empty_like(images)
     made[order] = to_bytes(total)
     return made

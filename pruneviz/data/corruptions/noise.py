@@ -16,7 +16,7 @@ from pruneviz.data.corruptions.streams import Draw, Words, normal
 
 
 def gaussian_noise(images: Pictures, scale: float, draw: Draw) -> Pictures:
-    """x + scale · z, for x in 0..1 and z standard normal."""
+    """Each value x in 0..1 becomes x + scale · z, with z standard normal."""
     values: Floats = normal(_words(images, draw))
     values *= np.float32(255 * scale)
     values += images
@@ -24,7 +24,7 @@ def gaussian_noise(images: Pictures, scale: float, draw: Draw) -> Pictures:
 
 
 def speckle_noise(images: Pictures, scale: float, draw: Draw) -> Pictures:
-    """x + x · scale · z, for x in 0..1 and z standard normal."""
+    """Each value x in 0..1 becomes x + x · scale · z, with z standard normal."""
     values: Floats = normal(_words(images, draw))
     values *= np.float32(scale)
     values += 1
@@ -35,15 +35,13 @@ def speckle_noise(images: Pictures, scale: float, draw: Draw) -> Pictures:
 def impulse_noise(images: Pictures, amount: float, draw: Draw) -> Pictures:
     """Each value becomes 0 or 255 with a chance of ``amount`` / 2 each."""
     words = _words(images, draw)
-    replaced, white = round(amount * 65536), round(amount * 32768)
-    noisy = images.copy()
-    noisy[words < replaced] = 0
-    noisy[words < white] = 255
-    return noisy
+    kept = np.negative((words >= round(amount * 65536)).view(np.uint8))  # 255 or 0: arithmetic is faster than choosing
+    white = np.negative((words < round(amount * 32768)).view(np.uint8))
+    return images & kept | white
 
 
 def shot_noise(images: Pictures, photons: int, draw: Draw) -> Pictures:
-    """Poisson(x · photons) / photons, for x in 0..1.
+    """Each value x in 0..1 becomes Poisson(x · photons) / photons.
 
     What a value may become depends on nothing but itself, so it is drawn by the alias method (Walker 1977): a byte
     chooses one of 256 columns, another tosses between the column's two outcomes.
@@ -88,4 +86,5 @@ def _poisson_bytes(photons: int) -> npt.NDArray[np.float64]:
     table = np.zeros((256, 256))
     np.add.at(table.T, became, chance.T)
     table[:, 255] += np.maximum(1 - chance.sum(1), 0)
-    return table / table.sum(1, keepdims=True)
+    table /= table.sum(1, keepdims=True)
+    return table

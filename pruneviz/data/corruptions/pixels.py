@@ -39,8 +39,3 @@ def to_bytes(values: Floats) -> Pictures:
     np.add(values, HAIR, out=values)
     np.clip(values, 0, 255, out=values)
     return values.astype(np.uint8)
-
-
-def spread(values: npt.NDArray[np.generic], channels: int) -> npt.NDArray[np.generic]:
-    """(N, H, W) repeated for every channel: (N, H, W, C)."""
-    return np.repeat(values[..., None], channels, axis=-1)

@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 REFERENCE = (
-    "Hendrycks and Dietterich: Benchmarking Neural Network Robustness to Common Corruptions and Perturbations (ICLR 2019)"
+    "Hendrycks and Dietterich: Benchmarking Neural Network Robustness to Common Corruptions and Perturbations "
+    "(ICLR 2019)"
 )
 FAMILIES = ("noise", "blur", "weather", "digital", "extra")
 SETS = ("cifar10-c", "imagenet-c")
@@ -49,10 +50,19 @@ class Corruption:
 
 
 def _corruption(
-    name: str, family: str, home: str, summary: str, cifar: tuple[Any, ...], imagenet: tuple[Any, ...], **more: bool
+    name: str,
+    family: str,
+    home: str,
+    summary: str,
+    cifar: tuple[Any, ...],
+    imagenet: tuple[Any, ...],
+    *,
+    random: bool = False,
+    coloured: bool = False,
+    faithful: bool = True,
 ) -> Corruption:
     constants = MappingProxyType(dict(zip(SETS, (cifar, imagenet), strict=True)))
-    return Corruption(name, family, more.pop("random", False), summary, home, constants, **more)
+    return Corruption(name, family, random, summary, home, constants, coloured, faithful)
 
 
 _ALL = (

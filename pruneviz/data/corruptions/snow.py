@@ -8,7 +8,7 @@ import numpy.typing as npt
 from pruneviz.data.corruptions.motion import smeared
 from pruneviz.data.corruptions.pixels import Floats, Pictures, from_planes, to_planes
 from pruneviz.data.corruptions.streams import Draw, normal, uniform
-from pruneviz.data.corruptions.zoom import middle, zoomed
+from pruneviz.data.corruptions.zoom import zoomed
 
 Terms = tuple[float, float, float, float, int, float, float]
 
@@ -36,9 +36,10 @@ def snowed(images: Pictures, flakes: Floats, angles: npt.NDArray[np.floating], t
     mean, spread, zoom, least, radius, sigma, clear = terms
     layer = _enlarged(flakes, zoom) * np.float32(spread) + np.float32(mean)
     layer[layer < least] = 0
-    layer = smeared((layer.clip(0, 1) * 255).astype(np.uint8)[..., None], angles, radius, sigma)[..., 0]
-    falling = layer.astype(np.float32)
-    falling += layer[:, ::-1, ::-1]
+    bytes_ = (layer.clip(0, 1) * np.float32(255)).astype(np.uint8)
+    smear = smeared(bytes_[..., None], angles, radius, sigma)[..., 0]
+    falling = smear.astype(np.float32)
+    falling += smear[:, ::-1, ::-1]
 
     planes = to_planes(images)
     if planes.shape[1] == 3:

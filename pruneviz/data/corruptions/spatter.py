@@ -55,7 +55,7 @@ def _water(layer: Floats, least: float) -> Floats:
     # What is above 1 starts again from 0, as in the published pictures: thick drops have dark hearts.
     drops = np.where(layer < least, 0, layer * np.float32(255)).astype(np.int32).astype(np.uint8)
     away = contours.distances(contours.edges(drops, 50, 150), 20)
-    levels = contours.equalised((contours.boxed(away) / np.float32(9)).astype(np.uint8))
+    levels = contours.equalised(contours.boxed(away).astype(np.uint8))
     wide = np.pad(levels.astype(np.int16), ((0, 0), (1, 1), (1, 1)), mode="reflect")
     height, width = layer.shape[1:]
     relief = np.zeros(layer.shape, np.int16)
@@ -63,7 +63,7 @@ def _water(layer: Floats, least: float) -> Floats:
         for x, weight in enumerate(row):
             if weight:
                 relief += wide[:, y : y + height, x : x + width] * np.int16(weight)
-    light = np.rint(contours.boxed(relief.clip(0, 255)) / np.float32(9)) * drops
+    light = np.rint(contours.boxed(relief.clip(0, 255))) * drops
     brightest = light.max(axis=(1, 2), keepdims=True)
     brightest[brightest == 0] = 1
     return np.asarray(light / brightest, np.float32)

@@ -36,18 +36,13 @@ class Streams:
     def words(self, ids: Sequence[str], count: int) -> Words:
         """The first ``count`` words of each stream: uint16 (N, count)."""
         drawn = np.empty((len(ids), count), np.uint16)
+        state = self._philox.state
         counter = np.zeros(4, np.uint64)
-        start = {
-            "bit_generator": "Philox",
-            "state": {"counter": counter, "key": self._key},
-            "buffer": np.zeros(4, np.uint64),
-            "buffer_pos": 4,  # nothing left in the buffer
-            "has_uint32": 0,
-            "uinteger": 0,
-        }
+        state["state"] = {"counter": counter, "key": self._key}
+        state["buffer_pos"] = 4  # nothing left in the buffer
         for name, row in zip(ids, drawn, strict=True):
             counter[2:] = _hash(name)
-            self._philox.state = start
+            self._philox.state = state
             row[:] = self._philox.random_raw(-(-count // 4)).view(np.uint16)[:count]
         return drawn
 

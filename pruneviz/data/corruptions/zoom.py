@@ -22,7 +22,7 @@ def zoom_blur(images: Pictures, terms: tuple[float, float, float]) -> Pictures:
 
     factors = np.arange(*terms)
     total = images.astype(np.uint16)
-    planes = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+    planes = torch.from_numpy(images.copy()).permute(0, 3, 1, 2)
     for factor in factors:
         closer = zoomed(planes, float(factor)) if factor > 1 else planes
         total += closer.permute(0, 2, 3, 1).numpy()
