@@ -8,10 +8,11 @@ if TYPE_CHECKING:
     from pruneviz.api import Asked, new_study, read_study
     from pruneviz.api import open_store as open
     from pruneviz.core.errors import PrunevizError
+    from pruneviz.data.corruptions import corrupt
     from pruneviz.study import Study
 
 __version__ = "0.1.0"
-__all__ = ["Asked", "PrunevizError", "Study", "__version__", "new_study", "open", "read_study"]
+__all__ = ["Asked", "PrunevizError", "Study", "__version__", "corrupt", "new_study", "open", "read_study"]
 
 # Imported when first used: `import pruneviz` costs nothing.
 _HOMES = {
@@ -19,6 +20,7 @@ _HOMES = {
     "PrunevizError": ("pruneviz.core.errors", "PrunevizError"),
     "Study": ("pruneviz.study", "Study"),
     "open": ("pruneviz.api", "open_store"),
+    "corrupt": ("pruneviz.data.corruptions", "corrupt"),
     "read_study": ("pruneviz.api", "read_study"),
     "new_study": ("pruneviz.api", "new_study"),
 }
