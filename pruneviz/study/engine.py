@@ -179,11 +179,12 @@ def device_of(name: str) -> str:
 
 def _write_record(store: Store, made: Plan, name: str) -> None:
     record = record_of(made)
-    if name in store.studies():
+    try:
         before = store.read_study(name)
-        if all(before.get(k) == v for k, v in record.items()):
-            return
-    store.write_study(name, record)
+    except StoreError:  # there is none, or it is damaged
+        before = {}
+    if any(before.get(k) != v for k, v in record.items()):
+        store.write_study(name, record)
 
 
 def _analyse(study: Study, analyses: Sequence[Analysis]) -> dict[str, str]:

@@ -155,6 +155,7 @@ def run_local(coordinator: Coordinator, workers: int, device: str) -> None:
         try:
             _Pool(coordinator, workers if not suspects else 1, device, suspects).run()
         except BrokenProcessPool:
+            coordinator.store.sweep()
             for key, times in list(suspects.items()):
                 if times >= 2 and key in coordinator.todo:
                     reason = "its worker process died, most likely out of memory. Use fewer workers or smaller batches."

@@ -140,7 +140,7 @@ class Store:
                 probe = folder / "tmp" / f"probe-{uuid.uuid4().hex}"
                 probe.touch()
                 probe.unlink()
-                store._sweep()
+                store.sweep()
         except OSError as e:
             raise StoreError(f"{folder}: no store can be made here ({e.strerror or e}). Name another folder.") from None
         return store
@@ -321,7 +321,7 @@ class Store:
         paths = [p for p in (self.root / "studies").glob("*.json") if p.is_file()]
         return [p.stem for p in sorted(paths, key=lambda p: (-p.stat().st_mtime, p.stem))]
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Remove what killed processes left in tmp/: only what nobody holds a lease on."""
         for left in (self.root / "tmp").iterdir():
             if left.name.startswith("damaged-"):
