@@ -65,6 +65,29 @@ class LeNet5(nn.Module):
         return self.fc3(F.relu(self.fc2(x)))  # type: ignore[no-any-return]
 
 
+class LeNet5Mini(nn.Module):
+    """LeNet5-Mini (Feng, Tao & Wang 2024, arXiv 2412.00143): small enough to try every set of filters of a layer.
+
+    Three convolutions of 10 filters of 5×5, ReLU after each and max pooling after the first two, then two linear
+    layers 10-10-10 with ReLU between, for 32×32 images: 5,500 parameters of grey ones.
+    """
+
+    def __init__(self, channels: int = 1, classes: int = 10) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, 10, 5)
+        self.conv2 = nn.Conv2d(10, 10, 5)
+        self.conv3 = nn.Conv2d(10, 10, 5)
+        self.fc1 = nn.Linear(10, 10)
+        self.fc2 = nn.Linear(10, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, classes) of images (N, channels, 32, 32)."""
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+        x = F.relu(self.conv3(x))
+        return self.fc2(F.relu(self.fc1(x.flatten(1))))  # type: ignore[no-any-return]
+
+
 class ResidualBlock(nn.Module):
     """Two 3×3 convolutions with batch norm, and a shortcut (1×1 convolution where the shape changes)."""
 
