@@ -144,8 +144,9 @@ def _normalisation(
     if "train" not in splits:
         raise request.error(
             "there are only test images, on which mean and std are not measured; allowed: test images with both given",
-            f"Give those that the model was trained with, by channel; mean = {[0.0] * channels} and "
-            f"std = {[1.0] * channels} only scale to [0, 1].",
+            "Give those that the model was trained with, by channel: mean and std under [data], or on the command line "
+            f"--set data.mean=… --set data.std=…; mean = {[0.0] * channels} and std = {[1.0] * channels} only scale to "
+            "[0, 1].",
         )
     mean, std = measure(splits["train"].images)
     if 0.0 in std:

@@ -37,6 +37,27 @@ def test_a_dense_model_without_a_study(served: Served) -> None:
     assert runs["accuracy"][0] > 0.8
 
 
+def test_a_folder_of_test_images_alone_says_what_it_needs(
+    served: Served, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    from pruneviz import data
+    from pruneviz.core.spec import DataSpec
+
+    digits = data.load(DataSpec("sample:digits")).test
+    for k in range(10):
+        (tmp_path / "photos" / str(k)).mkdir(parents=True)
+        for image in digits.images[digits.labels == k][:2]:
+            Image.fromarray(image[..., 0]).save(tmp_path / "photos" / str(k) / f"{image.sum()}.png")
+    look = ["app", "--model", "sample:mlp-digits", "--data", "folder:photos", "--no-browser"]
+    assert cli.main(look) == 1
+    assert "--set data.mean=" in capsys.readouterr().err
+    assert cli.main([*look, "--set", "data.mean=[0.3]", "--set", "data.std=[0.38]"]) == 0
+    assert served == [(Path("runs/explore-mlp-digits"), None, False)]
+    assert pruneviz.open("runs/explore-mlp-digits").runs["accuracy"][0] > 0.8
+
+
 def test_a_store_is_opened_and_nothing_it_names_is_imported(
     served: Served, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -52,6 +73,7 @@ def test_a_store_is_opened_and_nothing_it_names_is_imported(
     [
         ([], "name a store, or give --model and --data"),
         (["--data", "sample:digits"], "Add --model"),
+        (["somewhere", "--set", "data.size=[8,8]"], "without --model and --data"),
         (["--checkpoint", "w.pt"], "Add --model"),
         (["--model", "sample:mlp-digits"], "name a store"),
         (["--model", "sample:mlp-digit", "--data", "sample:digits"], "'mlp-digits'"),

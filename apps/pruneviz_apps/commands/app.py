@@ -19,6 +19,8 @@ def app(arguments: argparse.Namespace) -> int:
         raise UsageError('--data: needs a model to look at them with. Add --model "package.module:factory".')
     if given.checkpoint is not None and given.model is None:
         raise UsageError('--checkpoint: needs the model that it belongs to. Add --model "package.module:factory".')
+    if given.settings and given.data is None:
+        raise UsageError(f"--set: got {given.settings[0]!r} without --model and --data, which it would belong to.")
     if given.data is not None:
         store = _measured(given)
     elif given.store is not None:
@@ -27,29 +29,32 @@ def app(arguments: argparse.Namespace) -> int:
             print("Nothing in this explorer needs the model's code yet: it was not imported.", file=sys.stderr)
     else:
         raise UsageError("app: name a store, or give --model and --data to explore a model without a study.")
-    serve(store, given.port, not given.no_browser)
+    serve(store, given.port, not given.no_browser, None if given.data is not None else given.study)
     return 0
 
 
-def serve(store: Path, port: int | None, browser: bool) -> None:
-    """Serve a store's explorer on 127.0.0.1 until interrupted."""
+def serve(store: Path, port: int | None, browser: bool, study: str | None = None) -> None:
+    """Serve a store's explorer on 127.0.0.1 until interrupted; of its latest study when none is named."""
+    from pruneviz.study import open_study
     from pruneviz_apps.panel_app import serve as serve_panel
 
-    serve_panel(store, port=port, open_browser=browser)
+    serve_panel(store if study is None else lambda: open_study(store, study), port=port, open_browser=browser)
 
 
 def _measured(given: argparse.Namespace) -> Path:
     """The store in which the dense model is measured: one run, no pruning."""
     from pruneviz import models
     from pruneviz.api import Asked
-    from pruneviz.core.spec import study_from_plain
+    from pruneviz.core.spec import merge, parse_setting, study_from_plain
     from pruneviz_apps.commands.run import carry_out, importable
 
     importable(Path.cwd())
     model: dict[str, Any] = {"source": given.model}
     if given.checkpoint is not None:
         model["checkpoint"] = given.checkpoint
-    table = {"name": "explore", "model": model, "data": {"source": given.data}}
+    table: dict[str, Any] = {"name": "explore", "model": model, "data": {"source": given.data}}
+    for text in given.settings:
+        table = merge(table, parse_setting(text))
     spec = study_from_plain(table, "pruneviz app")
     if not models.has_weights(spec.models[0]):
         raise UsageError(

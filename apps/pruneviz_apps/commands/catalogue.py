@@ -40,6 +40,8 @@ def show(arguments: argparse.Namespace) -> int:
     """Print a catalogue, or one of its entries in full."""
     kind = arguments.kind
     entries = _ENTRIES[kind]()
+    for condition in arguments.where or ():
+        entries = _matching(entries, condition)
     if arguments.entry is None:
         if arguments.json:
             print_json(entries)
@@ -58,9 +60,21 @@ def show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _matching(entries: Sequence[Entry], condition: str) -> list[Entry]:
+    """The entries of which a fact is, or contains, what is asked for: ``unit=channel``, ``needs=gradients``."""
+    key, _, wanted = condition.partition("=")
+    known = list(dict.fromkeys(k for e in entries for k in (*e.facts, *e.more)))
+    if not wanted or key not in known:
+        shown = ", ".join(known)
+        raise UsageError(
+            f"--where: got {condition!r}; allowed: FACT=TEXT with a fact of {shown}. {nearest(key, known)}"
+        )
+    return [e for e in entries if wanted.lower() in _text({**e.more, **e.facts}.get(key)).lower()]
+
+
 def _list(kind: str, entries: Sequence[Entry]) -> None:
     if not entries:
-        print(f"There are no {kind} yet.")
+        print(f"There are no such {kind}.")
         return
     sections = list(dict.fromkeys(e.section for e in entries))
     for section in sections:
@@ -126,10 +140,11 @@ def _methods() -> list[Entry]:
     found = []
     for recipe in RECIPES.values():
         told = described(recipe)
-        facts = {key: told.pop(key) for key in ("unit", "score", "allocation", "schedule")}
+        facts = {key: told.pop(key) for key in ("unit", "when", "score", "allocation", "schedule", "needs")}
         told["may have"] = told.pop("replaceable")
         texts = {key: told.pop(key) for key in ("name", "summary", "reference")}
         found.append(Entry(**texts, facts=facts, options=told.pop("options"), more=told, section="methods"))
+    found += [Entry(name, why, section="methods") for name, why in RECIPES.faults.items()]
     for name, cls in RECOVERIES.items():
         options = options_of(describe(cls))
         found.append(Entry(name, cls.summary, cls.reference, options=options, section="recoveries"))

@@ -29,4 +29,4 @@ def demo(arguments: argparse.Namespace) -> int:
         write_report(result.study, store / "report.html", None)
     else:
         serve(store, arguments.port, not arguments.no_browser)
-    return 1 if summary["failed"] else 0
+    return 1 if summary["failed"] or summary["failed_analyses"] else 0

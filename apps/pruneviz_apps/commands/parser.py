@@ -75,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
         example = f"  pruneviz {name}\n  pruneviz {name} --json"
         p = command(name, "catalogue:show", f"list {summary}", example)
         p.add_argument("entry", nargs="?", metavar="NAME", help="show this one in full")
+        p.add_argument("--where", action="append", metavar="FACT=TEXT", help="only those of which this is true; repeat")
         p.add_argument("--json", action="store_true", help="print JSON instead of a table")
         p.set_defaults(kind=name)
     fetch = command(
@@ -181,7 +182,8 @@ def _looking(command: Any) -> None:
         "app:app",
         "open the explorer on a store, or on a dense model without any study",
         "  pruneviz app runs/mine\n"
-        "  pruneviz app --model my_pkg.nets:resnet --checkpoint w.safetensors --data folder:photos",
+        "  pruneviz app --model my_pkg.nets:resnet --checkpoint w.safetensors --data folder:photos\n"
+        "  pruneviz app --model sample:lenet5-fashion --data folder:photos --set data.size=[28,28]",
         "It listens on 127.0.0.1 alone. Opening a store never runs code that the store names,\n"
         "unless --model or --trust says so.",
     )
@@ -189,6 +191,15 @@ def _looking(command: Any) -> None:
     p.add_argument("--model", metavar="M", help='a model to explore, such as "my_pkg.nets:resnet" or "sample:NAME"')
     p.add_argument("--checkpoint", metavar="F", help="its weights: a safetensors or state-dict file")
     p.add_argument("--data", metavar="D", help='test images, such as "folder:photos" or "sample:fashion"')
+    p.add_argument("--study", metavar="NAME", help="which of the store's studies (default: the latest)")
+    p.add_argument(
+        "--set",
+        dest="settings",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="with --model and --data: a value of a study file, such as data.mean=[0.5]; may be repeated",
+    )
     p.add_argument("--trust", action="store_true", help="let the explorer import the model code that the store names")
     _serving(p)
 

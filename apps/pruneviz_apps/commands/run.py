@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(summary)
     else:
         say(summary)
-    return 1 if summary["failed"] else 0
+    return 1 if summary["failed"] or summary["failed_analyses"] else 0
 
 
 @contextmanager
@@ -85,6 +85,7 @@ def summary_of(result: Result, store: Path, seconds: float) -> dict[str, Any]:
         "runs": len(runs),
         "done": int((runs["status"] == "done").sum()),
         "failed": [{"run_id": r, "name": names[r], "reason": reason} for r, reason in study.failed.items()],
+        "failed_analyses": {t: r for t, r in result.failed.items() if t.startswith("analysis ")},
         "findings": {name: list(sentences) for name, sentences in study.findings().items()},
     }
 
@@ -107,6 +108,8 @@ def say(summary: dict[str, Any]) -> None:
         print(f"  failed: {run['name']}: {run['reason']}")
     if len(failed) > SHOWN_FAILURES:
         print(f"  ... and {len(failed) - SHOWN_FAILURES} more: pruneviz status {store}")
+    for title, reason in summary["failed_analyses"].items():
+        print(f"  failed: {title}: {reason}")
     if failed:
         print(f"{len(failed)} runs failed. The same command tries just those again.")
     print(f"Look at it: pruneviz app {store}")
