@@ -122,6 +122,8 @@ BASELINES: tuple[Recipe, ...] = (
         summary="the connections to which the loss is least sensitive",
         formula="remove the k weights with the smallest |w · ḡ| / Σ|w · ḡ|, ḡ = E ∂ℓ/∂w",
         reference=_LEE,
+        untrained=True,
+        differs="taken at the given weights, in evaluation mode",
     ),
     Recipe(
         name="global-mp",
@@ -142,6 +144,7 @@ BASELINES: tuple[Recipe, ...] = (
         summary="random weights, layer densities by the Erdős-Rényi-Kernel rule",
         formula="density_l = ε · Σ_i shape_i / Π_i shape_i, at most 1; within a layer at random",
         reference=_EVCI,
+        untrained=True,
     ),
     Recipe(
         name="iterative-magnitude",
@@ -221,6 +224,7 @@ BASELINES: tuple[Recipe, ...] = (
         summary="the channels that batch norm scales least",
         formula="remove the k channels with the smallest |γ|",
         reference=_LIU,
+        differs="the paper trains with an L1 penalty on γ first",
     ),
     Recipe(
         name="taylor-channel",
@@ -231,5 +235,6 @@ BASELINES: tuple[Recipe, ...] = (
         summary="the channels whose removal changes the loss least, to first order",
         formula="remove the k channels with the smallest E|Σ w · ∂ℓ/∂w| over their filters",
         reference=_MOLCHANOV_2019,
+        differs="absolute values, image by image; the paper squares mini-batches' means (fisher-channel squares)",
     ),
 )

@@ -129,6 +129,12 @@ class Recipe:
         again = f" in each of {rounds} rounds" if rounds > 1 else ""
         return "; ".join(parts) + again + (" at each level" if self.schedule.kind != "one-shot" else "")
 
+    @property
+    def recovered(self) -> str:
+        """What makes up for the loss: an update of what stays, a recovery of the method's own, or the study's."""
+        update = [f"{self.update.name} at once"] if self.update.changes else []
+        return ", then ".join([*update, self.recovery.name if self.recovery is not None else "as the study says"])
+
     def to_plain(self) -> dict[str, Any]:
         """All that decides what the method does; its name and texts do not."""
         return {**{k: p.to_plain() for k, p in self.parts.items()}, "recovery": to_plain(self.recovery)}

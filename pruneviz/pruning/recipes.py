@@ -18,6 +18,7 @@ from pruneviz.core.spec import Choice
 from pruneviz.pruning.allocations import ALLOCATIONS, Global, Pattern
 from pruneviz.pruning.baselines import BASELINES
 from pruneviz.pruning.methods import found as found_methods
+from pruneviz.pruning.needs import read_need
 from pruneviz.pruning.parts import Allocation, Part, Schedule, Score, Space, Update
 from pruneviz.pruning.recipe import Recipe, Reference
 from pruneviz.pruning.schedules import SCHEDULES
@@ -198,7 +199,8 @@ def describe(recipe: Recipe) -> dict[str, Any]:
         "recovery": to_plain(recipe.recovery),
         "target": recipe.target,
         "when": recipe.when,
-        "needs": sorted(recipe.needs),
+        "recovered": recipe.recovered,
+        "needs": sorted(read_need(need)[0] for need in recipe.needs),
         "cost": recipe.cost,
         "speedup": recipe.space.speedup,
         "differs": recipe.differs,

@@ -37,9 +37,9 @@ def nm_kept(weight: np.ndarray, n: int, m: int) -> np.ndarray:
     return kept
 
 
-def erk_densities(shapes: Sequence[tuple[int, ...]], density: float) -> list[float]:
-    """RigL's procedure: solve ε, make the layers beyond 1 dense, solve again."""
-    dense: set[int] = set()
+def erk_densities(shapes: Sequence[tuple[int, ...]], density: float, dense: Sequence[int] = ()) -> list[float]:
+    """RigL's procedure: solve ε, make the layers beyond 1 dense, solve again; some may be dense from the start."""
+    dense = set(dense)
     while True:
         budget, divisor = 0.0, 0.0
         for i, shape in enumerate(shapes):

@@ -24,7 +24,7 @@ ACTIVATIONS = frozenset({"activations"})
 class Apoz(Score):
     """1 − APoZ: the share of the channel's outputs behind ReLU that are not zero (Hu et al. 2016, equation 1).
 
-    The mean runs over images and positions; of coupled layers, over all their ReLUs.
+    The mean runs over images and positions; of coupled layers it is the mean of theirs, each over the ReLUs behind it.
     """
 
     name: ClassVar[str] = "apoz"
@@ -56,7 +56,7 @@ class Apoz(Score):
 class ActivationNorm(Score):
     """Mean absolute, or root of the mean squared, output of the channel behind its activation function.
 
-    The mean runs over images and positions; of coupled layers, over all their activation functions.
+    The mean runs over images and positions; of coupled layers it is the mean of theirs.
     """
 
     name: ClassVar[str] = "activation-norm"
