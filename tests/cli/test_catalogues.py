@@ -61,8 +61,27 @@ def test_methods_name_their_parts_and_their_source(capsys: pytest.CaptureFixture
     methods = [e for e in listed("methods", capsys) if e["section"] == "methods"]
     assert len(methods) >= 10
     for entry in methods:
-        assert {"unit", "score", "allocation", "schedule"} == entry["facts"].keys()
+        assert list(entry["facts"]) == ["unit", "when", "score", "allocation", "schedule", "needs"]
+        assert all(entry["more"][facet] for facet in ("recovered", "cost", "speedup", "formula"))
         assert entry["reference"] or entry["more"]["control"] == entry["name"]
+
+
+def test_a_catalogue_is_narrowed_by_facts(capsys: pytest.CaptureFixture[str]) -> None:
+    def names(*conditions: str) -> set[str]:
+        asked = [word for c in conditions for word in ("--where", c)]
+        assert cli.main(["methods", "--json", *asked]) == 0
+        return {e["name"] for e in json.loads(capsys.readouterr().out)}
+
+    assert {"apoz", "l1-filter"} <= names("unit=channel") - names("unit=weight")
+    assert "apoz" in names("unit=channel", "needs=activations")
+    assert names("unit=channel", "needs=activations") < names("unit=channel")
+    assert {"snip", "synflow"} <= names("when=before")
+    assert names("recovered=compensate") == {"obs", "obspa"}
+    assert cli.main(["methods", "--where", "needs=nothing like it"]) == 0
+    assert "There are no such methods." in capsys.readouterr().out
+    for wrong in ("unti=channel", "unit", "unit="):
+        assert cli.main(["methods", "--where", wrong]) == 2
+        assert "allowed: FACT=TEXT" in capsys.readouterr().err
 
 
 def test_recoveries_stand_beside_methods(capsys: pytest.CaptureFixture[str]) -> None:
