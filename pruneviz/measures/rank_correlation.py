@@ -94,7 +94,7 @@ def relabelled(
     rng = np.random.default_rng(seed)
     n = members.shape[1]
     # A subset's number is the sum of its filters', modulo 2⁶⁴.
-    weights: npt.NDArray[np.uint64] = rng.integers(1, 1 << 63, size=n, dtype=np.uint64)
+    weights = np.frombuffer(rng.bytes(8 * n), np.uint64)
     numbers: npt.NDArray[np.uint64] = members.astype(np.uint64) @ weights
     order = np.argsort(numbers)
     ends = np.cumsum(sizes)
