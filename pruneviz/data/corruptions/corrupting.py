@@ -114,7 +114,7 @@ def _pictures(images: npt.ArrayLike) -> Pictures:
 def _asked(
     name: str, severity: int, constants: str, sample_ids: Iterable[object] | None, seed: int, count: int
 ) -> tuple[Corruption, int, list[str]]:
-    if name not in CORRUPTIONS:
+    if not isinstance(name, str) or name not in CORRUPTIONS:
         raise unknown("corrupt: name", name, CORRUPTIONS)
     if constants not in SETS:
         raise unknown("corrupt: constants", constants, SETS)
