@@ -47,6 +47,12 @@ class SpecError(UsageError):
         text = f"{where}: got {got!r}; allowed: {allowed}."
         super().__init__(f"{text} {remedy}" if remedy else text)
 
+    def at(self, where: str) -> Self:
+        """The same error, its text and its place beginning with a place."""
+        if where and not self.where.startswith(where):
+            self.where = f"{where}: {self.where}"
+        return super().at(where)
+
 
 class DataError(PrunevizError):
     """A data set that cannot be used, naming the source, the sample and the remedy."""

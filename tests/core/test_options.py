@@ -112,3 +112,11 @@ def test_nearest_names() -> None:
     assert "magnitude" in nearest("magnitud", ["magnitude", "random"])
     assert nearest("zzz", ["magnitude", "random"]) == ""
     assert isinstance(unknown("x", "magnitud", ["magnitude"]), PrunevizError)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
+    import numpy as np
+
+    made = build(Sample, {"epochs": np.int64(3)}, "here")
+    assert made.epochs == 3
+    assert type(made.epochs) is int

@@ -108,6 +108,8 @@ def test_several_models() -> None:
         (lambda t: t["model"].pop("source"), ["[model]", "source"]),
         (lambda t: t["model"].update(sourc="x"), ["[model]", "'sourc'", "'source'"]),
         (lambda t: t["model"].update(options=3), ["[model] options", "3"]),
+        (lambda t: t["model"].update(name="a\nb"), ["model name", "printable"]),
+        (lambda t: t["model"].update(name="a" * 101), ["model name", "100 characters"]),
         (lambda t: t["data"].update(mean=[0.5]), ["[data] mean, std", "both"]),
         (lambda t: t["data"].update(val_fraction=1), ["[data] val_fraction", "< 1"]),
         (lambda t: t["data"].update(size=[32]), ["[data] size", "height and width"]),
