@@ -51,6 +51,11 @@ KINDS: dict[str, Kind] = {
         "2 forward and 3 backward passes over the calibration images",
         {"temperature": float},
     ),
+    "conductance": Kind(
+        "how much of the true class's logit runs through every layer's outputs",
+        "{steps} + 1 forward and backward passes over the calibration images",
+        {"steps": int},
+    ),
     "relevance": Kind(
         "layer-wise relevance propagated from the true class, for filters and weights",
         "1 forward and 1 backward pass over {references} images of each class",

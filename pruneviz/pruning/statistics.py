@@ -19,6 +19,7 @@ from pruneviz.core.masks import Mask
 from pruneviz.data import ImageData
 from pruneviz.pruning.activations import gather_activations
 from pruneviz.pruning.calibration import Calibration, balanced_choice
+from pruneviz.pruning.conductance import gather_conductance
 from pruneviz.pruning.curvature import gather_curvature, gather_gradient_flow
 from pruneviz.pruning.masking import apply
 from pruneviz.pruning.moments import gather_inputs
@@ -117,5 +118,6 @@ _GATHER: dict[str, Callable[..., dict[str, Tensor]]] = {
     "inputs": gather_inputs,
     "curvature": gather_curvature,
     "gradient-flow": gather_gradient_flow,
+    "conductance": gather_conductance,
     "relevance": gather_relevance,
 }

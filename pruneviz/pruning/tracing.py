@@ -8,7 +8,10 @@ physical cuts are made, so that the two cannot disagree. The graph is found by h
 from __future__ import annotations
 
 import copy
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +25,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from pruneviz.core.errors import Unsupported
 
 IntArray = npt.NDArray[np.int64]
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,17 +93,42 @@ def trace(net: nn.Module, example: Tensor) -> tuple[Group, ...]:
             order = _execution_order(net, example)
             graph = torch_pruning.DependencyGraph().build_dependency(net, example, verbose=False)
             groups, seen = [], set()
-            for name, module in order.items():
-                if name not in seen and module in graph.module2node:
-                    group = _group(net, graph, name, module, list(order))
-                    seen |= set(group.makers)
-                    groups.append(group)
+            with _bounded(16 * max(max(p.shape, default=0) for p in net.parameters())):
+                for name, module in order.items():
+                    if name not in seen and module in graph.module2node:
+                        group = _group(net, graph, name, module, list(order))
+                        seen |= set(group.makers)
+                        groups.append(group)
     except Exception as e:
         raise Unsupported(
             f"The model's channels cannot be traced by torch-pruning ({type(e).__name__}: {e}). "
             'Prune weights instead (unit = "weight" or "nm").'
         ) from e
     return tuple(groups)
+
+
+@contextmanager
+def _bounded(most: int) -> Iterator[None]:
+    """Stop torch-pruning where an index map grows without end.
+
+    It does where a flattened map is concatenated with something else of the same channels: each turn multiplies the
+    indices, and there is no last one.
+    """
+    from torch_pruning.dependency import graph
+
+    class Bounded(graph.Group):  # type: ignore[misc]
+        def add_dep(self, dep: Any, idxs: Any) -> None:
+            if len(idxs) > most:
+                raise ValueError(f"an index map grew beyond {most} entries")
+            super().add_dep(dep, idxs)
+
+    with _ONE_AT_A_TIME:
+        original = graph.Group
+        graph.Group = Bounded
+        try:
+            yield
+        finally:
+            graph.Group = original
 
 
 def _execution_order(net: nn.Module, example: Tensor) -> dict[str, nn.Module]:

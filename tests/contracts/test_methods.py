@@ -7,7 +7,9 @@ from functools import cache
 import pytest
 
 from pruneviz import pruning, testing
+from pruneviz.core.spec import Choice
 from pruneviz.pruning.recipes import Recipe
+from pruneviz.pruning.scores import SCORES
 from pruneviz.testing import ARCHITECTURES, Case
 
 # Which recipes cannot be carried out where: each refuses, saying why. Nothing else may.
@@ -58,3 +60,9 @@ def test_extremes_are_exact_or_refused_and_never_silent(recipe: Recipe) -> None:
 @recipes
 def test_every_level_of_a_schedule_can_be_reached(recipe: Recipe) -> None:
     testing.reaches_every_level(supported("resnet8", recipe), recipe)
+
+
+@pytest.mark.parametrize("score", [n for n, s in SCORES.items() if {"weight", "nm"} <= set(s.units)])
+def test_n_of_m_goes_with_every_score_of_weights(score: str) -> None:
+    recipe = pruning.resolve(Choice("nm-magnitude", {"score": score}), "here")
+    testing.keeps_its_promises(shared("lenet5"), recipe)

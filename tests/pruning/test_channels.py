@@ -259,3 +259,18 @@ def test_zero_padded_shortcuts_are_left_alone() -> None:
     s = select(c, 0.5)
     assert set(s.mask.units) == {"3.conv1", "4.conv1"}
     assert gap(c, s.mask) < 1e-5
+
+
+def test_an_endless_trace_ends_in_a_refusal() -> None:
+    class Endless(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.fc, self.out = nn.Conv2d(1, 2, 3, padding=1), nn.Linear(34, 6), nn.Linear(6, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = F.relu(self.conv(x))
+            x = torch.cat([F.max_pool2d(x, 2).flatten(1), x.mean((2, 3))], 1)  # two ways back to the same channels
+            return self.out(F.relu(self.fc(x)))
+
+    with pytest.raises(Unsupported, match=r"cannot be traced .* grew beyond .* Prune weights instead"):
+        select(case(Endless(), 8), 0.5)
