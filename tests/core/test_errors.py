@@ -18,7 +18,7 @@ def test_the_place_of_a_value_follows_and_nothing_else_is_touched() -> None:
         raise SpecError("[train] lr", -1, "number > 0", "Raise it.")
     assert str(caught.value) == "mine.toml: [train] lr: got -1; allowed: number > 0. Raise it."
     assert caught.value.where == "mine.toml: [train] lr"
-    with pytest.raises(ValueError, match="^mine$"), located("mine.toml"):
+    with pytest.raises(ValueError, match=r"^mine$"), located("mine.toml"):
         raise ValueError("mine")
-    with pytest.raises(ModelError, match="^it fails$"), located(""):
+    with pytest.raises(ModelError, match=r"^it fails$"), located(""):
         raise ModelError("it fails")
