@@ -12,11 +12,12 @@ from pruneviz.core.errors import PrunevizError, unknown
 from pruneviz.core.options import build
 from pruneviz.core.spec import Choice
 from pruneviz.core.tables import SCHEMAS, Schema
+from pruneviz_analyses.pq_index import PQIndex
 from pruneviz_analyses.prediction_changes import PredictionChanges
 
 GROUP = "pruneviz.analyses"
 
-ANALYSES: Mapping[str, type[Analysis]] = {cls.name: cls for cls in (PredictionChanges,)}
+ANALYSES: Mapping[str, type[Analysis]] = {cls.name: cls for cls in (PredictionChanges, PQIndex)}
 
 
 def names() -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from pruneviz.views.pictures.class_changes import class_changes_info
 from pruneviz.views.pictures.density_map import density_map_info
 from pruneviz.views.pictures.flips import flips_info
 from pruneviz.views.pictures.images import images_info
+from pruneviz.views.pictures.pq_index import pq_index_info
+from pruneviz.views.pictures.pq_index_layers import pq_index_layers_info
 from pruneviz.views.pictures.sample_scatter import sample_scatter_info
 from pruneviz.views.pictures.smallest import smallest_info
 from pruneviz.views.pictures.tradeoff import tradeoff_info
@@ -21,9 +23,12 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "flips": flips_info,
     "sample_scatter": sample_scatter_info,
     "images": images_info,
+    "pq_index": pq_index_info,
+    "pq_index_layers": pq_index_layers_info,
 }
 
 # Which pictures show an analysis; those of other packages bring none and are shown as tables.
 OF_ANALYSIS: dict[str, tuple[str, ...]] = {
     "prediction_changes": ("flips", "class_changes"),
+    "pq_index": ("pq_index", "pq_index_layers"),
 }

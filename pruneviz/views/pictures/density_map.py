@@ -64,7 +64,7 @@ def density_map_info(tables: Tables, state: ViewState) -> Picture:
         title,
         subtitle=subtitle,
         notes=(f"{MOST_ROWS} of {len(rows)} rows shown.",) if len(rows) > MOST_ROWS else (),
-        x=Axis(kind="categories", categories=_layer_labels(names), upright=len(names) > FEW_LAYERS),
+        x=Axis(kind="categories", categories=layer_labels(names), upright=len(names) > FEW_LAYERS),
         y=Axis(kind="categories", categories=tuple(elide(r.label, 30) for r in shown), reverse=True),
         marks=(_cells(shown, names, layers),),
         height=(70 if len(names) <= FEW_LAYERS else 200) + 34 * len(shown),
@@ -138,7 +138,7 @@ def _cell_text(density: float, dead: bool) -> str:
     return f"{shown} ✕" if dead else shown
 
 
-def _layer_labels(names: list[str]) -> tuple[str, ...]:
+def layer_labels(names: list[str]) -> tuple[str, ...]:
     """The layers' names as shown: without what all share at the end, and every so many where there are very many."""
     short = [n.removesuffix(".weight") for n in names] if all(n.endswith(".weight") for n in names) else names
     every = -(-len(names) // 60)

@@ -1,0 +1,32 @@
+"""What analyses found, as far as a study has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pruneviz.core.tables import Tables
+
+
+def table_of(tables: Tables, analysis: str, name: str = "") -> pd.DataFrame | None:
+    """A table of an analysis; None where it was not asked for, or has nothing to say yet.
+
+    Args:
+        tables: the study.
+        analysis: its name, as under ``[analyses]``.
+        name: the table's; the analysis's own when empty.
+    """
+    try:
+        found = tables.table(name or analysis)
+    except KeyError:
+        return None
+    return found if len(found) else None
+
+
+def nothing_of(analysis: str, what: str) -> str:
+    """Why there is no picture, and what to do."""
+    return (
+        f"This study has not measured {what} yet. Add {analysis} = {{}} under [analyses] of its file and run it again."
+    )
