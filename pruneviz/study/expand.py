@@ -11,8 +11,10 @@ from pruneviz.core.keys import file_digest
 from pruneviz.core.options import to_plain
 from pruneviz.core.quantities import Target
 from pruneviz.core.spec import TrainSpec
+from pruneviz.pruning.recipes import control_of, label
 from pruneviz.study.plan import Plan, PlannedRun, State, recovery_of
 from pruneviz.study.steps import Step, derived_seed, part
+from pruneviz.training.recoveries import label as recovery_label
 
 if TYPE_CHECKING:
     from pruneviz.pruning.parts import Part
@@ -108,8 +110,6 @@ class _Expansion:
 
     def _name_controls(self) -> None:
         """Point each run to its random control; only now is every run known."""
-        from pruneviz.pruning.recipes import control_of
-
         for run_id, run in list(self.made.runs.items()):
             if "cell" in run.row:
                 row = dict(run.row)
@@ -128,9 +128,6 @@ class _Expansion:
         level: int = 0,
     ) -> dict[str, Any]:
         """The identifying columns of a run."""
-        from pruneviz.pruning.recipes import label
-        from pruneviz.training.recoveries import label as recovery_label
-
         recovered = recovery_label(recovery) if recovery is not None else "none"
         shown = method if isinstance(method, str) else label(method)
         parts = [self.dense.title, shown, target.label if target is not None else ""]
@@ -169,7 +166,7 @@ class _Expansion:
         state: State = self.dense.state
         steps: tuple[str, ...] = ()
         if recipe.schedule.kind == "gradual":
-            state, key = self._trained(state, recovery, seed, recipe.name, recipe, target)
+            state, key = self._trained(state, recovery, seed, label(recipe), recipe, target)
             yield Level(1, target, state, (key,))
             return
         for number, at in enumerate(recipe.schedule.levels(target), start=1):
@@ -177,7 +174,7 @@ class _Expansion:
             weights = key if recipe.update.changes else state.weights
             state, steps = State(self.dense.state.dense, weights, key), (*steps, key)
             if recovery.name != "none":
-                state, key = self._trained(state, recovery, seed, f"{recipe.name} {at.label}")
+                state, key = self._trained(state, recovery, seed, f"{label(recipe)} {at.label}")
                 steps = (*steps, key)
             yield Level(number, at, state, steps)
 
@@ -192,7 +189,7 @@ class _Expansion:
         for need in sorted(recipe.needs - {"weights"}):
             inputs[f"statistics:{need}"] = self._statistics_step(state, recipe, need, seed)
         context = {**self.dense.context, "recipe": recipe, "target": target, "exclude": exclude}
-        title = f"prune {self.dense.title}: {recipe.name} {target.label} seed {seed}"
+        title = f"prune {self.dense.title}: {label(recipe)} {target.label} seed {seed}"
         return self.made.add(Step("prune", params, inputs, context, title))
 
     def _statistics_step(self, state: State, recipe: Recipe, need: str, seed: int) -> str:
@@ -221,7 +218,7 @@ class _Expansion:
         params: dict[str, Any] = {"recovery": part(recovery), "base": to_plain(base), "data": self.made.data_digest}
         if recovery.trains:
             params["seed"] = derived_seed("order", seed, self.dense.state.dense)
-        title = f"{recovery.name} {self.dense.title}: {what} seed {seed}"
+        title = f"{recovery_label(recovery)} {self.dense.title}: {what} seed {seed}"
         if gradual is not None and target is not None:
             params["gradual"] = {
                 **_selecting(gradual),

@@ -19,6 +19,7 @@ import pruneviz as pv
 from pruneviz.core.errors import Cancelled, ModelError, PrunevizError
 from pruneviz.core.spec import study_from_plain
 from pruneviz.study import Event, Result, dry_run, open_study, run_study
+from pruneviz.study.plan import plan
 from pruneviz.study.store import MANIFEST
 
 
@@ -178,6 +179,14 @@ def test_an_error_in_the_users_model_is_that_steps_failure(
     assert failed["reason"].str.contains("the user's own mistake").all()
     assert [*result.failed] == ["train fails #0"]
     assert result.skipped > 0
+
+
+def test_every_failure_is_told_by_a_title_of_its_own(table: dict[str, Any], tmp_path: Path) -> None:
+    table["prune"] |= {"methods": ["magnitude", {"name": "magnitude", "allocation": "uniform"}], "controls": False}
+    table["recover"]["recoveries"] = [{"name": "finetune", "epochs": n, "lr": 1e30} for n in (1, 2)]
+    result = run(table, tmp_path / "s")
+    trained = [s for s in plan(study_from_plain(table, "t")).steps.values() if s.kind == "train"]
+    assert len(result.failed) == len(trained) == 2 * (1 + 2 * 2)
 
 
 def test_stopping_keeps_what_is_done(table: dict[str, Any], tmp_path: Path) -> None:
