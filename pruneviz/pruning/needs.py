@@ -59,7 +59,7 @@ KINDS: dict[str, Kind] = {
     "relevance": Kind(
         "layer-wise relevance propagated from the true class, for filters and weights",
         "1 forward and 1 backward pass over {references} images of each class",
-        {"references": int, "start": str},
+        {"references": int, "start": str, "convolutions": str},
     ),
 }
 

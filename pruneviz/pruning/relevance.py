@@ -4,7 +4,8 @@ A layer with outputs z_j = Σ_i a_i w_ij + b_j passes the relevance R_j of its o
 what each contributes:
 
 - convolutions, z⁺ rule: R_i = Σ_j (a_i w_ij)⁺ / (Σ_k (a_k w_kj)⁺ + b_j⁺ + ε) · R_j;
-- linear layers, ε rule: R_i = Σ_j a_i w_ij / (z_j + ε sign z_j) · R_j, with ε = 1e-6 in both.
+- linear layers, ε rule: R_i = Σ_j a_i w_ij / (z_j + ε sign z_j) · R_j, with ε = 1e-6 in both. Convolutions can be given
+  this rule, too.
 
 Everything between layers passes relevance on in proportion, too: through ReLU unchanged, through max pooling to the
 largest, through averages and sums by share. With c = R / value, that is what an ordinary backward pass does with c
@@ -50,12 +51,15 @@ def require_relevance(net: nn.Module, example: Tensor) -> None:
     require_homogeneous(stand_in, noise.to(example.device), "Relevance")
 
 
-def gather_relevance(net: nn.Module, calibration: Calibration, *, references: int, start: str) -> dict[str, Tensor]:
+def gather_relevance(
+    net: nn.Module, calibration: Calibration, *, references: int, start: str, convolutions: str
+) -> dict[str, Tensor]:
     """Absolute relevance of every layer's filters and weights, by the name p of its weight.
 
     ``filter|p``, of shape (outputs,): mean over images of |Σ R| over a filter's output positions; ``weight|p``, of the
     weight's shape: mean over images of |Σ R| that passes through the weight, summed over positions. At the start the
-    true class has the relevance 1 (``start = one``) or its logit (``logit``), the others 0.
+    true class has the relevance 1 (``start = one``) or its logit (``logit``), the others 0. ``convolutions`` have the
+    rule ``z-plus`` or ``epsilon``.
     """
     example = next(calibration.one_by_one())[0]
     require_relevance(net, example)
@@ -63,7 +67,7 @@ def gather_relevance(net: nn.Module, calibration: Calibration, *, references: in
     record = _Record()
     for name, module in stand_in.named_modules():
         if isinstance(module, (_ConvNd, nn.Linear)):
-            _give_rule(module, f"{name}.weight" if name else "weight", record)
+            _give_rule(module, f"{name}.weight" if name else "weight", convolutions == "z-plus", record)
     for image, label in calibration.one_by_one():
         image = image.requires_grad_(True)
         with torch.enable_grad():
@@ -90,14 +94,15 @@ class _Record:
         self.image.clear()
 
 
-def _give_rule(module: Any, weight: str, record: _Record) -> None:
+def _give_rule(module: Any, weight: str, z_plus: bool, record: _Record) -> None:
     """Make a layer pass on relevance instead of gradients."""
     convolution = isinstance(module, _ConvNd)
     apply: Apply = module._conv_forward if convolution else nn.functional.linear
+    axis = 1 if convolution else -1
 
     def forward(x: Tensor) -> Tensor:
         out: Tensor = _Rule.apply(  # type: ignore[no-untyped-call]
-            x, module.weight, module.bias, apply, convolution, weight, record
+            x, module.weight, module.bias, apply, axis, convolution and z_plus, weight, record
         )
         return out
 
@@ -109,36 +114,33 @@ class _Rule(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, w: Tensor, b: Tensor | None, apply: Apply, convolution: bool, name: str, record: _Record
+        ctx: Any, x: Tensor, w: Tensor, b: Tensor | None, apply: Apply, axis: int, z_plus: bool, name: str, to: _Record
     ) -> Tensor:
         z = apply(x, w, b)
         ctx.save_for_backward(x, w, b, z)
-        ctx.rest = apply, convolution, name, record
+        ctx.rest = apply, axis, z_plus, name, to
         return z
 
     @staticmethod
     def backward(ctx: Any, c: Tensor) -> Any:
         x, w, b, z = ctx.saved_tensors
-        apply, convolution, name, record = ctx.rest
+        apply, axis, z_plus, name, record = ctx.rest
         relevance = z * c
-        if convolution:
+        parts, bias = [(x, w)], b
+        if z_plus:  # what is positive of a·w comes from factors of equal sign
             parts = [(x.clamp(min=0), w.clamp(min=0)), (x.clamp(max=0), w.clamp(max=0))]
             bias = None if b is None else b.clamp(min=0)
-        else:
-            parts, bias = [(x, w)], b
         leaves = [t.detach().requires_grad_(True) for part in parts for t in part]
         with torch.enable_grad():
             total = apply(leaves[0], leaves[1], bias)
             for i in range(2, len(leaves), 2):
                 total = total + apply(leaves[i], leaves[i + 1], None)
-            share = relevance / (total.detach() + EPSILON if convolution else _stabilised(total.detach()))
-            found = torch.autograd.grad(total, leaves, share)
-        back = torch.where(x > 0, found[0], found[2]) if convolution else found[0]
+            found = torch.autograd.grad(total, leaves, relevance / _stabilised(total.detach()))
+        back = torch.where(x > 0, found[0], found[2]) if z_plus else found[0]
         through = sum(w.detach() * g for w, g in zip(leaves[1::2], found[1::2], strict=True))
-        axis = 1 if convolution else -1
         record.add(f"filter|{name}", relevance.movedim(axis, 0).reshape(relevance.shape[axis], -1).sum(1))
         record.add(f"weight|{name}", through)
-        return back, None, None, None, None, None, None
+        return back, *[None] * 7
 
 
 def _stabilised(z: Tensor) -> Tensor:

@@ -90,7 +90,9 @@ def slow(c: Case, image: Tensor, label: int, start: str) -> dict[str, np.ndarray
 @pytest.mark.parametrize("start", ["one", "logit"])
 def test_equals_a_slow_propagation_through_every_kind_of_part(small: Case, start: str) -> None:
     before = snapshot(small.net)
-    found = pruning.gather(f"relevance(references=1, start={start})", small.net, small.data, samples=99, seed=2)
+    found = pruning.gather(
+        f"relevance(convolutions=z-plus, references=1, start={start})", small.net, small.data, samples=99, seed=2
+    )
     assert same(before, snapshot(small.net))
     chosen = balanced_choice(small.data.train.labels, 10, 2)
     assert sorted(small.data.train.labels[chosen]) == list(range(10))
@@ -107,12 +109,31 @@ def test_without_biases_no_relevance_is_lost_on_the_way() -> None:
     torch.manual_seed(0)
     layers = [nn.Conv2d(1, 4, 3, bias=False), nn.ReLU(), nn.Conv2d(4, 6, 3, bias=False), nn.ReLU(), nn.MaxPool2d(2)]
     c = case(nn.Sequential(*layers, nn.Flatten(), nn.Linear(24, 10, bias=False)), 8)
-    found = pruning.gather("relevance(references=1, start=one)", c.net, c.data, samples=1, seed=0)
+    found = pruning.gather("relevance(convolutions=z-plus, references=1, start=one)", c.net, c.data, samples=1, seed=0)
     # Where all relevance is positive, absolute values change nothing: weights' and filters' add up to the same.
     for layer in ("0", "2"):
         assert float(found[f"weight|{layer}.weight"].sum()) >= float(found[f"filter|{layer}.weight"].sum()) * (1 - 1e-4)
     assert float(found["weight|6.weight"].sum()) >= 1 - 1e-4
     assert float(found["filter|6.weight"].sum()) == pytest.approx(1, rel=1e-4)
+
+
+def test_with_one_rule_it_is_gradient_times_weight(small: Case) -> None:
+    """Where nothing but the ε rule is used, relevance is the share of the logit, as is known of ReLU networks."""
+    found = pruning.gather(
+        "relevance(convolutions=epsilon, references=1, start=logit)", small.net, small.data, samples=1, seed=2
+    )
+    chosen = balanced_choice(small.data.train.labels, 10, 2)
+    images = small.data.preprocess(small.data.train.images[chosen])
+    net = fold_batch_norm(small.net, small.example)
+    sums: dict[str, Tensor] = {}
+    for image, label in zip(images, small.data.train.labels[chosen], strict=True):
+        net.zero_grad()
+        net(image[None])[0, int(label)].backward()
+        for n, p in net.named_parameters():
+            if p.dim() > 1:
+                sums[n] = sums.get(n, 0) + (p.detach() * p.grad).abs() / 10
+    for n, expected in sums.items():
+        torch.testing.assert_close(found[f"weight|{n}"], expected, rtol=1e-2, atol=1e-3 * float(expected.max()))
 
 
 def test_folded_batch_norm_changes_no_output() -> None:
@@ -123,7 +144,9 @@ def test_folded_batch_norm_changes_no_output() -> None:
 
 
 def test_recipes_remove_what_is_least_relevant(small: Case) -> None:
-    found = pruning.gather("relevance(references=10, start=one)", small.net, small.data, samples=1, seed=0)
+    found = pruning.gather(
+        "relevance(convolutions=z-plus, references=10, start=one)", small.net, small.data, samples=1, seed=0
+    )
     mask = small.select(pruning.RECIPES["lrp"], Target("sparsity", 0.3)).mask
     values = torch.cat([found[f"weight|{n}"].reshape(-1) for n in mask])
     kept = torch.cat([torch.from_numpy(k).reshape(-1) for k in mask.values()])

@@ -27,7 +27,8 @@ class Relevance(Score):
 
     For channels this is what the code of Hatefi et al. (2024) does, who also search for the best rule for each layer.
     For weights, which Yeom et al. (2021) name beside filters, it is the same with the relevance that a single weight
-    carries from its outputs to its inputs.
+    carries from its outputs to its inputs. Note what follows from the z⁺ rule: a weight that only ever inhibits carries
+    no relevance and is among the first to go; with ``convolutions = "epsilon"`` it counts.
     Networks of convolutions, linear layers, batch norm behind these, ReLU, pooling and sums are supported, wired in any
     way; attention, layer norm and GELU are not.
     """
@@ -38,11 +39,13 @@ class Relevance(Score):
 
     references: int = option(10, "training images of each class", unit="images", ge=1)
     start: str = option("one", "relevance of the true class at the start: 1, or its logit", choices=("one", "logit"))
+    convolutions: str = option("z-plus", "rule of convolutions", choices=("z-plus", "epsilon"))
 
     @property
     def wanted(self) -> frozenset[str]:
         """See :class:`~pruneviz.pruning.parts.Score`."""
-        return frozenset({write_need("relevance", references=self.references, start=self.start)})
+        options = {"references": self.references, "start": self.start, "convolutions": self.convolutions}
+        return frozenset({write_need("relevance", **options)})
 
     def __call__(self, given: Given) -> Scores:
         """See :class:`~pruneviz.pruning.parts.Score`."""
