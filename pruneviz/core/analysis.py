@@ -183,3 +183,37 @@ class Observing(Protocol):
             a table for each of ``observed``, by name; one that is left out has no rows.
         """
         ...
+
+
+class Clock(Protocol):
+    """How long training takes here, for an analysis whose amount of work is given as a time."""
+
+    @property
+    def dense_models(self) -> Mapping[str, int]:
+        """How many dense models the study has, by the model's label."""
+        ...
+
+    @property
+    def workers(self) -> int:
+        """Processes that share the work."""
+        ...
+
+    def epoch(self, train: Mapping[str, Any]) -> Mapping[str, float]:
+        """Train each model for one epoch with these values of ``[train]``, and time it.
+
+        Returns:
+            Seconds by the model's label; nothing where there are no training images.
+        """
+        ...
+
+
+@runtime_checkable
+class Fitting(Protocol):
+    """What an analysis has besides, whose amount of work may be given as a time."""
+
+    def fitted(self, clock: Clock) -> Analysis:
+        """The same analysis with that amount among its options; itself where no time is given.
+
+        Asked once: what it returns is kept with the study, so that going on later means the same work.
+        """
+        ...

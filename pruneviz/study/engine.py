@@ -17,6 +17,7 @@ from pruneviz.study.coordinator import Coordinator, Listener, reason_of
 from pruneviz.study.disk import require_room
 from pruneviz.study.environment import environment
 from pruneviz.study.executors import run_inline, run_local
+from pruneviz.study.fitting import fitted, told
 from pruneviz.study.observe import add_observations
 from pruneviz.study.plan import Plan, plan
 from pruneviz.study.record import record_of
@@ -40,6 +41,7 @@ class PlanSummary:
         kinds: steps still to do, by kind.
         seconds: estimate with the given workers, measured on one batch; 0 when all is done.
         bytes: estimate of the disk it will take.
+        notes: what was fitted to a time given, in words.
     """
 
     steps: int
@@ -50,6 +52,7 @@ class PlanSummary:
     bytes: int
     workers: int
     run_names: tuple[str, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,9 @@ def run_study(
     workers, executor = _ways(workers, executor, live)
     with located(origin):
         made = plan(spec, live)
-    add_observations(made, analyses)
     there = Store.existing(store)
     kept = Store.create(store) if there is not None else None
+    analyses = _planned(made, analyses, kept, live, workers if executor == "local" else 1, device)
     pending = [s for s in made.steps.values() if kept is None or kept.get(s.key) is None]
     costs = None
     if pending:
@@ -132,6 +135,15 @@ def run_study(
     outcome = coordinator.outcome
     reused = len(made.steps) - coordinator.total + len(outcome.found)
     return Result(study, len(outcome.made), reused, failed, len(outcome.blocked))
+
+
+def _planned(
+    made: Plan, analyses: Sequence[Analysis], store: Store | None, live: Mapping[str, Any], workers: int, device: str
+) -> tuple[Analysis, ...]:
+    """The analyses with what was given as a time turned into an amount, and their looks at models in the plan."""
+    found = fitted(made, analyses, store, live, workers, lambda: device_of(device))
+    add_observations(made, found)
+    return found
 
 
 def _checked(made: Plan, live: Mapping[str, Any], analyses: Sequence[Analysis], origin: str) -> Costs:
@@ -248,8 +260,8 @@ def dry_run(
     count, way = _ways(workers, executor, live)
     with located(origin):
         made = plan(spec, live)
-    add_observations(made, analyses)
     kept = Store.existing(store) if store is not None else None
+    analyses = _planned(made, analyses, kept, live, count if way == "local" else 1, "auto")
     pending = [s for s in made.steps.values() if kept is None or kept.get(s.key) is None]
     kinds = {k: sum(s.kind == k for s in pending) for k in dict.fromkeys(s.kind for s in pending)}
     seconds, size = 0.0, 0
@@ -261,7 +273,7 @@ def dry_run(
         size = sum(costs.size(s) for s in pending)
     names = tuple(str(r.row["name"]) for r in made.runs.values())
     return PlanSummary(
-        len(made.steps), len(made.steps) - len(pending), len(made.runs), kinds, seconds, size, count, names
+        len(made.steps), len(made.steps) - len(pending), len(made.runs), kinds, seconds, size, count, names, told(made)
     )
 
 

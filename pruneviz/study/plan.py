@@ -58,6 +58,7 @@ class Plan:
     Attributes:
         pictures: key of the step that keeps the test images for showing.
         observations: keys of the steps in which an analysis looks at models, by its name.
+        fitted: options of analyses that were fitted to a time, beside those asked, by the analysis's name.
     """
 
     spec: StudySpec
@@ -66,6 +67,7 @@ class Plan:
     runs: dict[str, PlannedRun] = field(default_factory=dict)
     pictures: str = ""
     observations: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    fitted: dict[str, Any] = field(default_factory=dict)
 
     def add(self, step: Step) -> str:
         """Add a step unless an equal one is there; returns its key."""

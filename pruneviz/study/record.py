@@ -35,6 +35,7 @@ def record_of(plan: Plan) -> dict[str, Any]:
         "spec": to_plain(plan.spec),
         "data": plan.data_digest,
         "pictures": plan.pictures,
+        "fitted": plan.fitted,
         "observations": {name: list(keys) for name, keys in plan.observations.items()},
         "runs": [
             {

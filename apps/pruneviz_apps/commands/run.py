@@ -128,6 +128,8 @@ def _say_plan(plan: PlanSummary, name: str, store: Path) -> None:
     from pruneviz.progress import duration, size
 
     print(f"{name}: {plan.runs} runs in {plan.steps} steps, of which {plan.done} are done in {store}.")
+    for note in plan.notes:
+        print(f"{note}.")
     if plan.done == plan.steps:
         print("Nothing is left to do.")
         return
