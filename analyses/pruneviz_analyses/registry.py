@@ -14,10 +14,11 @@ from pruneviz.core.spec import Choice
 from pruneviz.core.tables import SCHEMAS, Schema
 from pruneviz_analyses.pq_index import PQIndex
 from pruneviz_analyses.prediction_changes import PredictionChanges
+from pruneviz_analyses.retrain_correlation import RetrainCorrelation
 
 GROUP = "pruneviz.analyses"
 
-ANALYSES: Mapping[str, type[Analysis]] = {cls.name: cls for cls in (PredictionChanges, PQIndex)}
+ANALYSES: Mapping[str, type[Analysis]] = {cls.name: cls for cls in (PredictionChanges, PQIndex, RetrainCorrelation)}
 
 
 def names() -> tuple[str, ...]:

@@ -1,0 +1,207 @@
+"""τ of what was seen: by dense model, and of all dense models together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pruneviz.core.tables import Tables
+from pruneviz.measures.rank_correlation import (
+    anomaly_ratio,
+    kendall,
+    noise_ceiling,
+    published_p,
+    relabelled,
+    relabelling_p,
+)
+from pruneviz.measures.statistics import Interval, holm, t_interval
+from pruneviz_analyses.retrain_correlation.cells import LEAST, members, set_of
+from pruneviz_analyses.retrain_correlation.schemas import CELLS, MODELS, OUTCOMES, RETRAINED, SUBSETS
+from pruneviz_analyses.retrain_correlation.verdicts import ALPHA, verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+EXPECTED = {"test_accuracy": -1, "test_loss": 1, "train_loss": 1}  # τ's sign, if a small loss before is a good sign
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What was seen of one dense model at one layer and ratio.
+
+    Attributes:
+        losses: (S,), before retraining; NaN where not finite.
+        sets: (S, filters), which filters each set removes.
+        sizes: filters of each layer.
+        every: whether those are all sets of that size.
+        chosen: (D,), rows of the sets retrained as often as asked.
+        repeats: by outcome, (R, D).
+        best: by outcome, (D,): the mean over repeats at the epoch of best test accuracy.
+        failed: sets of which a retraining failed.
+    """
+
+    losses: Floats
+    sets: npt.NDArray[np.bool_]
+    sizes: tuple[int, ...]
+    every: bool
+    chosen: npt.NDArray[np.int64]
+    repeats: Mapping[str, Floats]
+    best: Mapping[str, Floats]
+    failed: int
+
+
+def read(tables: Tables, name: str) -> pd.DataFrame | None:
+    """A table of what was seen; None where nothing was seen yet."""
+    try:
+        return tables.table(name)
+    except KeyError:
+        return None
+
+
+def models_frame(tables: Tables, permutations: int, seed: int) -> pd.DataFrame:
+    """The table of dense models, layers, ratios and outcomes."""
+    losses, after = read(tables, SUBSETS.name), read(tables, RETRAINED.name)
+    runs = {str(r["run_id"]): r for r in tables.runs.to_dict("records")}
+    rows: list[dict[str, Any]] = []
+    if losses is None:
+        return MODELS.frame([])
+    keys = ["run_id", "layer", "ratio"]
+    by_cell = dict(iter(after.groupby(keys, observed=True))) if after is not None else {}
+    for key, own in losses.groupby(keys, observed=True, sort=False):
+        run_id, layer = str(key[0]), str(key[1])
+        if run_id not in runs:
+            continue
+        seen = _seen(own.sort_values("subset"), by_cell.get(key))
+        common = {
+            "run_id": run_id,
+            "model": runs[run_id]["model"],
+            "replicate": int(runs[run_id]["replicate"]),
+            "layer": layer,
+            "ratio": float(own["ratio"].iloc[0]),
+            "filters": str(own["filters"].iloc[0]),
+            "subsets": len(seen.losses),
+            "all_subsets": seen.every,
+            "unknown": int(np.count_nonzero(~np.isfinite(seen.losses))),
+            "retrained": len(seen.chosen),
+            "failed": seen.failed,
+            "repeats": len(next(iter(seen.repeats.values()))),
+        }
+        rows += [{**common, **found} for found in _correlated(seen, permutations, seed)]
+    frame = MODELS.frame(rows)
+    for _, at in frame.groupby("outcome").groups.items():
+        frame.loc[at, "p_holm"] = holm(frame.loc[at, "p"].to_numpy(float))
+    return frame
+
+
+def _seen(losses: pd.DataFrame, after: pd.DataFrame | None) -> _Seen:
+    sets = [set_of(str(text)) for text in losses["removed"]]
+    sizes = tuple(int(n) for n in str(losses["filters"].iloc[0]).split("+"))
+    kept: dict[int, pd.DataFrame] = {}
+    failed = 0
+    repeats = int(after["repeat"].max()) + 1 if after is not None and len(after) else 0
+    for subset, rows in after.groupby("subset") if after is not None else ():
+        if rows["reason"].notna().any():
+            failed += 1
+        elif len(rows) == repeats:
+            kept[int(str(subset))] = rows.sort_values("repeat")
+    # Results as an array: (sets, repeats, outcomes, theirs at the last epochs and at the best one).
+    names = [*OUTCOMES, *(f"best_{name}" for name in OUTCOMES)]
+    values = np.array([rows[names].to_numpy(float) for rows in kept.values()]).reshape(len(kept), repeats, len(names))
+    return _Seen(
+        losses["pruned_loss"].to_numpy(float, na_value=np.nan),
+        members(sets, sizes),
+        sizes,
+        bool(losses["all_subsets"].all()),
+        np.array(list(kept), np.int64),
+        {name: values[:, :, i].T for i, name in enumerate(OUTCOMES)},
+        {name: values[:, :, len(OUTCOMES) + i].mean(axis=1) for i, name in enumerate(OUTCOMES)},
+        failed,
+    )
+
+
+def _correlated(seen: _Seen, permutations: int, seed: int) -> list[dict[str, Any]]:
+    """Each outcome's τ and what is needed to judge it."""
+    if len(seen.chosen) < LEAST:
+        return [{"outcome": name} for name in OUTCOMES]
+    before = seen.losses[seen.chosen]
+    means = np.array([seen.repeats[name].mean(axis=0) for name in OUTCOMES])
+    p = np.full(len(means), np.nan)
+    if seen.every and np.isfinite(seen.losses).all():  # else a relabelled set's loss may not be known
+        rows = relabelled(seen.sets, seen.chosen, seen.sizes, permutations, seed)
+        p = relabelling_p(seen.losses, means, rows, seen.chosen.tolist())
+    taus = kendall(before, means)[0]
+    found = []
+    for i, (name, better) in enumerate(OUTCOMES.items()):
+        found.append(
+            {
+                "outcome": name,
+                "tau": taus[i],
+                "p": p[i],
+                "p_published": published_p(before, means[i]),
+                "tau_published": float(kendall(before, seen.best[name])[0, 0]),
+                "ceiling": noise_ceiling(seen.repeats[name]),
+                "anomaly_ratio": anomaly_ratio(before, means[i], better),
+            }
+        )
+    return found
+
+
+def cells_frame(models: pd.DataFrame) -> pd.DataFrame:
+    """The table of what the dense models say together."""
+    keys = ["model", "layer", "ratio", "outcome"]
+    rows = []
+    for key, own in models.groupby(keys, sort=False):
+        named = dict(zip(keys, key, strict=True))
+        rows.append({**named, **_together(own, EXPECTED[str(named["outcome"])])})
+    return CELLS.frame(rows)
+
+
+def _together(own: pd.DataFrame, expected: int) -> dict[str, Any]:
+    known = own[own["tau"].notna()]
+    taus, p = known["tau"].to_numpy(float), known["p_holm"].to_numpy(float)
+    over = spread(taus)
+    hit = p <= ALPHA
+    found, against = int(np.sum(hit & (taus * expected > 0))), int(np.sum(hit & (taus * expected < 0)))
+    ceiling, tested = mean(known["ceiling"]), int(np.isfinite(p).sum())
+    return {
+        "dense_models": len(known),
+        "retrained": int(own["retrained"].min()),
+        "subsets": int(own["subsets"].min()),
+        "repeats": int(own["repeats"].min()),
+        "found": found,
+        "against": against,
+        "tested": tested,
+        "ceiling": ceiling,
+        "anomaly_ratio": mean(known["anomaly_ratio"]),
+        "verdict": verdict(over, ceiling, found, against, tested, expected),
+        **columns(over, taus),
+    }
+
+
+def spread(taus: Sequence[float] | Floats) -> Interval | None:
+    """τ over dense models; None where there is none."""
+    values = np.asarray(taus, np.float64)
+    return t_interval(values, varied="dense models") if len(values) else None
+
+
+def columns(over: Interval | None, taus: Floats) -> dict[str, float]:
+    """The columns of a τ over dense models, its interval cut to what τ can be."""
+    if over is None:
+        return {}
+    low, high = max(over.low, -1.0) if over.shown else math.nan, min(over.high, 1.0) if over.shown else math.nan
+    least, most = float(taus.min()), float(taus.max())
+    return {"tau": over.mean, "tau_least": least, "tau_most": most, "tau_low": low, "tau_high": high}
+
+
+def mean(values: pd.Series[float]) -> float:
+    """The mean of what is known; NaN where nothing is."""
+    known = values.to_numpy(float)
+    known = known[np.isfinite(known)]
+    return float(known.mean()) if len(known) else math.nan
