@@ -84,9 +84,8 @@ def page(tables: CachedTables) -> Viewable:
     pn.state.curdoc.theme = Theme(json={"attrs": {name: {} for name in OWN_FIGURES}})
     location = pn.state.location
     shell = Shell(tables, location.search if location is not None else "")
-    if location is not None:
-        shell.attach(location)
-    pn.state.add_periodic_callback(shell.look_for_runs, period=POLL_MS)
+    # Bokeh's own callback, which does not count as being busy.
+    pn.state.curdoc.add_periodic_callback(shell.look_for_runs, POLL_MS)
     found: Viewable = shell.page
     return found
 

@@ -59,6 +59,11 @@ class Sources:
         _select(source, frame.keys, frame.selected)
         return source
 
+    def select(self, name: str, selected: tuple[str, ...]) -> None:
+        """Select rows of a frame by their keys, where the frame is drawn already."""
+        if name in self.by_name:
+            _select(self.by_name[name], self._keys[name], selected)
+
     def _heard(self, name: str, attr: str, old: object, indices: list[int]) -> None:
         keys = self._keys[name]
         if self.on_select is not None:
@@ -142,17 +147,10 @@ def _build(drawn: Drawn) -> None:
     figure, picture = drawn.figure, drawn.picture
     assert figure is not None
     frames = {f.name: drawn.sources.of(f) for f in picture.frames}
-    figure.tools = [t for t in figure.tools if t.name != style.HOVER]
-    for part in drawn._parts:
-        for r in part.renderers:
-            figure.renderers.remove(r)
-    drawn._parts = []
-    for mark in picture.marks:
-        drawn._parts.append(_part(drawn, mark, frames))
+    drawn._parts = [_part(drawn, mark, frames) for mark in picture.marks]
     figure.renderers = [r for part in drawn._parts for r in part.renderers]
-    style.add_hovers(
-        figure, [(k, p.renderers[0]) for k, p in zip(picture.marks, drawn._parts, strict=True)], drawn.theme
-    )
+    pairs = [(k, part.renderers[0]) for k, part in zip(picture.marks, drawn._parts, strict=True)]
+    style.set_tools(figure, pairs, drawn.theme)
     style.colour_bar(figure, picture, drawn.theme)
 
 
@@ -206,6 +204,7 @@ def _refresh(drawn: Drawn) -> None:
                 glyph.update(**{**spec[1], **look})
         if isinstance(mark, m.Points) and mark.keys:
             _select(part.source, mark.keys, mark.selected)
+    style.set_tooltips(drawn.figure, drawn.picture, drawn.theme)
     style.colour_bar(drawn.figure, drawn.picture, drawn.theme)
 
 

@@ -145,35 +145,52 @@ def set_ranges(figure: Figure, after: m.Picture, before: m.Picture) -> None:
             range_.update(start=ends[0], end=ends[1], reset_start=ends[0], reset_end=ends[1])
 
 
-def add_hovers(figure: Figure, drawn: Sequence[tuple[m.Mark, GlyphRenderer[Any]]], theme: str) -> None:
-    """What the pointer shows over each mark that has something to show."""
-    from bokeh.models import HoverTool
+def set_tools(figure: Figure, drawn: Sequence[tuple[m.Mark, GlyphRenderer[Any]]], theme: str) -> None:
+    """What the pointer shows over each mark that has something to show, and which marks can be selected."""
+    from bokeh.models import BoxSelectTool, HoverTool, LassoSelectTool, TapTool
 
-    for mark, renderer in drawn:
-        titles = getattr(mark, "hover", None)
-        if not titles:
-            continue
-        fields = titles.values() if isinstance(mark, m.LinkedPoints) else [f"h{i}" for i in range(len(titles))]
-        tool = HoverTool(
+    kept = [t for t in figure.tools if t.name != HOVER]
+    for tool in kept:
+        if isinstance(tool, BoxSelectTool | LassoSelectTool | TapTool):
+            tool.renderers = [r for mark, r in drawn if _selectable(mark)]
+    pointers = [
+        HoverTool(
             name=HOVER,
             renderers=[renderer],
-            tooltips=_tooltip(tuple(titles), tuple(fields), theme),
+            tooltips=_tooltip(mark, theme),
             visible=False,
             point_policy="follow_mouse" if isinstance(mark, m.Cells | m.Bars | m.Boxes | m.Images) else "snap_to_data",
             attachment="horizontal" if isinstance(mark, m.Points | m.LinkedPoints | m.Line) else "vertical",
             show_arrow=False,
             limit=3,
         )
-        figure.add_tools(tool)
+        for mark, renderer in drawn
+        if getattr(mark, "hover", None)
+    ]
+    figure.tools = [*kept, *pointers]
 
 
-def _tooltip(titles: tuple[str, ...], fields: tuple[str, ...], theme: str) -> str:
+def set_tooltips(figure: Figure, picture: m.Picture, theme: str) -> None:
+    """Bring the words under the pointer up to date, for the same marks as before."""
+    marks = [k for k in picture.marks if getattr(k, "hover", None)]
+    for mark, tool in zip(marks, (t for t in figure.tools if t.name == HOVER), strict=True):
+        tool.update(tooltips=_tooltip(mark, theme))
+
+
+def _selectable(mark: m.Mark) -> bool:
+    """Whether the parts of a mark can be selected, and fade where others are."""
+    return isinstance(mark, m.LinkedPoints) or (isinstance(mark, m.Points) and bool(mark.keys))
+
+
+def _tooltip(mark: m.Mark, theme: str) -> str:
     """Rows of title and value. Bokeh escapes what it puts in for ``@{…}``; titles are words of this project's own."""
+    hover = getattr(mark, "hover", {})
+    fields = hover.values() if isinstance(mark, m.LinkedPoints) else [f"h{i}" for i in range(len(hover))]
     soft, text, surface = (ink(name, theme) for name in ("soft", "ink", "surface"))
     rows = "".join(
         f'<div style="color:{soft};white-space:nowrap">{title}</div>'
         f'<div style="color:{text};overflow-wrap:anywhere">@{{{name}}}</div>'
-        for title, name in zip(titles, fields, strict=True)
+        for title, name in zip(hover, fields, strict=True)
     )
     grid = "display:grid;grid-template-columns:auto minmax(0,1fr);gap:2px 12px;max-width:380px"
     over = f"background:{surface};box-shadow:0 0 0 6px {surface}"  # over the padding of Bokeh's own white box
@@ -185,12 +202,18 @@ def colour_bar(figure: Figure, picture: m.Picture, theme: str) -> None:
     from bokeh.models import FixedTicker, LinearColorMapper
     from bokeh.models.annotations import ColorBar
 
-    figure.right = [b for b in figure.right if b.name != _BAR]
+    others = [b for b in figure.right if b.name != _BAR]
     cells = next((k for k in picture.marks if isinstance(k, m.Cells)), None)
     if cells is None:
+        if len(others) != len(figure.right):
+            figure.right = others
+        return
+    says = [cells.ramp, cells.title, str(cells.ticks), theme]
+    if any(b.tags == says for b in figure.right):
         return
     bar = ColorBar(
         name=_BAR,
+        tags=says,
         color_mapper=LinearColorMapper(palette=ramp(cells.ramp, np.linspace(0, 1, 128), theme), low=0, high=1),
         ticker=FixedTicker(ticks=[at for at, _ in cells.ticks]),
         major_label_overrides=dict(cells.ticks),
@@ -210,14 +233,14 @@ def colour_bar(figure: Figure, picture: m.Picture, theme: str) -> None:
         major_label_text_font=FONT,
         major_label_text_font_size="11px",
     )
-    figure.add_layout(bar, "right")
+    figure.right = [*others, bar]
 
 
 def unselected(mark: m.Mark) -> dict[str, float]:
     """How marks look that are not selected while others are: points fade, everything else stays."""
-    if isinstance(mark, m.Points) and mark.keys:
-        return {"fill_alpha": 0.25, "line_alpha": 0.3}
-    return {"fill_alpha": 0.05 if mark.filled else 0.0, "line_alpha": 0.09} if isinstance(mark, m.LinkedPoints) else {}
+    if isinstance(mark, m.LinkedPoints):
+        return {"fill_alpha": 0.05 if mark.filled else 0.0, "line_alpha": 0.09}
+    return {"fill_alpha": 0.25, "line_alpha": 0.3} if _selectable(mark) else {}
 
 
 def level(mark: m.Mark) -> Literal["underlay", "glyph"]:

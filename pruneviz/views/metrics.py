@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from pruneviz.core.errors import unknown
-from pruneviz.core.tables import RUNS, TIMINGS, Column
+from pruneviz.core.tables import RUNS, TIMINGS, Column, Tables
 from pruneviz.views.text import count, duration, number, percent, points
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from pruneviz.core.tables import Tables
 
 _DIRECTION = {"high": "higher is better", "low": "lower is better"}
 
@@ -128,14 +127,27 @@ def metric(name: str, where: str = "metric") -> Metric:
     return METRICS[name]
 
 
+# What was last made of each study's runs, as long as the study gives the very same table.
+_RECENT: WeakKeyDictionary[Tables, tuple[pd.DataFrame, dict[bool, pd.DataFrame]]] = WeakKeyDictionary()
+
+
 def measured(tables: Tables, names: tuple[str, ...] = ()) -> pd.DataFrame:
-    """The runs that are done, with a column for every metric; all floats, nulls as NaN.
+    """The runs that are done, with a column for every metric; all floats, nulls as NaN. Not to be changed.
 
     Args:
         tables: the study.
         names: the metrics needed; latency is looked up only where it is among them.
     """
-    runs = tables.runs
+    runs, timed = tables.runs, "latency" in names
+    if tables not in _RECENT or _RECENT[tables][0] is not runs:
+        _RECENT[tables] = runs, {}
+    made = _RECENT[tables][1]
+    if timed not in made:
+        made[timed] = _measured(tables, runs, timed)
+    return made[timed]
+
+
+def _measured(tables: Tables, runs: pd.DataFrame, timed: bool) -> pd.DataFrame:
     done = runs[(runs["status"] == "done").fillna(False).astype(bool)].reset_index(drop=True)
     for name in METRICS:
         if name in done:
@@ -143,7 +155,7 @@ def measured(tables: Tables, names: tuple[str, ...] = ()) -> pd.DataFrame:
     own_dense = done.drop_duplicates("run_id").set_index("run_id")["accuracy"]
     done["accuracy_change"] = done["accuracy"] - done["dense_run_id"].map(own_dense).astype("float64")
     done["compression"] = 1 / done["density"].where(done["density"] > 0)
-    if "latency" in names:
+    if timed:
         done["latency"] = done["run_id"].map(_latency(tables)).astype("float64")
     return done
 

@@ -59,6 +59,8 @@ def test_every_picture_is_drawn(
 @pytest.mark.parametrize("name", PICTURES)
 def test_updating_draws_what_drawing_draws(tables: SyntheticTables, name: str) -> None:
     before, after = (PICTURES[name](tables, state_of(tables, n)) for n in (2, 3))
+    if before.empty or after.empty:
+        pytest.skip(f"synthetic tables have nothing for {name}")
     updated, fresh = update(draw(before), after, theme="dark"), draw(after, theme="dark")
     assert signature(updated) == signature(fresh)
 
@@ -78,7 +80,8 @@ def signature(drawn: Drawn) -> list[Any]:
             found.append((r.view.filter.column_name, r.view.filter.group))
     found += [(a.axis_label, a.axis_label_text_color, str(a.major_label_overrides)) for a in f.axis]
     found += [(getattr(r, "start", None), getattr(r, "end", None)) for r in (f.x_range, f.y_range)]
-    found += [f.height, len([t for t in f.tools if t.name == "pointer"]), len(f.right)]
+    found += [t.tooltips for t in f.tools if t.name == "pointer"]
+    found += [f.height, [b.tags for b in f.right if b.name]]
     return found
 
 

@@ -10,7 +10,7 @@ from pruneviz.views.pictures.class_changes import class_changes_info
 from pruneviz.views.pictures.density_map import targets
 from pruneviz.views.pictures.flips import flips_info
 from pruneviz.views.pictures.images import ROWS, images_info, pages
-from pruneviz.views.pictures.sample_scatter import MOST_SCATTERS, sample_scatters
+from pruneviz.views.pictures.sample_scatter import FRAME, MOST_SCATTERS, sample_scatters
 from pruneviz.views.text import several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.picture_pane import PicturePane
@@ -41,6 +41,7 @@ class ComparePage:
         pn, pmui = toolkit()
         self.session = session
         self._filling = False
+        self._made: tuple[Any, tuple[Picture, ...]] = (None, ())  # all scatters are made at once
         self.chosen = html(margin=(8, 0))
         self.clear = pmui.Button(
             label="Clear selection",
@@ -59,7 +60,7 @@ class ComparePage:
         self.suggest = pmui.Button(variant="contained", margin=(4, 0), on_click=lambda e: self._suggested())
         self.nothing = stack(html(fragments.note(_NOTHING)), self.suggest, gap=12)
         self.scatters = [
-            PicturePane(session, self._scatter(i), (*_MODELS, "sample_metric", "samples")) for i in range(MOST_SCATTERS)
+            PicturePane(session, self._scatter(i), (*_MODELS, "sample_metric")) for i in range(MOST_SCATTERS)
         ]
         self.classes = PicturePane(session, class_changes_info, _SELECTED)
         self.flips = PicturePane(session, flips_info, _SELECTED)
@@ -105,6 +106,7 @@ class ComparePage:
             scatter.panel.visible = i < len(compared)
             if scatter.panel.visible:
                 scatter.show()
+        self.session.sources.select(FRAME, state.samples)
         more = len(compared) - MOST_SCATTERS
         self.more.visible = more > 0
         self.more.object = fragments.note(
@@ -122,7 +124,10 @@ class ComparePage:
 
     def _scatter(self, i: int) -> Any:
         def make(tables: Tables, state: ViewState) -> Picture:
-            return sample_scatters(tables, state)[i]
+            asked = self.session.tables.version, state
+            if self._made[0] != asked:
+                self._made = asked, sample_scatters(tables, state)
+            return self._made[1][i]
 
         return make
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def fill(template: str, **values: object) -> str:
@@ -53,6 +57,23 @@ def notice(text: str, kind: str = "info") -> str:
     """A sentence that wants to be seen: ``info`` or ``error``."""
     role = "alert" if kind == "error" else "status"
     return fill("<div class='pv-notice {kind}' role='{role}'>{text}</div>", kind=kind, role=role, text=text)
+
+
+def folded(title: str, frame: pd.DataFrame) -> str:
+    """A table that opens on a click."""
+    head = "".join(fill("<th scope='col'>{name}</th>", name=name) for name in frame.columns)
+    rows = "".join(
+        "<tr>" + "".join(fill("<td>{value}</td>", value=_cell(v)) for v in row) + "</tr>"
+        for row in frame.itertuples(index=False)
+    )
+    inside = f"<div class='pv-scroll'><table class='pv-table'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    return fill("<details class='pv-folded'><summary>{title}</summary>", title=title) + inside + "</details>"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "–" if value != value else f"{value:.4g}"
+    return "–" if value is None or str(value) == "<NA>" else str(value)
 
 
 def note(text: str) -> str:

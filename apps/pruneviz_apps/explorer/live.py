@@ -25,6 +25,10 @@ class LiveTables(Tables, Protocol):
         """The sentences of each analysis, by its name."""
         ...
 
+    def tables_of(self, analysis: str) -> list[str]:
+        """The names of an analysis's tables."""
+        ...
+
 
 class CachedTables:
     """The same tables, read from the study once and not for every picture; :meth:`refresh` looks for new runs.
@@ -95,3 +99,7 @@ class CachedTables:
     def findings(self) -> Mapping[str, tuple[str, ...]]:
         """The sentences of each analysis, by its name."""
         return self._study.findings()
+
+    def tables_of(self, analysis: str) -> list[str]:
+        """The names of an analysis's tables."""
+        return self._study.tables_of(analysis)

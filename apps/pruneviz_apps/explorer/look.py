@@ -64,6 +64,13 @@ CSS = """
 .pv-found { margin: 0; padding-left: 18px; font-size: 14px; line-height: 1.55; max-width: 100ch; }
 .pv-failed { margin: 0; padding-left: 18px; font-size: 13px; line-height: 1.5; color: var(--panel-on-secondary-color); }
 .pv-found li, .pv-failed li { margin: 4px 0; overflow-wrap: anywhere; }
+.pv-folded { margin: 8px 0; font-size: 13px; }
+.pv-folded summary { cursor: pointer; padding: 4px 0; }
+.pv-scroll { overflow: auto; max-height: 420px; border: 1px solid rgb(128 136 150 / 0.28); border-radius: 6px; }
+.pv-table { border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums; }
+.pv-table th, .pv-table td { padding: 4px 10px; text-align: left; white-space: nowrap; max-width: 340px; overflow: hidden;
+  text-overflow: ellipsis; border-bottom: 1px solid rgb(128 136 150 / 0.18); }
+.pv-table th { position: sticky; top: 0; font-weight: 600; background: var(--panel-background-color); }
 .pv-tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(126px, 1fr)); gap: 12px; }
 .pv-tile { border: 1px solid rgb(128 136 150 / 0.28); border-radius: 8px; padding: 12px 14px 14px; }
 .pv-tile .v { font-size: 26px; font-weight: 600; line-height: 1.2; font-variant-numeric: tabular-nums; }
@@ -73,6 +80,9 @@ CSS = """
 .pv-steps li { margin: 0 0 14px; }
 .pv-steps code { display: block; margin-top: 6px; padding: 8px 12px; border: 1px solid rgb(128 136 150 / 0.28);
   border-radius: 6px; font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-x: auto; }
+.pv-busy { font-size: 13px; color: var(--panel-on-secondary-color); white-space: nowrap; padding: 0 12px;
+  animation: pv-appear 0s linear 0.2s both; }
+@keyframes pv-appear { from { opacity: 0; } to { opacity: 1; } }
 .pv-notice { padding: 10px 14px; border-radius: 6px; font-size: 14px; border: 1px solid rgb(128 136 150 / 0.28);
   border-left: 4px solid var(--panel-primary-color); overflow-wrap: anywhere; }
 .pv-notice.error { border-left-color: #c2410c; }

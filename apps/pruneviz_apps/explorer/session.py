@@ -34,11 +34,16 @@ class Session:
         self.sources = Sources(on_select=self._brushed)
         self.notice = ""
         self._listeners: list[Callable[[], None]] = []
+        self._show_notice: Callable[[str], None] = lambda text: None
         self._held: Callable[[Callable[[], None]], None] = lambda tell: tell()
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call it after every change of the state, the notice or the study."""
         self._listeners.append(listener)
+
+    def on_notice(self, show: Callable[[str], None]) -> None:
+        """Call it with the notice after every change, also where showing something else has failed."""
+        self._show_notice = show
 
     def batch(self, held: Callable[[Callable[[], None]], None]) -> None:
         """Use ``held`` to run what tells the listeners, so that one change reaches the browser as one message."""
@@ -67,8 +72,10 @@ class Session:
             for listener in self._listeners:
                 try:
                     listener()
-                except Exception:
+                except Exception as e:
                     log.exception("a part of the page could not be shown")
+                    self.notice = f"A part of this page could not be shown: {type(e).__name__}: {e}"
+            self._show_notice(self.notice)
 
         self._held(all_of_them)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -12,17 +13,19 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.views.findings import holdings
 from pruneviz.views.text import elide, plain
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.address import address_bar
 from pruneviz_apps.explorer.live import CachedTables
 from pruneviz_apps.explorer.look import PAGE_SX, SIDEBAR_WIDTH, theme_config
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.sidebar import PAGES, Sidebar
-from pruneviz_apps.explorer.toolkit import html, stack, toolkit
+from pruneviz_apps.explorer.toolkit import busy_sign, html, stack, toolkit
 
 log = logging.getLogger(__name__)
 POLL_MS = 2000
 
 
 def _makers() -> dict[str, Callable[[Session], Any]]:
+    from pruneviz_apps.explorer.analyses_page import AnalysesPage
     from pruneviz_apps.explorer.compare_page import ComparePage
     from pruneviz_apps.explorer.layers_page import LayersPage
     from pruneviz_apps.explorer.overview import Overview
@@ -35,6 +38,7 @@ def _makers() -> dict[str, Callable[[Session], Any]]:
         "tradeoff": TradeoffPage,
         "layers": LayersPage,
         "compare": ComparePage,
+        "analyses": AnalysesPage,
     }
 
 
@@ -48,7 +52,10 @@ class Shell:
         session.state = session.known(state)
         session.notice = complaint or session.notice
         self._pages: dict[str, Any] = {}
-        self._location: Any = None
+        self._version = tables.version
+        self._shown = session.state.page, session.state.reference
+        self.address = address_bar(query)
+        self.address.param.watch(lambda e: self._went(e.new), "query")
         self.notice = html(margin=(0, 0, 16, 0), visible=False)
         self.status = html(margin=(0, 12))
         self.body = stack(gap=0)
@@ -57,7 +64,7 @@ class Shell:
         self.page: Any = pmui.Page(
             title=elide(plain(tables.name), 48),
             meta_title=escape(f"{plain(tables.name)} · pruneviz"),
-            header=[self.status],
+            header=[self.status, busy_sign(), self.address],
             sidebar=[self.sidebar.panel],
             main=[main],
             sidebar_width=SIDEBAR_WIDTH,
@@ -65,21 +72,18 @@ class Shell:
             theme_config=theme_config(),
             dark_theme=session.state.theme == "dark",
             sx=PAGE_SX,
+            busy_indicator=None,
         )
+        _unbusy(self.page)
         self.page.param.watch(lambda e: session.change(theme="dark" if e.new else "light"), "dark_theme")
         session.batch(_in_one_message)
         session.listen(self.show)
+        session.on_notice(self.say)
         session.tell()
 
     def show(self) -> None:
         """Show the page that the state names; the others keep what they show, out of sight."""
         s = self.session
-        if s.state.page not in dict.fromkeys(p for p, _, _ in PAGES):
-            s.notice = f"There is no page {s.state.page!r}; this is the overview."
-            s.change(page="overview")
-            return
-        self.notice.visible = bool(s.notice)
-        self.notice.object = fragments.notice(s.notice)
         self.status.object = _status(s.tables)
         if s.state.page not in self._pages:
             made = self._pages[s.state.page] = _makers()[s.state.page](s)
@@ -89,13 +93,15 @@ class Shell:
             self._pages[s.state.page].show()
         for name, page in self._pages.items():
             page.panel.visible = name == s.state.page
-        if self._location is not None and self._location.search != s.state.to_query():
-            self._location.search = s.state.to_query()
+        if (query := s.state.to_query()) != self.address.query:
+            step = (s.state.page, s.state.reference) != self._shown
+            self._shown = s.state.page, s.state.reference
+            self.address.param.update(step=step, query=query)
 
-    def attach(self, location: Any) -> None:
-        """Keep the browser's address and the state the same."""
-        self._location = location
-        location.param.watch(lambda e: self._went(e.new), "search")
+    def say(self, text: str) -> None:
+        """Show a sentence above the page; none when it is empty."""
+        self.notice.visible = bool(text)
+        self.notice.object = fragments.notice(text)
 
     def _went(self, query: str) -> None:
         """The address was changed in the browser, by hand or by going back."""
@@ -109,19 +115,21 @@ class Shell:
     def look_for_runs(self) -> None:
         """Show runs that have landed since the last look."""
         try:
-            if self.session.tables.version != self._version or self.session.tables.refresh():
+            self.session.tables.refresh()
+            if self.session.tables.version != self._version:
                 self._version = self.session.tables.version
                 self.session.tell()
         except PrunevizError as e:
             self.session.say(str(e))
 
-    _version: Any = None
-
 
 def _asked(query: str) -> tuple[ViewState, str]:
     """The state that an address asks for; where it asks for nonsense, the default and a sentence."""
     try:
-        return ViewState.from_query(query), ""
+        state = ViewState.from_query(query)
+        if state.page in {p for p, _, _ in PAGES}:
+            return state, ""
+        return replace(state, page="overview"), f"There is no page {state.page!r}; this is the overview."
     except PrunevizError as e:
         return ViewState(), f"The address could not be understood: {e}"
 
@@ -130,6 +138,13 @@ def _in_one_message(tell: Callable[[], None]) -> None:
     pn, _ = toolkit()
     with pn.io.hold():
         tell()
+
+
+def _unbusy(page: Any) -> None:
+    """Take the page's own busy sign away: every change of it makes Panel walk through all models of all sessions."""
+    pn, _ = toolkit()
+    with pn.util.edit_readonly(page):
+        page.busy = False
 
 
 def _status(tables: CachedTables) -> str:

@@ -19,6 +19,7 @@ PAGES = (
     ("tradeoff", "Trade-off", "show_chart"),
     ("layers", "Layers", "layers"),
     ("compare", "Compare", "compare"),
+    ("analyses", "Analyses", "insights"),
 )
 _LIST_SX = {
     ".MuiListItemText-primary": {"fontSize": "13.5px", "lineHeight": 1.35, "overflowWrap": "anywhere"},

@@ -23,6 +23,12 @@ def html(text: str = "", **options: Any) -> Any:
     return pn.pane.HTML(text, stylesheets=[CSS], **{**WIDE, **options})
 
 
+def busy_sign() -> Any:
+    """A sign that is seen while the server has been at work for more than a blink."""
+    pn, _ = toolkit()
+    return html("<div class='pv-busy' role='status'>working …</div>", visible=pn.state.param.busy, sizing_mode=None)
+
+
 def stack(*parts: Any, gap: int = 16, **options: Any) -> Any:
     """Parts below each other, as wide as there is room."""
     pn, _ = toolkit()

@@ -70,7 +70,8 @@ def _frame(
     kept: npt.NDArray[np.intp],
     classes: tuple[str, ...],
 ) -> Frame:
-    names = [class_name(classes, k) for k in range(max(len(classes), int(c.samples.labels.max()) + 1))]
+    said = [c.samples.labels, *(c.samples.prediction[r] for r in (c.reference, *codes))]
+    names = [class_name(classes, k) for k in range(max(len(classes), *(int(s.max()) + 1 for s in said)))]
     values = getattr(c.samples, state.sample_metric)
     keys = tuple(c.samples.ids[i] for i in kept)
     columns: dict[str, object] = {
@@ -79,7 +80,7 @@ def _frame(
     }
     for r in (c.reference, *codes):
         columns[f"value {r}"] = values[r][kept]
-        columns[f"said {r}"] = [class_name(classes, int(k)) for k in c.samples.prediction[r][kept]]
+        columns[f"said {r}"] = [names[k] for k in c.samples.prediction[r][kept]]
     columns.update({f"outcome {r}": code[kept].astype(np.uint8) for r, code in codes.items()})
     return Frame(FRAME, keys, columns, state.samples)
 

@@ -1,0 +1,97 @@
+"""What the study's analyses found: sentences, their pictures, and the tables behind them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
+from pruneviz.views.text import count, plain
+from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.picture_pane import PicturePane
+from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.explorer.toolkit import html, stack, toolkit
+
+if TYPE_CHECKING:
+    from panel.viewable import Viewable
+
+NEEDS = ("filters", "models", "reference", "samples", "target", "sample_metric", "first_sample")
+SHOWN_ROWS = 200
+_LEAD = "What the study's analyses found. A study file asks for them under [analyses]; `pruneviz analyses` lists them."
+_NONE = (
+    "This study asks for no analysis, or none is finished yet. Add one to the study file, such as [analyses] "
+    "prediction_changes = {}, and run it again: only what is new is made."
+)
+
+
+class AnalysesPage:
+    """One analysis at a time: its findings, its pictures, its tables."""
+
+    title = "Analyses"
+
+    def __init__(self, session: Session) -> None:
+        _, pmui = toolkit()
+        self.session = session
+        self._filling = False
+        self.chosen = pmui.RadioButtonGroup(label="Analysis", options=[], size="small", margin=0)
+        self.chosen.param.watch(self._changed, "value")
+        self.none = html(fragments.notice(_NONE))
+        self.body = stack(gap=24)
+        self.panel: Viewable = stack(html(fragments.heading("Analyses", _LEAD)), self.chosen, self.none, self.body)
+        self._shown: dict[str, _Analysis] = {}
+
+    def show(self) -> None:
+        """Bring the page up to date."""
+        names = sorted(self.session.tables.findings())
+        wanted = self.session.state.analysis
+        name = wanted if wanted in names else next(iter(names), "")
+        self._filling = True
+        try:
+            self.chosen.options = {plain(n): n for n in names}
+            self.chosen.value = name or None
+            self.chosen.visible, self.none.visible = len(names) > 1, not names
+        finally:
+            self._filling = False
+        if name and name not in self._shown:
+            self._shown[name] = _Analysis(self.session, name)
+        one = self._shown.get(name)
+        wanted_panels = [one.panel] if one is not None else []
+        if list(self.body.objects) != wanted_panels:
+            self.body.objects = wanted_panels
+        if one is not None:
+            one.show()
+
+    def _changed(self, event: Any) -> None:
+        if not self._filling and event.new is not None:
+            self.session.change(analysis=event.new)
+
+
+class _Analysis:
+    """One analysis."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        self.session, self.name = session, name
+        self.found = html()
+        self.pictures = [PicturePane(session, PICTURES[p], NEEDS) for p in OF_ANALYSIS.get(name, ())]
+        self.tables = html()
+        self.panel = stack(self.found, *(p.panel for p in self.pictures), self.tables, gap=24)
+        self._seen: object = None
+
+    def show(self) -> None:
+        """Bring it up to date."""
+        tables = self.session.tables
+        for picture in self.pictures:
+            picture.show()
+        if self._seen == tables.version:
+            return
+        self._seen = tables.version
+        said = tables.findings().get(self.name, ())
+        self.found.object = fragments.section(plain(self.name)) + fragments.sentences(said)
+        names = tables.tables_of(self.name)
+        store = f"pruneviz export STORE {names[0]} -o FILE.csv" if names else ""
+        parts = [fragments.section("Tables")] if names else []
+        for name in names:
+            frame = tables.table(name)
+            rest = f"; the first {SHOWN_ROWS} are shown" if len(frame) > SHOWN_ROWS else ""
+            parts.append(fragments.folded(f"{name}: {count(len(frame))} rows{rest}", frame.head(SHOWN_ROWS)))
+        parts += [fragments.note(f"Whole, with names: {store}")] if store else []
+        self.tables.object = "".join(parts)
