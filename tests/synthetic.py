@@ -135,6 +135,10 @@ class SyntheticTables:
         """As the sentences of analyses."""
         return {"prediction_changes": ("Pruning flips more than retraining does.",)} if self._rows else {}
 
+    def tables_of(self, analysis: str) -> list[str]:
+        """As the analyses' tables; none here."""
+        return []
+
     @property
     def spec(self) -> dict[str, Any]:
         return {"name": self.name, "prune": {"methods": list(METHODS[: self.methods])}}

@@ -59,6 +59,7 @@ class ViewState:
     log_y: bool = option(False, "whether the vertical axis is logarithmic")
     size: str = option("parameters_nonzero", "metric by which the smallest model is the smallest")
     target: str = option("", "the target whose layers are shown where nothing is compared; empty: the middle one")
+    analysis: str = option("", "the analysis that is shown; empty: the first")
     sample_metric: str = option("margin", "what is plotted for each sample", choices=("margin", "confidence", "loss"))
     first_sample: int = option(0, "number of the first sample shown among those that qualify", ge=0)
     theme: str = option("light", "colours", choices=("light", "dark"))

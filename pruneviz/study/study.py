@@ -157,6 +157,12 @@ class Study:
         """Keys of the finished steps in which an analysis looked at models."""
         return [k for k in self._record.get("observations", {}).get(analysis, ()) if self.store.get(k) is not None]
 
+    def tables_of(self, analysis: str) -> list[str]:
+        """The names of an analysis's tables, those of what it observed included."""
+        keys = (self._record.get("analyses", {}).get(analysis, ""), *self.observed(analysis)[:1])
+        found = (self.store.get(k) for k in keys if k)
+        return [f.removesuffix(".parquet") for a in found if a is not None for f in a.files]
+
     def findings(self) -> dict[str, tuple[str, ...]]:
         """The sentences of each analysis, by its name."""
         artifacts = {n: self.store.get(k) for n, k in self._record.get("analyses", {}).items()}

@@ -66,8 +66,9 @@ def folded(title: str, frame: pd.DataFrame) -> str:
         "<tr>" + "".join(fill("<td>{value}</td>", value=_cell(v)) for v in row) + "</tr>"
         for row in frame.itertuples(index=False)
     )
-    inside = f"<div class='pv-scroll'><table class='pv-table'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    return fill("<details class='pv-folded'><summary>{title}</summary>", title=title) + inside + "</details>"
+    table = f"<table class='pv-table'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    opening = fill("<details class='pv-folded'><summary>{title}</summary>", title=title)
+    return f"{opening}<div class='pv-scroll'>{table}</div></details>"
 
 
 def _cell(value: object) -> str:

@@ -68,8 +68,8 @@ CSS = """
 .pv-folded summary { cursor: pointer; padding: 4px 0; }
 .pv-scroll { overflow: auto; max-height: 420px; border: 1px solid rgb(128 136 150 / 0.28); border-radius: 6px; }
 .pv-table { border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums; }
-.pv-table th, .pv-table td { padding: 4px 10px; text-align: left; white-space: nowrap; max-width: 340px; overflow: hidden;
-  text-overflow: ellipsis; border-bottom: 1px solid rgb(128 136 150 / 0.18); }
+.pv-table th, .pv-table td { padding: 4px 10px; text-align: left; white-space: nowrap; max-width: 340px;
+  overflow: hidden; text-overflow: ellipsis; border-bottom: 1px solid rgb(128 136 150 / 0.18); }
 .pv-table th { position: sticky; top: 0; font-weight: 600; background: var(--panel-background-color); }
 .pv-tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(126px, 1fr)); gap: 12px; }
 .pv-tile { border: 1px solid rgb(128 136 150 / 0.28); border-radius: 8px; padding: 12px 14px 14px; }
