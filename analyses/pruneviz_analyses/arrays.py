@@ -91,6 +91,39 @@ def read_predictions(tables: Tables, run_ids: Sequence[str]) -> Predictions:
     return Predictions(tuple(run_ids), names[kept], labels[kept], everything[:, kept], left_out)
 
 
+def read_columns(
+    tables: Tables,
+    name: str,
+    run_ids: Sequence[str],
+    sample_ids: npt.NDArray[np.object_],
+    columns: Sequence[str],
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Columns of a table of samples, each (R, S), pivoted by run id and sample id; NaN where there is no row.
+
+    Args:
+        tables: the study.
+        name: a table with ``run_id``, ``sample_id`` and the columns.
+        run_ids: R runs, in the order of the rows.
+        sample_ids: S samples, in the order of the columns, each once; others are left out.
+        columns: of numbers.
+    """
+    import pandas as pd
+
+    place = pd.Index(sample_ids)
+    out = {c: np.full((len(run_ids), len(sample_ids)), np.nan, np.float32) for c in columns}
+    for start in range(0, len(run_ids), _RUNS_AT_ONCE):
+        chunk = list(run_ids[start : start + _RUNS_AT_ONCE])
+        frame = tables.table(name, chunk)
+        sample, ids = pd.factorize(frame["sample_id"])
+        run, runs = pd.factorize(frame["run_id"])
+        column = place.get_indexer(pd.Index(np.asarray(ids, dtype=object)))[sample]
+        row = start + pd.Index(chunk).get_indexer(pd.Index(np.asarray(runs, dtype=object)))[run]
+        here = column >= 0
+        for c in columns:
+            out[c][row[here], column[here]] = frame[c].to_numpy(dtype=np.float32)[here]
+    return out
+
+
 def frame_of(schema: Schema, columns: Mapping[str, Any]) -> pd.DataFrame:
     """A frame of exactly the schema's columns and types, from whole columns.
 

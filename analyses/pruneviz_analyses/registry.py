@@ -12,13 +12,16 @@ from pruneviz.core.errors import PrunevizError, unknown
 from pruneviz.core.options import build
 from pruneviz.core.spec import Choice
 from pruneviz.core.tables import SCHEMAS, Schema
+from pruneviz_analyses.calibration import Calibration
 from pruneviz_analyses.pq_index import PQIndex
 from pruneviz_analyses.prediction_changes import PredictionChanges
 from pruneviz_analyses.retrain_correlation import RetrainCorrelation
 
 GROUP = "pruneviz.analyses"
 
-ANALYSES: Mapping[str, type[Analysis]] = {cls.name: cls for cls in (PredictionChanges, PQIndex, RetrainCorrelation)}
+ANALYSES: Mapping[str, type[Analysis]] = {
+    cls.name: cls for cls in (PredictionChanges, Calibration, PQIndex, RetrainCorrelation)
+}
 
 
 def names() -> tuple[str, ...]:

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from pruneviz.core.tables import Tables
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views.marks import Picture
+from pruneviz.views.pictures.calibration import calibration_info
 from pruneviz.views.pictures.class_changes import class_changes_info
 from pruneviz.views.pictures.density_map import density_map_info
 from pruneviz.views.pictures.flips import flips_info
 from pruneviz.views.pictures.images import images_info
 from pruneviz.views.pictures.pq_index import pq_index_info
 from pruneviz.views.pictures.pq_index_layers import pq_index_layers_info
+from pruneviz.views.pictures.reliability import reliability_info
 from pruneviz.views.pictures.sample_scatter import sample_scatter_info
 from pruneviz.views.pictures.smallest import smallest_info
 from pruneviz.views.pictures.tradeoff import tradeoff_info
@@ -23,6 +25,8 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "flips": flips_info,
     "sample_scatter": sample_scatter_info,
     "images": images_info,
+    "reliability": reliability_info,
+    "calibration": calibration_info,
     "pq_index": pq_index_info,
     "pq_index_layers": pq_index_layers_info,
 }
@@ -30,5 +34,6 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
 # Which pictures show an analysis; those of other packages bring none and are shown as tables.
 OF_ANALYSIS: dict[str, tuple[str, ...]] = {
     "prediction_changes": ("flips", "class_changes"),
+    "calibration": ("reliability", "calibration"),
     "pq_index": ("pq_index", "pq_index_layers"),
 }
