@@ -130,9 +130,8 @@ class Study:
         tables = self.analysis_tables()
         if name in tables:
             import pyarrow as pa
-            import pyarrow.parquet as pq
 
-            parts = [pq.read_table(path, use_threads=False) for path in tables[name]]
+            parts = [load_table(path) for path in tables[name]]
             whole = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
             frame: pd.DataFrame = whole.to_pandas()
             keep = run_ids is None or "run_id" not in frame

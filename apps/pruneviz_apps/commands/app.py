@@ -62,7 +62,7 @@ def _measured(given: argparse.Namespace) -> Path:
             "To train one, write a study file and `pruneviz run` it."
         )
     store = Path(given.store or f"runs/explore-{spec.models[0].label}")
-    result = carry_out(Asked(spec), store, workers=1, executor="inline")
+    result = carry_out(Asked(spec, origin="pruneviz app"), store, workers=1, executor="inline")
     for title, reason in result.failed.items():
         raise UsageError(f"{title}: {reason}")
     return store

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pruneviz.shipped import find_study
 from pruneviz_apps.commands.app import serve
 from pruneviz_apps.commands.report import write_report
-from pruneviz_apps.commands.run import carry_out, say, summary_of
+from pruneviz_apps.commands.run import carry_out, code_of, say, summary_of
 
 if TYPE_CHECKING:
     import argparse
@@ -29,4 +29,4 @@ def demo(arguments: argparse.Namespace) -> int:
         write_report(result.study, store / "report.html", None)
     else:
         serve(store, arguments.port, not arguments.no_browser)
-    return 1 if summary["failed"] or summary["failed_analyses"] else 0
+    return code_of(summary)

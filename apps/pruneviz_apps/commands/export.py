@@ -36,8 +36,10 @@ def output_file(text: str, endings: tuple[str, ...]) -> Path:
         UsageError: its ending is not one of those, or its folder does not exist.
     """
     path = Path(text)
+    if path.is_dir():
+        raise UsageError(f"-o: got {text!r}, a folder; allowed: a file with the ending {', '.join(endings)}.")
     if path.suffix.lower() not in endings:
-        remedy = f"Write {path.with_suffix(endings[0]).name}, for instance."
+        remedy = f"Write {path.with_suffix(endings[0]).name}, for instance." if path.name else ""
         raise UsageError(f"-o: got {text!r}; allowed endings: {', '.join(endings)}. {remedy}")
     if not path.parent.is_dir():
         raise UsageError(f"-o: got {text!r}, but there is no folder {str(path.parent)!r}. Make it first.")

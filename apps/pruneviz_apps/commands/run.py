@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruneviz.core.errors import SpecError
 from pruneviz_apps.commands.output import print_json
 
 if TYPE_CHECKING:
@@ -32,28 +29,16 @@ def run(arguments: argparse.Namespace) -> int:
     asked = read_study(path, settings=arguments.settings, quick=arguments.quick)
     store = Path(arguments.store or f"runs/{asked.spec.name}")
     ways = {"workers": arguments.workers, "executor": arguments.executor}
-    with _naming(path):
-        if arguments.dry_run:
-            return _plan(asked, store, ways, arguments.json)
-        started = time.monotonic()
-        result = carry_out(asked, store, device=arguments.device, **ways)
+    if arguments.dry_run:
+        return _plan(asked, store, ways, arguments.json)
+    started = time.monotonic()
+    result = carry_out(asked, store, device=arguments.device, **ways)
     summary = summary_of(result, store, time.monotonic() - started)
     if arguments.json:
         print_json(summary)
     else:
         say(summary)
-    return 1 if summary["failed"] or summary["failed_analyses"] else 0
-
-
-@contextmanager
-def _naming(file: Path) -> Iterator[None]:
-    """Name the study file in complaints about a key of it that were made without knowing the file."""
-    try:
-        yield
-    except SpecError as e:
-        if not e.where.startswith(("[", "data ")):
-            raise
-        raise SpecError(f"{file}: {e.where}", e.got, e.allowed, e.remedy) from e
+    return code_of(summary)
 
 
 def importable(*folders: Path) -> None:
@@ -85,9 +70,14 @@ def summary_of(result: Result, store: Path, seconds: float) -> dict[str, Any]:
         "runs": len(runs),
         "done": int((runs["status"] == "done").sum()),
         "failed": [{"run_id": r, "name": names[r], "reason": reason} for r, reason in study.failed.items()],
-        "failed_analyses": {t: r for t, r in result.failed.items() if t.startswith("analysis ")},
+        "failed_steps": dict(result.failed),
         "findings": {name: list(sentences) for name, sentences in study.findings().items()},
     }
+
+
+def code_of(summary: dict[str, Any]) -> int:
+    """The exit code: 1 when anything failed or is still to be done."""
+    return 1 if summary["failed_steps"] or summary["done"] < summary["runs"] else 0
 
 
 def say(summary: dict[str, Any]) -> None:
@@ -108,8 +98,10 @@ def say(summary: dict[str, Any]) -> None:
         print(f"  failed: {run['name']}: {run['reason']}")
     if len(failed) > SHOWN_FAILURES:
         print(f"  ... and {len(failed) - SHOWN_FAILURES} more: pruneviz status {store}")
-    for title, reason in summary["failed_analyses"].items():
-        print(f"  failed: {title}: {reason}")
+    told = {run["reason"] for run in failed}
+    for title, reason in summary["failed_steps"].items():
+        if reason not in told:  # what no run shows: an analysis, a latency
+            print(f"  failed: {title}: {reason}")
     if failed:
         print(f"{len(failed)} runs failed. The same command tries just those again.")
     print(f"Look at it: pruneviz app {store}")
