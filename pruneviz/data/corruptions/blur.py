@@ -53,6 +53,7 @@ def disk(radius: float, softness: float) -> npt.NDArray[np.float32]:
     for _ in range(2):  # along each axis; the margin is mirrored too
         wide = inside[_mirrored(len(steps), len(around) // 2)]
         inside = sum(w * wide[i : i + len(steps)] for i, w in enumerate(weights)).T
+    inside[inside < 1e-7] = 0  # what no byte can show
     margin = int(np.flatnonzero(inside.any(axis=0))[0])
     kernel = inside[margin : len(steps) - margin, margin : len(steps) - margin]
     return np.ascontiguousarray(kernel, np.float32)
@@ -92,8 +93,8 @@ def _spectrum(terms: tuple[float, float], sides: tuple[int, int]) -> torch.Tenso
 
 
 def _smooth_number(least: int) -> int:
-    """The next number without prime factors above 3, which is fast to transform."""
-    return next(n for n in itertools.count(least) if 6**least % n == 0 and n % 2 == 0)
+    """The next multiple of 4 without prime factors above 5, which is fast to transform."""
+    return next(n for n in itertools.count(least + -least % 4, 4) if 30**n % n == 0)
 
 
 def _mirrored(length: int, radius: int) -> npt.NDArray[np.intp]:

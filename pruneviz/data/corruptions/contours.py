@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pruneviz.data.corruptions.pixels import Floats, Pictures
 
 Flags = npt.NDArray[np.bool_]
-_TAN_22 = round(math.tan(math.radians(22.5)) * 2**15)
+_TAN_22 = math.sqrt(2) - 1
 _UNIT, _DIAGONAL, _KNIGHT = np.uint16(1600), np.uint16(2240), np.uint16(3515)
 
 
@@ -25,38 +25,49 @@ def edges(stack: Pictures, low: int, high: int) -> Flags:
         stack: uint8 (N, H, W); beyond the border goes on what lies on it.
         low, high: an edge has a gradient above ``low`` everywhere and above ``high`` somewhere.
     """
+    # All pictures end to end, each with a frame of one pixel: a neighbour is then a step along one axis.
     wide = np.pad(stack.astype(np.int16), ((0, 0), (1, 1), (1, 1)), mode="edge")
-    across, down = np.zeros_like(wide), np.zeros_like(wide)
-    along = wide[:, :-2] + 2 * wide[:, 1:-1] + wide[:, 2:]
-    np.subtract(along[:, :, 2:], along[:, :, :-2], out=across[:, 1:-1, 1:-1])
-    along = wide[:, :, :-2] + 2 * wide[:, :, 1:-1] + wide[:, :, 2:]
-    np.subtract(along[:, 2:], along[:, :-2], out=down[:, 1:-1, 1:-1])
-    size = np.abs(across) + np.abs(down)
+    flat, line = wide.reshape(-1), wide.shape[2]
+    inner = slice(line + 1, flat.size - line - 1)
+
+    def beside(values: npt.NDArray[Any], step: int) -> npt.NDArray[Any]:
+        return values[inner.start + step : inner.stop + step]
+
+    along = flat[:-2] + 2 * flat[1:-1] + flat[2:]
+    down = along[2 * line :] - along[: -2 * line]
+    along = flat[: -2 * line] + 2 * flat[line:-line] + flat[2 * line :]
+    across = along[2:] - along[:-2]
+    slope, steep = np.abs(across), np.abs(down)
+    framed = np.zeros(wide.shape, np.int16)
+    size = framed.reshape(-1)
+    np.add(slope, steep, out=size[inner])
+    framed[:, [0, -1]] = 0
+    framed[:, :, [0, -1]] = 0
 
     # Thinned: an edge's gradient is larger than its two neighbours' in the direction in which it points.
-    flat, line = size.reshape(-1), size.shape[2]
-    at = np.flatnonzero(flat > low)
-    x, y = across.reshape(-1).take(at).astype(np.int32), down.reshape(-1).take(at).astype(np.int32)
-    slope, steep = np.abs(x) * _TAN_22, np.abs(y) << 15
-    level, upright = steep < slope, steep > slope + (np.abs(x) << 16)
-    offset = np.where(level, 1, np.where(upright, line, np.where((x ^ y) < 0, line - 1, line + 1)))
-    here, ahead = flat.take(at), flat.take(at + offset)
-    thin = (here > flat.take(at - offset)) & ((here > ahead) | ((level | upright) & (here == ahead)))
+    here = size[inner]
+    scaled, exact = slope.astype(np.float32), steep.astype(np.float32)
+    level, upright = exact < scaled * np.float32(_TAN_22), exact > scaled * np.float32(1 / _TAN_22)
+    falling = (across ^ down) < 0
+    thin = level & (here > beside(size, -1)) & (here >= beside(size, 1))
+    thin |= upright & (here > beside(size, -line)) & (here >= beside(size, line))
+    slanted = ~(level | upright)
+    thin |= slanted & ~falling & (here > beside(size, -line - 1)) & (here > beside(size, line + 1))
+    thin |= slanted & falling & (here > beside(size, 1 - line)) & (here > beside(size, line - 1))
 
-    weak, strong = np.zeros(size.shape, np.bool_), np.zeros(size.shape, np.bool_)
-    weak.reshape(-1)[at[thin]] = True
-    strong.reshape(-1)[at[thin & (here > high)]] = True
-    while True:
-        rows = strong.copy()
-        rows[:, 1:] |= strong[:, :-1]
-        rows[:, :-1] |= strong[:, 1:]
-        grown = rows.copy()
-        grown[:, :, 1:] |= rows[:, :, :-1]
-        grown[:, :, :-1] |= rows[:, :, 1:]
-        grown &= weak
-        if np.array_equal(grown, strong):
-            return strong[:, 1:-1, 1:-1]
-        strong = grown
+    found = np.zeros(wide.shape, np.bool_)
+    strong = found.reshape(-1)
+    np.logical_and(thin, here > high, out=strong[inner])
+    thin &= here > low
+    while True:  # thin ones that touch strong ones are strong
+        row = strong[:-2] | strong[1:-1]
+        row |= strong[2:]
+        grown = row[: -2 * line] | row[line:-line]
+        grown |= row[2 * line :]
+        grown &= thin
+        if np.array_equal(grown, strong[inner]):
+            return found[:, 1:-1, 1:-1]
+        strong[inner] = grown
 
 
 def distances(marked: Flags, most: int) -> Floats:
@@ -71,26 +82,27 @@ def distances(marked: Flags, most: int) -> Floats:
     n, height, width = marked.shape
     # One row of all pictures at once, end to end, with gaps that no distance can bridge. Whole numbers of 16 bits are
     # fast, and hold the farthest distance and the longest step from there.
-    far = np.full((height + 4, 2 + n * (width + most) + 2), most * _UNIT, np.uint16)
+    far = np.full((height + 2, 2 + n * (width + most) + 2), most * _UNIT, np.uint16)
     places = (2 + np.arange(n)[:, None] * (width + most) + np.arange(width)).reshape(-1)
-    far[2:-2, places] = np.where(marked, np.uint16(0), far[0, 0]).transpose(1, 0, 2).reshape(height, -1)
+    far[1:-1, places] = np.where(marked, np.uint16(0), far[0, 0]).transpose(1, 0, 2).reshape(height, -1)
     for rows in (far, far[::-1]):  # first what lies above, then what lies below
-        for above, before, row in zip(rows[:-4], rows[1:-3], rows[2:-2], strict=True):
-            nearest = np.minimum(before[:-4], before[4:])
-            np.minimum(nearest, above[1:-3], out=nearest)
-            np.minimum(nearest, above[3:-1], out=nearest)
+        row = rows[0]
+        beside_before = np.minimum(row[:-2], row[2:])
+        for after in rows[1:-1]:
+            beside = np.minimum(row[:-2], row[2:])
+            nearest = np.minimum(row[:-4], row[4:])
+            np.minimum(nearest, beside_before[1:-1], out=nearest)
             nearest += _KNIGHT
-            diagonal = np.minimum(before[1:-3], before[3:-1])
-            diagonal += _DIAGONAL
-            np.minimum(nearest, diagonal, out=nearest)
-            np.minimum(nearest, before[2:-2] + _UNIT, out=nearest)
-            np.minimum(row[2:-2], nearest, out=row[2:-2])
+            np.minimum(nearest, beside[1:-1] + _DIAGONAL, out=nearest)
+            np.minimum(nearest, row[2:-2] + _UNIT, out=nearest)
+            np.minimum(after[2:-2], nearest, out=after[2:-2])
+            row, beside_before = after, beside
     for step in (1, 2, 4, 8, 16):  # what a way goes along a row it may as well go at its end
         ahead = far[:, :-step] + _UNIT * np.uint16(step)
         behind = far[:, step:] + _UNIT * np.uint16(step)
         np.minimum(far[:, step:], ahead, out=far[:, step:])
         np.minimum(far[:, :-step], behind, out=far[:, :-step])
-    return far[2:-2, places].reshape(height, n, width).transpose(1, 0, 2) * np.float32(1 / _UNIT)
+    return far[1:-1, places].reshape(height, n, width).transpose(1, 0, 2) * np.float32(1 / _UNIT)
 
 
 def equalised(stack: Pictures) -> Pictures:

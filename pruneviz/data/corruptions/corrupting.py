@@ -16,7 +16,7 @@ from pruneviz.data.corruptions.registry import CORRUPTIONS, SETS, SEVERITIES, Co
 from pruneviz.data.corruptions.streams import Streams, Words
 
 _AT_ONCE = 1 << 18  # values: what is worked on together fits into a processor's cache
-_MORE_AT_ONCE = {"spatter": 1 << 21, "fog": 1 << 21}  # these go row by row or scale by scale, in small steps
+_MORE_AT_ONCE = {"spatter": 1 << 22, "fog": 1 << 21}  # these go row by row or scale by scale, in small steps
 _LEAST_SIDE = 8
 _LUMA = (299, 587, 114)  # thousandths (ITU-R BT.601)
 

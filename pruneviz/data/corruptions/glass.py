@@ -19,9 +19,11 @@ def glass_blur(images: Pictures, terms: tuple[float, int, int], draw: Draw) -> P
     steps = np.arange(-step, step)
     moves = (steps[:, None] * width + steps).reshape(-1)
     words = draw(times * height * width).reshape(n, times, height, width)
-    inner = np.s_[:, :, step + 1 : height - step + 1, step + 1 : width - step + 1]
-    taken = np.zeros(words.shape, np.intp)
-    taken[inner] = moves.take((words[inner] * np.uint32(len(moves))) >> 16)
+    chosen = np.multiply(words, len(moves), dtype=np.uint32)
+    chosen >>= 16
+    taken = moves.take(chosen.astype(np.intp))
+    taken[:, :, : step + 1] = taken[:, :, height - step + 1 :] = 0
+    taken[..., : step + 1] = taken[..., width - step + 1 :] = 0
     return shuffled(images, sigma, taken)
 
 

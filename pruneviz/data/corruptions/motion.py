@@ -43,27 +43,33 @@ def smeared(images: Pictures, angles: npt.NDArray[np.floating], radius: int, sig
     right = np.ceil(steps * np.cos(turned) - 0.5).astype(np.intp)
     above, before = -int(down.min()), -int(right.min())
     wide = _widened(images[order], (above, int(down.max())), (before, int(right.max())))
-    height, width = images.shape[1:3]
-    total = np.zeros(images.shape, np.float32)
+    n, height, width, channels = images.shape
+    line = wide.shape[2] * channels
+    ends, flat = height * line, wide.reshape(n, -1)
+    # As wide as what it is made of: a step along the line is then one step in memory for all pixels of an image.
+    total = np.zeros((n, ends), np.float32)
     turns = (down[1:] != down[:-1]) | (right[1:] != right[:-1])
     for k in reversed(range(len(weights))):  # Horner's rule: each weight is the one before times a ratio
         if k + 1 < len(weights):
             total *= weights[k + 1] / weights[k]
-        bounds = [0, *(np.flatnonzero(turns[:, k]) + 1).tolist(), len(order)]
+        bounds = [0, *(np.flatnonzero(turns[:, k]) + 1).tolist(), n]
         for first, last in itertools.pairwise(bounds):
-            y, x = above + down[first, k], before + right[first, k]
-            total[first:last] += wide[first:last, y : y + height, x : x + width]
+            start = (above + down[first, k]) * line + (before + right[first, k]) * channels
+            total[first:last] += flat[first:last, start : start + ends]
     total *= weights[0]
     made = np.empty_like(images)
-    made[order] = to_bytes(total)
+    made[order] = to_bytes(total).reshape(n, height, -1, channels)[:, :, :width]
     return made
 
 
 def _widened(images: Pictures, rows: tuple[int, int], columns: tuple[int, int]) -> Floats:
-    """float32, with that many rows and columns more before and behind, equal to those at the border."""
+    """float32, with that many rows and columns more before and behind, equal to those at the border.
+
+    A last row follows that means nothing, so that what starts within a row may end within the next.
+    """
     n, height, width, channels = images.shape
     (top, bottom), (left, right) = rows, columns
-    wide = np.empty((n, top + height + bottom, left + width + right, channels), np.float32)
+    wide = np.empty((n, top + height + bottom + 1, left + width + right, channels), np.float32)
     wide[:, top : top + height, left : left + width] = images
     wide[:, top : top + height, :left] = images[:, :, :1]
     wide[:, top : top + height, left + width :] = images[:, :, -1:]
