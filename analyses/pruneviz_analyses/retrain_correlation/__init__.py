@@ -63,7 +63,9 @@ class RetrainCorrelation:
     momentum: float = option(0.9, "of retraining by stochastic gradient descent", ge=0, lt=1)
     weight_decay: float = option(1e-4, "L2 penalty of retraining", ge=0)
     last: int = option(1, "last epochs whose results are averaged", unit="epochs", ge=1)
-    permutations: int = option(2000, "relabellings of the filters for each p-value", ge=99)
+    permutations: int = option(
+        2000, "relabellings of the filters for each p-value; more where many are corrected for", ge=99
+    )
     seed: int = option(0, "of sets, images, retraining and relabelling", ge=0)
 
     def check(self, subject: Subject) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
+_EACH = 40  # relabellings for each test, so that the least p there can be stays below 5 % after Holm's correction
 EXPECTED = {"test_accuracy": -1, "test_loss": 1, "train_loss": 1}  # τ's sign, if a small loss before is a good sign
 
 
@@ -74,7 +75,9 @@ def models_frame(tables: Tables, permutations: int, seed: int) -> pd.DataFrame:
         return MODELS.frame([])
     keys = ["run_id", "layer", "ratio"]
     by_cell = dict(iter(after.groupby(keys, observed=True))) if after is not None else {}
-    for key, own in losses.groupby(keys, observed=True, sort=False):
+    groups = losses.groupby(keys, observed=True, sort=False)
+    permutations = max(permutations, _EACH * groups.ngroups)
+    for key, own in groups:
         run_id, layer = str(key[0]), str(key[1])
         if run_id not in runs:
             continue
@@ -121,7 +124,7 @@ def _seen(losses: pd.DataFrame, after: pd.DataFrame | None) -> _Seen:
         bool(losses["all_subsets"].all()),
         np.array(list(kept), np.int64),
         {name: values[:, :, i].T for i, name in enumerate(OUTCOMES)},
-        {name: values[:, :, len(OUTCOMES) + i].mean(axis=1) for i, name in enumerate(OUTCOMES)},
+        {name: values[:, :, len(OUTCOMES) + i].sum(axis=1) / max(repeats, 1) for i, name in enumerate(OUTCOMES)},
         failed,
     )
 

@@ -13,6 +13,9 @@ from pruneviz.views.pictures.images import images_info
 from pruneviz.views.pictures.pq_index import pq_index_info
 from pruneviz.views.pictures.pq_index_layers import pq_index_layers_info
 from pruneviz.views.pictures.reliability import reliability_info
+from pruneviz.views.pictures.retrain_rankings import retrain_rankings_info
+from pruneviz.views.pictures.retrain_scatters import retrain_scatters_info
+from pruneviz.views.pictures.retrain_tau import retrain_tau_info
 from pruneviz.views.pictures.sample_scatter import sample_scatter_info
 from pruneviz.views.pictures.smallest import smallest_info
 from pruneviz.views.pictures.tradeoff import tradeoff_info
@@ -29,6 +32,9 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "calibration": calibration_info,
     "pq_index": pq_index_info,
     "pq_index_layers": pq_index_layers_info,
+    "retrain_scatters": retrain_scatters_info,
+    "retrain_tau": retrain_tau_info,
+    "retrain_rankings": retrain_rankings_info,
 }
 
 # Which pictures show an analysis; those of other packages bring none and are shown as tables.
@@ -36,4 +42,5 @@ OF_ANALYSIS: dict[str, tuple[str, ...]] = {
     "prediction_changes": ("flips", "class_changes"),
     "calibration": ("reliability", "calibration"),
     "pq_index": ("pq_index", "pq_index_layers"),
+    "retrain_correlation": ("retrain_tau", "retrain_scatters", "retrain_rankings"),
 }
