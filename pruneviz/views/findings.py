@@ -58,9 +58,9 @@ def holdings(tables: Tables) -> Holdings:
     return Holdings(
         tuple(plain(m) for m in on.unique(runs["model"])),
         int(on.is_original(runs).sum()),
-        tuple(plain(m) for m in on.unique(pruned["method"])),
+        tuple(on.short(pruned["method"]).values()),
         tuple(on.target_text(t, s) for t, s in zip(kinds["target"], kinds["sparsity_target"], strict=True)),
-        tuple(plain(r) for r in on.unique(pruned["recovery"])),
+        tuple(on.short(pruned["recovery"]).values()),
         *(int(status.get(s, 0)) for s in ("done", "failed", "waiting")),
     )
 
@@ -94,6 +94,7 @@ def _against_random(tables: Tables, state: ViewState) -> Iterator[str]:
     done = on.filtered(measured(tables), state)
     pruned = done[~on.is_dense(done)]
     random = on.controls(tables.runs)
+    recoveries = on.short(tables.runs["recovery"])
     for model, group in pruned.groupby("model", sort=False):
         with_control = group[group["method"].isin(random)]
         if with_control.empty:
@@ -101,14 +102,16 @@ def _against_random(tables: Tables, state: ViewState) -> Iterator[str]:
         last = with_control.sort_values("sparsity_target", kind="stable").iloc[-1]
         at = group[(group["target"] == last["target"]).fillna(False).astype(bool)]
         for recovery in on.unique(at["recovery"]):
-            text = _best(at[(at["recovery"] == recovery).fillna(False).astype(bool)], random)
+            text = _best(
+                at[(at["recovery"] == recovery).fillna(False).astype(bool)], random, on.short(tables.runs["method"])
+            )
             if text:
                 who = f"{plain(model)}, at" if done["model"].nunique() > 1 else "At"
-                how = "without recovery" if recovery == "none" else f"with {plain(recovery)}"
+                how = "without recovery" if recovery == "none" else f"with {recoveries[recovery]}"
                 yield f"{who} {on.target_text(last['target'], last['sparsity_target'])} {how}, {text}"
 
 
-def _best(at: pd.DataFrame, random: set[str]) -> str:
+def _best(at: pd.DataFrame, random: set[str], methods: dict[str, str]) -> str:
     """The method with the highest mean validation accuracy against its control, on the dense models that have both."""
     by_dense = at.groupby(["method", "dense_run_id"], sort=False)[["val_accuracy", "accuracy"]].mean()
     means = by_dense.groupby("method", sort=False)["val_accuracy"].mean().dropna()
@@ -130,6 +133,6 @@ def _best(at: pd.DataFrame, random: set[str]) -> str:
     test = percent(float(np.mean(both["best"])))
     caution = "" if n >= RANKING_LEAST else f"; too few for a ranking, which needs {RANKING_LEAST}"
     return (
-        f"{plain(best)} is best on the validation split: {test} on the test split, {points(gain)} points against "
+        f"{methods[best]} is best on the validation split: {test} on the test split, {points(gain)} points against "
         f"random pruning (mean of {several(n, 'dense model')}{caution})."
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pruneviz.views.marks import Key
-from pruneviz.views.text import plain
+from pruneviz.views.runs import short
 
 REFERENCE_MARKER = "star"
 DENSE_MARKER = "diamond"
@@ -41,20 +41,19 @@ def recovery_looks(recoveries: Sequence[str]) -> dict[str, Look]:
 
 def method_keys(inks: dict[str, str], shown: set[str]) -> tuple[Key, ...]:
     """The legend's lines for methods: one colour each."""
-    found = [Key(_method(m, ink), "area", ink) for m, ink in inks.items() if m in shown and m != "dense"]
+    names = short(inks)
+    found = [Key(_method(names[m], ink), "area", ink) for m, ink in inks.items() if m in shown and m != "dense"]
     return (Key("Method", "heading"), *found) if found else ()
 
 
 def _method(method: str, ink: str) -> str:
-    return f"{plain(method)} (control)" if ink.startswith("control") else plain(method)
+    return f"{method} (control)" if ink.startswith("control") else method
 
 
 def recovery_keys(looks: dict[str, Look], shown: Sequence[str]) -> tuple[Key, ...]:
     """The legend's lines for recoveries: one dash and marker each."""
-    words = {"none": "no recovery"}
+    words = {**short(looks), "none": "no recovery"}
     found = [
-        Key(words.get(r, plain(r)), "line", "soft", look.marker, look.filled, look.dash)
-        for r, look in looks.items()
-        if r in shown
+        Key(words[r], "line", "soft", look.marker, look.filled, look.dash) for r, look in looks.items() if r in shown
     ]
     return (Key("Recovery", "heading"), *found) if found else ()

@@ -78,13 +78,30 @@ def row(runs: pd.DataFrame, run_id: str) -> Mapping[str, Any]:
     return _records(runs[runs["run_id"] == run_id])[0]
 
 
+def short(names: Iterable[object]) -> dict[str, str]:
+    """Methods or recoveries as short as tells them apart: no options where there is one of a kind, else their values.
+
+    ``finetune(epochs=1, lr=0.02)`` is ``finetune`` where no other fine-tuning is there, and
+    ``magnitude(allocation=uniform)`` beside ``magnitude`` is ``magnitude (uniform)``.
+    """
+    every = unique(names)
+    kinds = [n.partition("(")[0] for n in every]
+    shown = {}
+    for name, kind in zip(every, kinds, strict=True):
+        options = name.partition("(")[2].removesuffix(")")
+        values = ", ".join(o.partition("=")[2] or o for o in options.split(", "))
+        shown[name] = plain(f"{kind} ({values})" if options and kinds.count(kind) > 1 else kind)
+    return shown if len(set(shown.values())) == len(every) else {n: plain(n) for n in every}
+
+
 def labels(runs: pd.DataFrame, run_ids: Sequence[str]) -> dict[str, str]:
     """Short names that tell the given runs apart: method and target always, else only what differs between them.
 
     Where even that is the same, the study's own names of the runs are taken.
     """
     rows = {str(r["run_id"]): r for r in _records(runs[runs["run_id"].isin(list(run_ids))])}
-    parts = {r: _parts(rows[r]) for r in run_ids if r in rows}
+    methods, recoveries = short(runs["method"]), short(runs["recovery"])
+    parts = {r: _parts(rows[r], methods, recoveries) for r in run_ids if r in rows}
 
     def text(names: list[str]) -> dict[str, str]:
         return {r: " ".join(p[n] for n in _PARTS if n in names and p[n]) for r, p in parts.items()}
@@ -95,23 +112,24 @@ def labels(runs: pd.DataFrame, run_ids: Sequence[str]) -> dict[str, str]:
         alike = len(set(text(shown).values())) < len(parts)
         if differs and (alike or name in ("recovery", "model", "replicate")):
             shown.append(name)
-    short = text(shown)
-    if len(set(short.values())) < len(parts):
+    found = text(shown)
+    if len(set(found.values())) < len(parts):
         return {r: plain(rows[r]["name"]) for r in parts}
-    return short
+    return found
 
 
 _PARTS = ("model", "method", "target", "level", "recovery", "replicate", "seed")
 
 
-def _parts(r: Mapping[str, Any]) -> dict[str, str]:
+def _parts(r: Mapping[str, Any], methods: Mapping[str, str], recoveries: Mapping[str, str]) -> dict[str, str]:
     pruned = r["method"] != DENSE
     known = {k: "" if missing(r.get(k)) else plain(r[k]) for k in _PARTS}
     return {
         **known,
         "target": target_text(r["target"], r.get("sparsity_target")) if pruned and known["target"] else "",
         "level": f"level {known['level']}" if pruned and known["level"] else "",
-        "recovery": known["recovery"] if known["recovery"] != "none" else "",
+        "method": methods[str(r["method"])],
+        "recovery": recoveries[str(r["recovery"])] if known["recovery"] not in ("", "none") else "",
         "replicate": f"#{known['replicate']}" if known["replicate"] else "",
         "seed": f"seed {known['seed']}" if known["seed"] else "",
     }

@@ -61,3 +61,16 @@ def test_words() -> None:
     assert text.listed(["a"]) == "a"
     assert text.listed(["a", "b", "c"]) == "a, b and c"
     assert text.listed([]) == ""
+
+
+def test_methods_are_as_short_as_tells_them_apart() -> None:
+    from pruneviz.views.runs import short
+
+    assert short(["none", "finetune(epochs=1, lr=0.02)"]) == {
+        "none": "none",
+        "finetune(epochs=1, lr=0.02)": "finetune",
+    }
+    names = ["magnitude", "magnitude(allocation=uniform)", "magnitude(allocation=uniform, unit=channel)", "snip(x=1)"]
+    assert list(short(names).values()) == ["magnitude", "magnitude (uniform)", "magnitude (uniform, channel)", "snip"]
+    same = ["a(x=1)", "a(y=1)"]
+    assert list(short(same)) == list(short(same).values())

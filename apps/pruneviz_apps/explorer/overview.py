@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pruneviz.views.findings import Holdings, failures, found, holdings
@@ -16,6 +17,7 @@ from pruneviz_apps.explorer.tradeoff_page import TRADEOFF_NEEDS
 if TYPE_CHECKING:
     from panel.viewable import Viewable
 
+SAID = 2  # sentences of each analysis on this page
 _GO = (
     ("tradeoff", "What pruning costs", "Any metric over any other, a line for each method", "show_chart"),
     ("runs", "Every run", "Sort, filter, choose what to compare", "table_rows"),
@@ -69,14 +71,23 @@ class Overview:
             return
         self.head.object = fragments.heading(plain(tables.name), _summary(holds))
         self.tiles.object = fragments.tiles(_tiles(holds))
-        said = [s for texts in tables.findings().values() for s in texts]
-        sentences = (*found(tables, self.session.state), *said)
+        sentences = (*found(tables, self.session.state), *_said(tables.findings()))
         nothing = fragments.note("Nothing can be said yet: no pruned model has been measured.")
         self.words.object = fragments.section("What was found") + (fragments.sentences(sentences) or nothing)
         failed = failures(tables)
         self.failed.visible = bool(failed)
         self.failed.object = fragments.section("Runs that failed") + fragments.sentences(failed, "failed")
         self.tradeoff.show()
+
+
+def _said(findings: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The first sentences of each analysis, and where the others are."""
+    said: list[str] = []
+    for name, texts in findings.items():
+        said += texts[:SAID]
+        if len(texts) > SAID:
+            said.append(f"{plain(name)}: {several(len(texts) - SAID, 'more finding')} on the page Analyses.")
+    return said
 
 
 def _summary(h: Holdings) -> str:

@@ -139,6 +139,9 @@ class RunsPage:
             elif c.column == "target":
                 pairs = zip(runs["target"], runs["sparsity_target"], strict=True)
                 made[c.column] = ["" if on.missing(t) else on.target_text(t, s) for t, s in pairs]
+            elif c.column in ("method", "recovery"):
+                names = on.short(runs[c.column])
+                made[c.column] = [names.get(str(v), "") for v in runs[c.column]]
             elif c.format:
                 made[c.column] = runs[c.column].astype("float64")
             else:

@@ -8,7 +8,7 @@ from pruneviz.core.viewstate import MOST_MODELS
 from pruneviz.views import runs as on
 from pruneviz.views.metrics import measured
 from pruneviz.views.palette import ink
-from pruneviz.views.text import elide, plain
+from pruneviz.views.text import elide
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import html, toolkit
@@ -99,7 +99,7 @@ class Sidebar:
             self._filling = False
 
     def _options(self, done: Any) -> None:
-        options = {plain(n): str(r) for n, r in zip(done["name"], done["run_id"], strict=True)}
+        options = {label: run_id for run_id, label in on.labels(done, list(done["run_id"])).items()}
         if self.reference.options != options:
             self.reference.options = self.add.options = options
 

@@ -43,7 +43,8 @@ class Filters:
             runs = self.session.tables.runs
             for column, box in self.boxes.items():
                 names = on.unique(runs.loc[~on.is_dense(runs), column])
-                options = {plain(n): n for n in names}
+                shown = {n: plain(n) for n in names} if column == "model" else on.short(names)
+                options = {shown[n]: n for n in names}
                 if box.options != options:
                     box.options = options
                 box.value = [v for v in self.session.state.filter(column) if v in names]

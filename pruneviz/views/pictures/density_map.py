@@ -90,13 +90,14 @@ def _by_method(tables: Tables, done: pd.DataFrame, state: ViewState) -> tuple[li
     recovery = "none" if "none" in recoveries else recoveries[0] if recoveries else "none"
     at = at[(at["recovery"].fillna("none") == recovery).astype(bool)]
     several_models = at["model"].nunique() > 1
+    methods, shown_recoveries = on.short(done["method"]), on.short(done["recovery"])
     rows = []
     for (model, method), group in at.groupby(["model", "method"], sort=False):
-        label = f"{plain(model)} · {plain(method)}" if several_models else plain(method)
+        label = f"{plain(model)} · {methods[str(method)]}" if several_models else methods[str(method)]
         rows.append(_Row(label, tuple(str(r) for r in group["run_id"])))
     shown = on.target_text(target, at["sparsity_target"].iloc[0] if len(at) else None)
     most = max((len(r.run_ids) for r in rows), default=0)
-    how = "before recovery" if recovery == "none" else f"after {plain(recovery)}"
+    how = "before recovery" if recovery == "none" else f"after {shown_recoveries[recovery]}"
     mean = f"; means over up to {several(most, 'run')}" if most > 1 else ""
     return rows, f"Each method at {shown}, {how}{mean}. Choose models to compare to see them instead."
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WITHIN = 0.01  # one point
 MOST_ROWS = 24
 _LABEL = 34
-_KEYS = ["model", "method", "recovery", "target", "level"]
+_KEYS = ["model", "method", "recovery", "target", "level", "method_shown", "recovery_shown"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,8 @@ def _per_dense(shown: pd.DataFrame, size: str) -> pd.DataFrame:
     """One row for each configuration of each dense model, seeds averaged, with the dense model's own values."""
     pruned = shown[~on.is_dense(shown)].copy()
     pruned["recovery"] = pruned["recovery"].fillna("none")
+    for column in ("method", "recovery"):
+        pruned[f"{column}_shown"] = pruned[column].astype(str).map(on.short(pruned[column]))
     values = ["val_accuracy", "accuracy", "size", "sparsity_target"]
     mean = pruned.assign(size=pruned[size]).groupby([*_KEYS, "dense_run_id"], sort=False, dropna=False)[values].mean()
     cells = mean.reset_index()
@@ -170,8 +172,8 @@ def _closest(found: pd.DataFrame) -> str:
 
 def _label(r: pd.Series) -> str:
     target = on.target_text(r["target"], r["sparsity_target"])
-    recovery = "" if r["recovery"] == "none" else f" with {plain(r['recovery'])}"
-    return f"{plain(r['method'])} at {target}{recovery}"
+    recovery = "" if r["recovery"] == "none" else f" with {r['recovery_shown']}"
+    return f"{r['method_shown']} at {target}{recovery}"
 
 
 def _sentences(cells: pd.DataFrame, size: Metric) -> Iterator[str]:
@@ -221,10 +223,11 @@ class _Row:
     overall: float
     own: tuple[float, ...]
     details: Chosen
+    shown: tuple[str, str]
 
     def label(self, with_model: bool) -> str:
         parts = [plain(self.model)] if with_model else []
-        parts += [plain(self.method)] + ([plain(self.recovery)] if self.recovery != "none" else [])
+        parts += [self.shown[0]] + ([self.shown[1]] if self.recovery != "none" else [])
         return " · ".join(parts)
 
 
@@ -233,7 +236,8 @@ def _row(group: pd.DataFrame) -> _Row:
     chosen = _overall("", group)
     own = (_choose("", g) for _, g in group.groupby("dense_run_id", sort=False))
     sizes = tuple(c.size for c in own if c.label)
-    return _Row(str(first["model"]), str(first["method"]), str(first["recovery"]), chosen.size, sizes, chosen)
+    shown = str(first["method_shown"]), str(first["recovery_shown"])
+    return _Row(str(first["model"]), str(first["method"]), str(first["recovery"]), chosen.size, sizes, chosen, shown)
 
 
 def _marks(rows: list[_Row], planned: pd.DataFrame, size: Metric, scale: float, dense: float) -> Iterator[Mark]:

@@ -94,6 +94,7 @@ def _curves(
     at: pd.DataFrame, inks: dict[str, str], looks: dict[str, Look], bounds: tuple[float, float]
 ) -> Iterator[_Curve]:
     pruned = at[~on.is_dense(at)]
+    methods, recoveries = on.short(inks), {**on.short(looks), "none": "no recovery"}
     models = on.unique(at["model"])
     for (model, method, recovery), group in pruned.groupby(["model", "method", "recovery"], sort=False):
         stops = []
@@ -103,7 +104,7 @@ def _curves(
             stops.append((x, y.mean, y.low, y.high, y.n, len(cell)))
         stops.sort()
         table = np.array([s[:4] for s in stops])
-        name = f"{plain(method)} · {plain(recovery) if recovery != 'none' else 'no recovery'}"
+        name = f"{methods[str(method)]} · {recoveries[str(recovery)]}"
         yield _Curve(
             inks[str(method)],
             looks[str(recovery)],
