@@ -80,7 +80,7 @@ def retrain_tau_info(tables: Tables, state: ViewState) -> Picture:
         y=Axis(kind="categories", categories=names, reverse=True),
         marks=tuple(_marks(cells, each, shown)),
         legend=(
-            *(Key(k.words, "point", k.ink, k.marker, True) for k in _LOOKS),
+            *(Key(k.words, "point", k.ink, k.marker, False) for k in _LOOKS),
             Key("mean of dense models", "point", "soft", "diamond", True),
             Key("noise ceiling", "point", "soft", "x", True),
         ),
@@ -99,8 +99,8 @@ def _key(row: Mapping[Any, Any]) -> tuple[str, str, float]:
 def _marks(cells: pd.DataFrame, each: pd.DataFrame, shown: list[tuple[str, str, float]]) -> Iterator[Mark]:
     place = {key: i for i, key in enumerate(shown)}
     yield Rule("x", 0.0, "soft", "solid")
-    yield Rule("x", -WEAK, "faint", "dotted")
-    yield Rule("x", WEAK, "faint", "dotted")
+    yield Rule("x", -WEAK, "soft", "dotted")
+    yield Rule("x", WEAK, "soft", "dotted")
     for look in _LOOKS:
         means = [r for r in cells[cells["outcome"] == look.outcome].to_dict("records") if _key(r) in place]
         means = [r for r in means if math.isfinite(r["tau"])]
