@@ -54,7 +54,7 @@ def fitted(
                 now = build(cast("type[Analysis]", type(analysis)), known["options"], f"[analyses] {analysis.name}")
             else:
                 now = analysis.fitted(clock)
-            if to_plain(now) != asked:
+            if now is not analysis:  # equal or not: what a timing gave must stay
                 made.fitted[analysis.name] = {"asked": asked, "of": of, "options": to_plain(now)}
         out.append(now)
     return tuple(out)
@@ -73,7 +73,7 @@ def told(made: Plan) -> tuple[str, ...]:
     for name, found in made.fitted.items():
         asked, now = found["asked"], found["options"]
         changed = ", ".join(f"{key} = {value}" for key, value in now.items() if value != asked[key])
-        lines.append(f"{name}: {changed}, fitted to the time given")
+        lines.append(f"{name}: {changed or 'the options as they are'}, fitted to the time given")
     return tuple(lines)
 
 

@@ -83,7 +83,10 @@ def test_the_amount_is_found_once_and_kept(table: dict[str, Any], tmp_path: Path
     assert Amounts.asked == [1, 1]
     assert amount(Amounts(minutes=7)) == 10  # something else is asked
     assert amount(Amounts(amount=2)) == 2
-    assert amount(Amounts(minutes=3), [("train", {**table["train"], "epochs": 1})]) == 7  # of another model
+    assert amount(Amounts(amount=12, minutes=8)) == 12  # what fits may be what stood there
+    assert amount(Amounts(amount=12, minutes=8)) == 12
+    assert len(Amounts.asked) == 4
+    assert amount(Amounts(minutes=3), [("train", {**table["train"], "epochs": 1})]) == 8  # of another model
 
 
 def test_the_clock_trains_an_epoch_of_each_model(table: dict[str, Any]) -> None:

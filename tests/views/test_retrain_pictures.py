@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from pictured import check_mark
 from retrained import study
 from synthetic import SyntheticTables
-from views.test_pictures import check_mark
 
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import marks as m
