@@ -76,7 +76,7 @@ def _transformed(wide: Floats, terms: tuple[float, float], height: int, width: i
     spectrum = _spectrum(terms, sides)
     top, left = wide.shape[2] - height, wide.shape[3] - width
     out = np.empty((*wide.shape[:2], height, width), np.float32)
-    padded = torch.zeros((wide.shape[1], *sides))
+    padded = torch.zeros((wide.shape[1], *sides), dtype=torch.float32, device="cpu")
     for planes, made in zip(wide, out, strict=True):
         padded[:, : planes.shape[1], : planes.shape[2]] = torch.from_numpy(planes)
         whole = torch.fft.irfft2(torch.fft.rfft2(padded).mul_(spectrum), sides)
@@ -94,7 +94,7 @@ def _spectrum(terms: tuple[float, float], sides: tuple[int, int]) -> torch.Tenso
 
 def _smooth_number(least: int) -> int:
     """The next multiple of 4 without prime factors above 5, which is fast to transform."""
-    return next(n for n in itertools.count(least + -least % 4, 4) if 30**n % n == 0)
+    return next(n for n in itertools.count(least + -least % 4, 4) if pow(30, n, n) == 0)
 
 
 def _mirrored(length: int, radius: int) -> npt.NDArray[np.intp]:
