@@ -183,7 +183,7 @@ def _together(own: pd.DataFrame, expected: int) -> dict[str, Any]:
         "tested": tested,
         "ceiling": ceiling,
         "anomaly_ratio": mean(known["anomaly_ratio"]),
-        "verdict": verdict(over, ceiling, found, against, tested, expected),
+        "verdict": verdict(over, bool((own["retrained"] >= LEAST).any()), ceiling, found, against, tested, expected),
         **columns(over, taus),
     }
 

@@ -116,4 +116,4 @@ def _verdict(over: Interval | None, ceiling: float, p: float, methods: int) -> s
     tested = int(math.isfinite(p) and 2 / math.factorial(methods) <= ALPHA)  # the least p that there can be
     hit = bool(tested) and p <= ALPHA and over is not None
     found = int(hit and over is not None and over.mean > 0)
-    return verdict(over, ceiling, found, int(hit) - found, tested, 1)
+    return verdict(over, True, ceiling, found, int(hit) - found, tested, 1)

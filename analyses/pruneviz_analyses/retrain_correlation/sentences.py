@@ -39,6 +39,9 @@ def _cells(cells: pd.DataFrame) -> Iterator[str]:
         if first["verdict"] == verdicts.TOO_FEW:
             yield f"{where}: {_count(first['retrained'], 'set')} of filters retrained so far, too few to rank."
             continue
+        if first["verdict"] == verdicts.ALIKE:
+            yield f"{where}: the {first['retrained']} sets of filters retrained end equally accurate: nothing to rank."
+            continue
         text = f"{where}: τ of pruned train loss with {_NAMES['test_accuracy']} = {_told(first)}"
         loss = rows["train_loss"]
         text += f". With {_NAMES['train_loss']} τ = {_told(loss)}"
@@ -108,7 +111,7 @@ def _rankings(rankings: pd.DataFrame) -> Iterator[str]:
         level = f", level {row['level']}" if rankings["level"].nunique() > 1 else ""
         unit = f" of {row['unit']}s" if rankings["unit"].nunique() > 1 else ""
         text = f"{where}{row['methods']} methods{unit} at {row['target']}{level}: "
-        if row["verdict"] == verdicts.TOO_FEW:
+        if row["verdict"] == verdicts.ALIKE:
             yield f"{text}nothing to rank, since all are alike before or after {row['recovery']}."
             continue
         said = str(row["verdict"])

@@ -7,6 +7,7 @@ from pruneviz.measures.statistics import Interval
 
 ALPHA = 0.05
 TOO_FEW = "too few sets to rank"
+ALIKE = "nothing to rank, all are alike"
 NOT_MEASURABLE = "not measurable here"
 NOT_TESTED = "not tested"
 NONE = "none detected"
@@ -15,11 +16,14 @@ PARTLY = "detected in some dense models"
 AGAINST = "detected, against expectation"
 
 
-def verdict(over: Interval | None, ceiling: float, found: int, against: int, tested: int, expected: int) -> str:
+def verdict(
+    over: Interval | None, enough: bool, ceiling: float, found: int, against: int, tested: int, expected: int
+) -> str:
     """What may be said of τ.
 
     Args:
         over: τ over dense models; None where there is no τ at all.
+        enough: whether there is something to rank: else that is why.
         ceiling: the noise ceiling; NaN where it is not known, which lets everything pass.
         found, against: dense models with a significant τ of the expected sign, and of the other.
         tested: dense models that were tested.
@@ -29,7 +33,7 @@ def verdict(over: Interval | None, ceiling: float, found: int, against: int, tes
         One of the constants above. With an interval over dense models that decides; without, the tests within them.
     """
     if over is None:
-        return TOO_FEW
+        return ALIKE if enough else TOO_FEW
     if ceiling < CEILING_LEAST:
         return NOT_MEASURABLE
     if over.shown:

@@ -166,7 +166,7 @@ def _points(
 def _tau_words(cell: _Cell, outcome: str) -> str:
     row, each = cell.told[outcome], cell.each[outcome]
     if not math.isfinite(row["tau"]):
-        return "τ: too few sets, or nothing differs"
+        return f"τ: {row['verdict']}"
     ends = ("tau_low", "tau_high") if math.isfinite(row["tau_low"]) else ("tau_least", "tau_most")
     among = f" ({two(row[ends[0]])} … {two(row[ends[1]])})" if row["dense_models"] > 1 else ""
     p = np.sort(each["p"].dropna().to_numpy(float))
