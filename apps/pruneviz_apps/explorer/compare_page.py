@@ -15,7 +15,7 @@ from pruneviz.views.text import several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.session import Session
-from pruneviz_apps.explorer.toolkit import html, side_by_side, stack, toolkit
+from pruneviz_apps.explorer.toolkit import AS_HIGH_AS_IT_IS, html, side_by_side, stack, toolkit
 
 if TYPE_CHECKING:
     from panel.viewable import Viewable
@@ -149,7 +149,7 @@ _BAR = {
     "border-bottom": "1px solid rgb(128 136 150 / 0.28)",
     "align-items": "center",
 }
-_GRID = {"display": "grid", "gap": "28px 32px", "height": "max-content"}  # else its rows share the window's height
+_GRID = {"display": "grid", "gap": "28px 32px", **AS_HIGH_AS_IT_IS}
 # Wide windows have scatters beside the other views; narrow ones have pairs of scatters above them.
 _SIDES = _GRID | {"grid-template-columns": "repeat(auto-fit, minmax(min(440px, 100%), 1fr))", "align-items": "start"}
 _SCATTERS = _GRID | {"grid-template-columns": "repeat(auto-fit, minmax(min(300px, 100%), 1fr))"}
@@ -168,5 +168,5 @@ def suggested(tables: Tables, state: ViewState) -> tuple[tuple[str, ...], str]:
     recoveries = on.unique(at["recovery"])
     recovery = next((r for r in recoveries if r != "none"), "none")
     found = at[(at["recovery"].fillna("none") == recovery).astype(bool)].drop_duplicates("method")
-    how = "" if recovery == "none" else f" with {recovery}"
+    how = "" if recovery == "none" else f" with {on.short(done['recovery'])[recovery]}"
     return tuple(str(r) for r in found["run_id"]), f"Compare each method at {label}{how}"

@@ -80,9 +80,6 @@ CSS = """
 .pv-steps li { margin: 0 0 14px; }
 .pv-steps code { display: block; margin-top: 6px; padding: 8px 12px; border: 1px solid rgb(128 136 150 / 0.28);
   border-radius: 6px; font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-x: auto; }
-.pv-busy { font-size: 13px; color: var(--panel-on-secondary-color); white-space: nowrap; padding: 0 12px;
-  animation: pv-appear 0s linear 0.2s both; }
-@keyframes pv-appear { from { opacity: 0; } to { opacity: 1; } }
 .pv-notice { padding: 10px 14px; border-radius: 6px; font-size: 14px; border: 1px solid rgb(128 136 150 / 0.28);
   border-left: 4px solid var(--panel-primary-color); overflow-wrap: anywhere; }
 .pv-notice.error { border-left-color: #c2410c; }

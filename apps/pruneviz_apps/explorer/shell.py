@@ -13,12 +13,12 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.views.findings import holdings
 from pruneviz.views.text import elide, plain
 from pruneviz_apps.explorer import fragments
-from pruneviz_apps.explorer.address import address_bar
+from pruneviz_apps.explorer.in_browser import browser_side
 from pruneviz_apps.explorer.live import CachedTables
 from pruneviz_apps.explorer.look import PAGE_SX, SIDEBAR_WIDTH, theme_config
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.sidebar import PAGES, Sidebar
-from pruneviz_apps.explorer.toolkit import busy_sign, html, stack, toolkit
+from pruneviz_apps.explorer.toolkit import html, stack, toolkit
 
 log = logging.getLogger(__name__)
 POLL_MS = 2000
@@ -54,8 +54,8 @@ class Shell:
         self._pages: dict[str, Any] = {}
         self._version = tables.version
         self._shown = session.state.page, session.state.reference
-        self.address = address_bar(query)
-        self.address.param.watch(lambda e: self._went(e.new), "query")
+        self.browser = browser_side(query)
+        self.browser.param.watch(lambda e: self._went(e.new), "query")
         self.notice = html(margin=(0, 0, 16, 0), visible=False)
         self.status = html(margin=(0, 12))
         self.body = stack(gap=0)
@@ -64,7 +64,7 @@ class Shell:
         self.page: Any = pmui.Page(
             title=elide(plain(tables.name), 48),
             meta_title=escape(f"{plain(tables.name)} · pruneviz"),
-            header=[self.status, busy_sign(), self.address],
+            header=[self.status, self.browser],
             sidebar=[self.sidebar.panel],
             main=[main],
             sidebar_width=SIDEBAR_WIDTH,
@@ -93,10 +93,10 @@ class Shell:
             self._pages[s.state.page].show()
         for name, page in self._pages.items():
             page.panel.visible = name == s.state.page
-        if (query := s.state.to_query()) != self.address.query:
+        if (query := s.state.to_query()) != self.browser.query:
             step = (s.state.page, s.state.reference) != self._shown
             self._shown = s.state.page, s.state.reference
-            self.address.param.update(step=step, query=query)
+            self.browser.param.update(step=step, query=query)
 
     def say(self, text: str) -> None:
         """Show a sentence above the page; none when it is empty."""

@@ -7,6 +7,7 @@ from typing import Any
 from pruneviz_apps.explorer.look import CSS
 
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
+AS_HIGH_AS_IT_IS = {"height": "max-content"}  # else parts share the height of the window
 
 
 def toolkit() -> tuple[Any, Any]:
@@ -23,16 +24,10 @@ def html(text: str = "", **options: Any) -> Any:
     return pn.pane.HTML(text, stylesheets=[CSS], **{**WIDE, **options})
 
 
-def busy_sign() -> Any:
-    """A sign that is seen while the server has been at work for more than a blink."""
-    pn, _ = toolkit()
-    return html("<div class='pv-busy' role='status'>working …</div>", visible=pn.state.param.busy, sizing_mode=None)
-
-
 def stack(*parts: Any, gap: int = 16, **options: Any) -> Any:
     """Parts below each other, as wide as there is room."""
     pn, _ = toolkit()
-    return pn.Column(*parts, **{**WIDE, "styles": {"gap": f"{gap}px", "height": "max-content"}, **options})
+    return pn.Column(*parts, **{**WIDE, "styles": {"gap": f"{gap}px", **AS_HIGH_AS_IT_IS}, **options})
 
 
 def side_by_side(*parts: Any, gap: int = 12, **options: Any) -> Any:
