@@ -73,6 +73,20 @@ def test_brushing_is_seen_in_all_scatters_and_every_view_follows(
     assert t.figure("flips", "f.model.renderers.map(r => Array.from(r.data_source.data.right || []))") == before
 
 
+def test_no_picture_lies_over_another(serve: Callable[..., Any], tab: Callable[..., Any]) -> None:
+    t = tab(serve(**STUDY))
+    t.go("?page=compare")
+    t.page.get_by_role("button", name=re.compile("^Compare each method")).click()
+    t.says("Predictions that flipped")
+    t.page.wait_for_timeout(2000)  # the pictures come one after the other
+    boxes = [b for b in (f.bounding_box() for f in t.page.locator(".bk-Figure").all()) if b and b["height"] > 50]
+    assert len(boxes) >= 4
+    for i, a in enumerate(boxes):
+        for b in boxes[i + 1 :]:
+            apart = a["x"] + a["width"] <= b["x"] + 1 or b["x"] + b["width"] <= a["x"] + 1
+            assert apart or a["y"] + a["height"] <= b["y"] + 1 or b["y"] + b["height"] <= a["y"] + 1
+
+
 def test_points_chosen_in_the_trade_off_are_compared_everywhere(
     serve: Callable[..., Any], tab: Callable[..., Any]
 ) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 from pruneviz_apps.explorer.look import CSS
 
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
-AS_HIGH_AS_IT_IS = {"height": "max-content"}  # else parts share the height of the window
+# Else parts share the height of the window, and what is below a longer part lies over it.
+AS_HIGH_AS_IT_IS = {"height": "max-content", "max-height": "none"}
 
 
 def toolkit() -> tuple[Any, Any]:
