@@ -169,4 +169,6 @@ def suggested(tables: Tables, state: ViewState) -> tuple[tuple[str, ...], str]:
     recovery = next((r for r in recoveries if r != "none"), "none")
     found = at[(at["recovery"].fillna("none") == recovery).astype(bool)].drop_duplicates("method")
     how = "" if recovery == "none" else f" with {on.short(done['recovery'])[recovery]}"
-    return tuple(str(r) for r in found["run_id"]), f"Compare each method at {label}{how}"
+    control = found["method"].isin(on.controls(tables.runs))  # last, since the first are seen first
+    ids = [*found.loc[~control, "run_id"], *found.loc[control, "run_id"]]
+    return tuple(str(r) for r in ids), f"Compare each method at {label}{how}"

@@ -111,7 +111,7 @@ def _sentences(c: Comparison, baselines: list[_Row], rows: list[_Row]) -> Iterat
 
 
 def _top(rows: list[_Row]) -> float:
-    return 112 * max([r.churn for r in rows] + [p for r in rows for p in r.pairs] + [0.005])
+    return 118 * max([r.churn for r in rows] + [p for r in rows for p in r.pairs] + [0.005])
 
 
 def _marks(rows: list[_Row], baselines: int) -> Iterator[Mark]:
