@@ -77,7 +77,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Ap
     yield start
     for app in running.values():
         app.process.terminate()
-        app.process.wait(timeout=20)
+        app.process.communicate(timeout=20)  # closes its pipes as well
 
 
 @pytest.fixture(scope="session")
