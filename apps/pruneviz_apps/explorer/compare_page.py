@@ -74,7 +74,7 @@ class ComparePage:
             scatter.panel.styles = {"align-self": "end"}  # the first has the legend, the drawings stay level
         left = stack(*(s.panel for s in self.scatters), styles=_SCATTERS)
         right = stack(self.flips.panel, self.classes.panel, gap=28)
-        self.linked = stack(left, right, styles=_SIDES)
+        self.linked = stack(stack(left, right, styles=_SIDES))  # the outer can be hidden, a grid cannot
         self.panel: Viewable = stack(
             html(fragments.heading("Compare", "Select images in a scatter: every other view follows.")),
             self.bar,

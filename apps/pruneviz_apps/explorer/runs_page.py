@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.core.tables import RUNS
 from pruneviz.core.viewstate import MOST_MODELS
 from pruneviz.views import runs as on
-from pruneviz.views.text import plain, several
+from pruneviz.views.text import elide, plain, several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import WIDE, html, stack, toolkit
@@ -30,11 +30,11 @@ class _Shown:
 
 COLUMNS = (
     _Shown("mark", "★", width=44),
-    _Shown("method", "method", width=130),
+    _Shown("method", "method", width=168),
     _Shown("target", "target", width=84),
     _Shown("recovery", "recovery", width=120),
     _Shown("status", "status", width=92),
-    _Shown("model", "model", width=130),
+    _Shown("model", "model", width=168),
     _Shown("replicate", "dense #", "0", 78),
     _Shown("seed", "seed", "0", 66),
     _Shown("accuracy", "accuracy", "0.0 %", 94),
@@ -47,6 +47,7 @@ COLUMNS = (
     _Shown("train_steps", "steps", "0,0", 80),
     _Shown("reason", "why", width=260),
 )
+LONGEST = 24  # characters of a name that fit its column
 _REFERENCE, _OTHER = "★", "☆"
 _CSS = """
 .tabulator { font-size: 13px; border: 1px solid rgb(128 136 150 / 0.28); border-radius: 8px; }
@@ -141,11 +142,12 @@ class RunsPage:
                 made[c.column] = ["" if on.missing(t) else on.target_text(t, s) for t, s in pairs]
             elif c.column in ("method", "recovery"):
                 names = on.short(runs[c.column])
-                made[c.column] = [names.get(str(v), "") for v in runs[c.column]]
+                made[c.column] = [elide(names.get(str(v), ""), LONGEST) for v in runs[c.column]]
             elif c.format:
                 made[c.column] = runs[c.column].astype("float64")
             else:
-                made[c.column] = ["" if on.missing(v) else plain(v) for v in runs[c.column]]
+                long = LONGEST if c.column == "model" else 1000
+                made[c.column] = ["" if on.missing(v) else elide(plain(v), long) for v in runs[c.column]]
         return made
 
     def _patch(self, frame: pd.DataFrame) -> None:

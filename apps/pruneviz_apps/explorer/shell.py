@@ -11,7 +11,7 @@ from typing import Any
 from pruneviz.core.errors import PrunevizError
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views.findings import holdings
-from pruneviz.views.text import elide, plain
+from pruneviz.views.text import elide, plain, several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.in_browser import browser_side
 from pruneviz_apps.explorer.live import CachedTables
@@ -149,6 +149,6 @@ def _unbusy(page: Any) -> None:
 
 def _status(tables: CachedTables) -> str:
     h = holdings(tables)
-    parts = [f"{h.done:,} of {h.total:,} runs measured"] if h.waiting or h.failed else [f"{h.done:,} runs"]
+    parts = [f"{h.done:,} of {h.total:,} runs measured"] if h.waiting or h.failed else [several(h.done, "run")]
     parts += [f"{h.failed:,} failed"] if h.failed else []
     return fragments.note(" · ".join(parts))

@@ -238,7 +238,7 @@ def _legend(
     if (on.is_dense(at) & ~original).any():
         keys.append(Key("dense, trained on", "point", "dense", "circle"))
     if original.any():
-        keys.append(Key("their mean", "line", "soft", "", False, "dotted"))
+        keys.append(Key("their mean" if original.sum() > 1 else "dense", "line", "soft", "", False, "dotted"))
     if any(np.isfinite(c.low).sum() > 1 for c in curves):
         keys.append(Key("95 % interval", "area", "soft", alpha=0.25))
     return tuple(keys)
