@@ -40,11 +40,11 @@ COLUMNS = (
     _Shown("accuracy", "accuracy", "0.0 %", 94),
     _Shown("val_accuracy", "validation", "0.0 %", 102),
     _Shown("worst_class_accuracy", "worst class", "0.0 %", 106),
-    _Shown("sparsity_achieved", "sparsity", "0.0 %", 92),
     _Shown("parameters_nonzero", "non-zero", "0,0", 94),
     _Shown("macs", "multiply-adds", "0,0", 122),
     _Shown("bytes_compressed", "bytes", "0,0", 94),
     _Shown("train_steps", "steps", "0,0", 80),
+    _Shown("sparsity_achieved", "sparsity", "0.0 %", 92),
     _Shown("reason", "why", width=260),
 )
 LONGEST = 24  # characters of a name that fit its column
