@@ -1,0 +1,170 @@
+"""The explorer's parts without a browser: what a session does, what is read once, what is refused."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from synthetic import SyntheticTables, empty
+
+from pruneviz.core.errors import UsageError
+from pruneviz.core.viewstate import MOST_MODELS, ViewState
+from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.compare_page import suggested
+from pruneviz_apps.explorer.live import CachedTables
+from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.panel_app import start
+
+TESTS = Path(__file__).parents[1]
+# Bokeh's own use of pandas, which the newest pandas is going to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")
+
+
+@dataclass(eq=False)
+class Counting(SyntheticTables):
+    """Counts what is read."""
+
+    read: list[str] = field(default_factory=list)
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        self.read.append("runs")
+        return super().runs
+
+    def table(self, name: str, run_ids: Sequence[str] | None = None) -> pd.DataFrame:
+        self.read.append(name)
+        return super().table(name, run_ids)
+
+
+def session(tables: SyntheticTables | None = None) -> Session:
+    return Session(CachedTables(tables or SyntheticTables(samples=60)), ViewState())
+
+
+def ids(tables: SyntheticTables, count: int) -> tuple[str, ...]:
+    runs = tables.runs
+    return tuple(str(r) for r in runs.loc[runs["method"] != "dense", "run_id"][:count])
+
+
+def test_tables_are_read_once_until_runs_land() -> None:
+    study = Counting(samples=60, landed=10)
+    tables = CachedTables(study)
+    for _ in range(3):
+        assert len(tables.runs) == 126
+        tables.table("layers")
+    assert study.read.count("runs") == study.read.count("layers") == 1
+    assert not tables.refresh()
+    study.land(20)
+    assert tables.refresh()
+    assert (tables.runs["status"] == "done").sum() == 20
+    assert study.read.count("runs") == 2
+
+
+def test_every_change_is_told_once_and_the_same_state_is_not() -> None:
+    s, told = session(), []
+    s.listen(lambda: told.append(s.state))
+    s.change(page="runs")
+    s.change(page="runs")
+    assert told == [ViewState(page="runs")]
+
+
+def test_what_is_not_allowed_becomes_a_sentence() -> None:
+    s = session()
+    s.change(models=tuple(f"{i:012x}" for i in range(17)))
+    assert "at most 16" in s.notice
+    assert s.state == ViewState()
+
+
+def test_more_models_than_fit_are_left_out_and_counted() -> None:
+    tables = SyntheticTables(samples=60)
+    s = session(tables)
+    s.compare(ids(tables, 20))
+    assert s.state.models == ids(tables, MOST_MODELS)
+    assert "4 others left out" in s.notice
+
+
+def test_a_part_that_fails_does_not_stop_the_others() -> None:
+    s, seen, notices = session(), [], []
+
+    def fails() -> None:
+        raise ValueError("<b>oops</b>")
+
+    s.listen(fails)
+    s.listen(lambda: seen.append(1))
+    s.on_notice(notices.append)
+    s.change(page="runs")
+    assert seen == [1]
+    assert notices == ["A part of this page could not be shown: ValueError: <b>oops</b>"]
+    assert "<b>" not in fragments.notice(notices[0])
+
+
+def test_runs_that_are_gone_are_dropped_and_said() -> None:
+    tables = SyntheticTables(samples=60)
+    s = session(tables)
+    state = s.known(ViewState(models=(*ids(tables, 2), "gone"), reference="also gone"))
+    assert state == ViewState(models=ids(tables, 2))
+    assert s.notice == "2 models named in the address are not here."
+
+
+def test_an_empty_click_in_the_chart_keeps_the_comparison() -> None:
+    tables = SyntheticTables(samples=60)
+    s = session(tables)
+    s.sources.on_select("runs", ids(tables, 2))
+    s.sources.on_select("runs", ())
+    assert s.state.models == ids(tables, 2)
+    s.sources.on_select("samples", ("test:1",))
+    s.sources.on_select("samples", ())
+    assert s.state.samples == ()
+
+
+def test_a_comparison_to_begin_with_has_one_model_of_each_method() -> None:
+    tables = SyntheticTables(samples=60)
+    found, words = suggested(tables, ViewState())
+    runs = tables.runs.set_index("run_id").loc[list(found)]
+    assert sorted(runs["method"]) == ["gradient", "magnitude", "random", "snip", "taylor"]
+    assert runs["method"].iloc[-1] == "random"
+    assert set(runs["target"]) == {"0.9"}
+    assert words.replace("\u00a0", " ") == "Compare each method at 90 % with finetune"
+    assert suggested(empty(), ViewState()) == ((), "")
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        with pytest.raises(UsageError, match="--port"):
+            start(lambda: SyntheticTables(samples=10), port=s.getsockname()[1])
+
+
+def test_the_app_starts_without_torch_and_listens_on_this_machine_alone() -> None:
+    code = """
+import sys
+from synthetic import SyntheticTables
+from pruneviz_apps.panel_app import start
+server = start(lambda: SyntheticTables(samples=10), port=0)
+print([m for m in ("torch", "sklearn", "matplotlib") if m in sys.modules], server.address)
+server.stop()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=TESTS)
+    assert done.stdout.strip() == "[] 127.0.0.1"
+
+
+@pytest.mark.parametrize("value", ["<img src=x onerror=alert(1)>", "a & b", "{braces}", "'quoted\""])
+def test_fragments_escape_whatever_they_are_given(value: str) -> None:
+    made = [
+        fragments.heading(value, value),
+        fragments.section(value),
+        fragments.sentences([value]),
+        fragments.tiles([(value, value, value)]),
+        fragments.steps([(value, value)]),
+        fragments.notice(value),
+        fragments.note(value),
+    ]
+    for html in made:
+        assert "<img" not in html
+        assert "a & b" not in html
