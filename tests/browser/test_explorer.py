@@ -87,6 +87,19 @@ def test_no_picture_lies_over_another(serve: Callable[..., Any], tab: Callable[.
             assert apart or a["y"] + a["height"] <= b["y"] + 1 or b["y"] + b["height"] <= a["y"] + 1
 
 
+def test_scatters_stand_in_pairs_where_the_window_is_narrow(serve: Callable[..., Any], tab: Callable[..., Any]) -> None:
+    t = tab(serve(**STUDY), width=1024, height=768)
+    t.go("?page=compare")
+    t.page.get_by_role("button", name=re.compile("^Compare each method")).click()
+    t.says("Predictions that flipped")
+    t.settle()
+    find = "[...Bokeh.index.all_views()].find(v => v.model.name == 'sample_scatter_2' && v.el.checkVisibility())"
+    t.page.wait_for_function(f"() => {find}")
+    left, right = (t.figure(f"sample_scatter_{i}", "f.el.getBoundingClientRect().toJSON()") for i in (1, 2))
+    assert left["right"] < right["left"]
+    assert abs(left["bottom"] - right["bottom"]) < 2  # drawings level, though only the first has a legend
+
+
 def test_points_chosen_in_the_trade_off_are_compared_everywhere(
     serve: Callable[..., Any], tab: Callable[..., Any]
 ) -> None:

@@ -72,9 +72,11 @@ class ComparePage:
         self.more = html()
         for scatter in self.scatters:
             scatter.panel.styles = {"align-self": "end"}  # the first has the legend, the drawings stay level
-        left = stack(*(s.panel for s in self.scatters), styles=_SCATTERS)
+        left = stack(*(s.panel for s in self.scatters), styles=_SCATTERS, stylesheets=[_NO_BUTTON])
         right = stack(self.flips.panel, self.classes.panel, gap=28)
-        self.linked = stack(stack(left, right, styles=_SIDES))  # the outer can be hidden, a grid cannot
+        self.linked = stack(
+            stack(left, right, styles=_SIDES, stylesheets=[_NO_BUTTON])
+        )  # the outer can be hidden, a grid cannot
         self.panel: Viewable = stack(
             html(fragments.heading("Compare", "Select images in a scatter: every other view follows.")),
             self.bar,
@@ -152,6 +154,7 @@ _BAR = {
 _GRID = {"display": "grid", "gap": "28px 32px", **AS_HIGH_AS_IT_IS}
 # Wide windows have scatters beside the other views; narrow ones have pairs of scatters above them.
 _SIDES = _GRID | {"grid-template-columns": "repeat(auto-fit, minmax(min(440px, 100%), 1fr))", "align-items": "start"}
+_NO_BUTTON = ".scroll-button { display: none; }"  # Panel's button to scroll down would take a place in the grid
 _SCATTERS = _GRID | {"grid-template-columns": "repeat(auto-fit, minmax(min(300px, 100%), 1fr))"}
 
 
