@@ -196,6 +196,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(folder: Path
         _, said = slow.communicate(timeout=30)
     finally:
         slow.kill()
+        slow.communicate()
     assert slow.returncode == 1, said
     assert f"to go on: pruneviz run small.toml --store {store}" in said
     assert "Traceback" not in said
