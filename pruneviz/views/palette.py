@@ -31,7 +31,6 @@ INKS: dict[str, tuple[str, str]] = {
     "soft": ("#5b6270", "#a4adba"),
     "faint": ("#e3e6eb", "#2d323b"),
     "surface": ("#ffffff", "#16191f"),
-    "raised": ("#f5f6f8", "#1f242c"),
     "dense": ("#1b1f27", "#eceff4"),
     "control": ("#73787f", "#99a0aa"),
     "both-right": ("#b7bdc7", "#5d6675"),

@@ -26,8 +26,6 @@ _NONE = (
 class AnalysesPage:
     """One analysis at a time: its findings, its pictures, its tables."""
 
-    title = "Analyses"
-
     def __init__(self, session: Session) -> None:
         _, pmui = toolkit()
         self.session = session

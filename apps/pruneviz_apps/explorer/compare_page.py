@@ -35,8 +35,6 @@ _SELECTED = (*_MODELS, "samples")
 class ComparePage:
     """Linked views of the models compared."""
 
-    title = "Compare"
-
     def __init__(self, session: Session) -> None:
         pn, pmui = toolkit()
         self.session = session

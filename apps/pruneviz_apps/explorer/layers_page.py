@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 class LayersPage:
     """The density map."""
 
-    title = "Layers"
-
     def __init__(self, session: Session) -> None:
         _, pmui = toolkit()
         self.session = session

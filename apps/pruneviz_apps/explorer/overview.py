@@ -34,8 +34,6 @@ _BEGIN = (
 class Overview:
     """Tiles, findings, the way on; or how to begin."""
 
-    title = "Overview"
-
     def __init__(self, session: Session) -> None:
         _, pmui = toolkit()
         self.session = session

@@ -71,8 +71,6 @@ _CSS = """
 class RunsPage:
     """Every planned run in one row."""
 
-    title = "Runs"
-
     def __init__(self, session: Session) -> None:
         from bokeh.models.widgets.tables import NumberFormatter
 

@@ -61,8 +61,6 @@ class Filters:
 class TradeoffPage:
     """Any metric over any other."""
 
-    title = "Trade-off"
-
     def __init__(self, session: Session) -> None:
         _, pmui = toolkit()
         self.session = session

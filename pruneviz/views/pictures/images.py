@@ -13,7 +13,7 @@ from pruneviz.measures.changes import Change
 from pruneviz.views.comparison import Comparison, class_name, comparison
 from pruneviz.views.marks import Boxes, Images, Key, Mark, Picture, Text
 from pruneviz.views.samples import Samples
-from pruneviz.views.text import elide, percent, plain, several
+from pruneviz.views.text import elide, percent, plain
 
 if TYPE_CHECKING:
     from pruneviz.core.tables import Tables
@@ -149,8 +149,3 @@ def _pictures(tables: Tables, ids: tuple[str, ...], top: npt.NDArray[np.float64]
     w, h = width * scale, height * scale
     hover = {"image": [plain(s) for s in ids], "true class": names}
     return [Images(pixels, np.full(len(ids), (_IMAGE - w) / 2), top + (_ROW - 2 - h) / 2, w, h, hover)]
-
-
-def shown(total: int, first: int) -> str:
-    """Which page of how many, in words."""
-    return f"Page {first // ROWS + 1} of {max(1, -(-total // ROWS))}, {several(total, 'image')}"
