@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer and make. Each target sets up what it needs, once; `make help` lists them.
 PYTHON ?= python3
 VENV ?= .venv
-# Where another build of torch comes from, e.g. TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
+# Where another build of torch comes from: the index that PyTorch's install selector names, as TORCH_INDEX_URL=...
 TORCH_INDEX_URL ?=
 # Arguments for `make demo` (e.g. ARGS=--no-serve) and for pytest (e.g. ARGS="-k masks").
 ARGS ?=
