@@ -16,6 +16,7 @@ from pruneviz.core.errors import ModelError, SpecError, Unsupported
 from pruneviz.core.masks import Mask
 from pruneviz.core.options import build
 from pruneviz.core.spec import study_from_plain
+from pruneviz.core.tables import RUNS
 from pruneviz.shipped import find_study
 from pruneviz_analyses import Subject
 from pruneviz_analyses.pq_index import PQIndex
@@ -151,6 +152,30 @@ def test_levels_are_means_over_dense_models_beside_their_controls():
     assert runs.loc["d0", "bound_share"] == pytest.approx(0.7, abs=0.01)
 
 
+def test_level_0_has_had_the_same_training_where_the_study_has_that():
+    class Retrained(Courses):
+        @property
+        def runs(self):
+            more = [
+                {**self._row("dense", d, 0, 0), "run_id": f"again{d}", "recovery": "weight-rewind"} for d in range(6)
+            ]
+            return pd.concat([super().runs, RUNS.frame([r for r in more if r["replicate"] != 5])], ignore_index=True)
+
+        def table(self, name, run_ids=None):
+            frame = super().table(name, run_ids)
+            again = frame["run_id"].str.startswith("again")
+            return frame.assign(pqi=frame["pqi"].where(~again, 0.25))
+
+    tables = Retrained(study().curves)
+    frames = analysis.measure(tables)
+    levels = frames["pq_index_levels"].set_index(["method", "level"])
+    assert levels.loc[("magnitude", 0), "pqi"] == pytest.approx((5 * 0.25 + tables.curves["magnitude"][5, 0]) / 6)
+    first = levels.loc[("magnitude", 1)]
+    assert first["previous_pqi"] == pytest.approx(tables.curves["magnitude"][:, 0].mean())  # what was pruned
+    second = levels.loc[("magnitude", 2)]
+    assert second["previous_pqi"] == pytest.approx(first["pqi"])
+
+
 def test_the_three_phases_are_told_for_each_index():
     phases = analysis.measure(study())["pq_index_phases"]
     own = phases[phases["arm"] == "net · magnitude · weight-rewind"]
@@ -199,6 +224,7 @@ def test_the_hypothesis_is_told_where_it_occurs_with_its_numbers():
     assert words[0].endswith("Gini's index does the same.")
     assert "removing alone changes PQI by" in words[1]
     assert "PQI against random pruning of as many weights" in words[2]
+    assert words[2].endswith("Of the three phases, random pruning goes through none.")
     assert any("at least" in w and "of the weights must stay" in w and "(6 models)" in w for w in words)
 
 

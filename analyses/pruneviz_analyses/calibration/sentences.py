@@ -33,12 +33,18 @@ def findings(
         said += [_dense(a, level) for a in own if a["brier"]["kind"] == "dense"]
         said += [_compared(a, level) for a in own if a["brier"]["kind"] == "retrained"]
     pruned = [a for a in grouped if a["brier"]["kind"] == "pruned"]
-    pruned.sort(key=lambda a: -abs(a["ece_mass"]["difference"]))
+    controls = _controls(tables.runs, frames[RUNS.name])  # they speak after what they control
+    pruned.sort(key=lambda a: (a["brier"]["arm"] in controls, -abs(a["ece_mass"]["difference"])))
     said += [_compared(a, level) for a in pruned[:limit]]
     if (more := len(pruned) - limit) > 0:
-        told = f"{_count(more, 'more arm')}, whose ECE differs less, {'is' if more == 1 else 'are'}"
-        said.append(f"{told} in the table {ARMS.name}.")
+        said.append(f"{_count(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
     return (*said, *_left_out(tables, frames[RUNS.name], arms, bins))
+
+
+def _controls(planned: pd.DataFrame, runs: pd.DataFrame) -> set[str]:
+    """The arms that are random controls of others."""
+    ids = set(planned["control_run_id"].dropna())
+    return set(runs.loc[runs["run_id"].isin(ids), "arm"])
 
 
 def _with_single_runs(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -21,7 +21,8 @@ class Course:
         model, method, recovery: what the runs share.
         control: whether it is the random control of another.
         dense: D dense models with every level done.
-        runs: for each level from 0, the runs and the place of each one's dense model.
+        runs: for each level from 0, the runs and the place of each one's dense model. Level 0 is the dense model after
+            the same recovery, where the study has that, so that every level has had the same training; else itself.
         left_out: dense models that lack a level.
     """
 
@@ -70,9 +71,13 @@ def courses(runs: pd.DataFrame) -> tuple[Course, ...]:
     """Every method that goes through levels of its own, at least two of them, with each recovery."""
     controls = set(runs["control_run_id"].dropna())
     groups: dict[tuple[str, str, str], list[Mapping[Any, Any]]] = {}
+    retrained: dict[tuple[str, str], dict[str, list[str]]] = {}
     for r in _records(runs):
+        model, recovery = str(r["model"]), str(r["recovery"])
         if r["method"] != "dense":
-            groups.setdefault((str(r["model"]), str(r["method"]), str(r["recovery"])), []).append(r)
+            groups.setdefault((model, str(r["method"]), recovery), []).append(r)
+        elif r["run_id"] != r["dense_run_id"] and r["status"] == "done":
+            retrained.setdefault((model, recovery), {}).setdefault(str(r["dense_run_id"]), []).append(str(r["run_id"]))
     dense_done = set(runs.loc[(runs["status"] == "done") & (runs["run_id"] == runs["dense_run_id"]), "run_id"])
     found = []
     for key, rows in groups.items():
@@ -86,7 +91,8 @@ def courses(runs: pd.DataFrame) -> tuple[Course, ...]:
         if not dense:
             continue
         place = {d: i for i, d in enumerate(dense)}
-        steps = [tuple((d, i) for d, i in place.items())]
+        again = retrained.get((key[0], key[2]), {})
+        steps = [tuple((r, i) for d, i in place.items() for r in again.get(d, (d,)))]
         for level in levels:
             own = (r for r in done if int(r["level"]) == level and r["dense_run_id"] in place)
             steps.append(tuple(sorted((str(r["run_id"]), place[str(r["dense_run_id"])]) for r in own)))

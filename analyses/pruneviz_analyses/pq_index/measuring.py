@@ -28,7 +28,7 @@ def measure(tables: Tables, level: float, resamples: int, seed: int) -> dict[str
     frame = _runs(runs, _seen(tables))
     values: Values = {
         name: dict(zip(frame["run_id"], frame[name].astype("float64"), strict=True))
-        for name in (*QUANTITIES, "pqi_removed", "bound_share", "control_pqi", "accuracy", "density")
+        for name in (*QUANTITIES, "pqi_removed", "previous_pqi", "bound_share", "control_pqi", "accuracy", "density")
     }
     known = set(frame["run_id"])
     found = courses(runs[runs["run_id"].isin(known)])
@@ -61,6 +61,7 @@ def _runs(runs: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
             "accuracy": _number(r["accuracy"]),
             "bound_share": _share(row["bound"], row["kept"]),
             "layers_pqi": _number(layers.get(run_id)),
+            "previous_pqi": _number(whole["pqi"].get(before.get(run_id))),
             "control_run_id": control,
             "control_pqi": _number(whole["pqi"].get(control)) if control is not None else None,
         }
@@ -68,6 +69,7 @@ def _runs(runs: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     return RUNS.frame(rows)
 
 
+_AVERAGED = ("accuracy", "pqi", "gini", "density", "previous_pqi", "pqi_removed", "bound_share", "control_difference")
 _COPIED = ("kept", "pqi", "pqi_removed", "gini", "bound", "neurons_pqi", "neurons_empty", "neurons_zero")
 
 
@@ -85,7 +87,7 @@ def _levels(course: Course, values: Values, level: float, resamples: int, seed: 
             "dense_models": len(course.dense),
             "runs": len(runs),
         }
-        for name in ("accuracy", "pqi", "gini", "density", "pqi_removed", "bound_share", "control_difference"):
+        for name in _AVERAGED:
             if name == "control_difference" and not all(r in beside for r, _ in runs):
                 continue
             v, dense = course.at(number, beside if name == "control_difference" else values[name])

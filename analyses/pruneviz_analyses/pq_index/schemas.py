@@ -69,6 +69,7 @@ RUNS = Schema(
         Column("neurons_pqi", "float", "mean of the neurons' PQ indices; empty and zero ones left out"),
         Column("neurons_empty", "int", "neurons of which nothing is kept", "neurons"),
         Column("neurons_zero", "int", "neurons whose kept weights are all 0", "neurons"),
+        Column("previous_pqi", "float", "PQ index of the run one level before; null for a dense model"),
         Column("control_run_id", "str", "random pruning of the same unit, allocation, target, recovery and seed"),
         Column("control_pqi", "float", "PQ index of that control"),
     ),
@@ -77,7 +78,8 @@ RUNS = Schema(
 _MEAN = "mean over dense models"
 LEVELS = Schema(
     "pq_index_levels",
-    "one row per iterative arm and level, the dense models as level 0; every dense model weighs the same",
+    "one row per iterative arm and level; level 0 is the dense models after the same recovery where there are such; "
+    "every dense model weighs the same",
     (
         _ARM,
         Column("model", "str", "the model's name"),
@@ -94,6 +96,7 @@ LEVELS = Schema(
         Column("pqi", "float", f"PQ index of the model, {_MEAN}"),
         Column("pqi_low", "float", _OVER),
         Column("pqi_high", "float", _OVER),
+        Column("previous_pqi", "float", f"PQ index of what is pruned: the level before, or the dense model, {_MEAN}"),
         Column("pqi_removed", "float", f"PQ index right after removing, before any training, {_MEAN}"),
         Column("gini", "float", f"Gini's index of the model, {_MEAN}"),
         Column("gini_low", "float", _OVER),

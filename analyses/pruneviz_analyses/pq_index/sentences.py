@@ -33,7 +33,7 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], options: _Optio
     for arm, course in levels[~levels["control"].astype(bool)].groupby("arm", sort=False):
         own = phases[phases["arm"] == arm]
         said.append(_course(str(arm), course, own, options))
-        said += _beside(course)
+        said += _beside(course, runs, phases)
     if levels.empty and len(runs):
         said.append(
             "No method here is done at two or more levels of its own, so PQI is given run by run and has no course. "
@@ -86,11 +86,11 @@ def _gini(phases: pd.DataFrame, found: list[bool]) -> str:
     return f" Of Gini's index, {' and '.join(names) if names else 'no phase'} alone is found."
 
 
-def _beside(course: pd.DataFrame) -> Iterator[str]:
+def _beside(course: pd.DataFrame, runs: pd.DataFrame, phases: pd.DataFrame) -> Iterator[str]:
     """What removing does by itself, and what random pruning does."""
     later = course[course["level"] > 0]
-    removed = later["pqi_removed"].to_numpy(float) - course["pqi"].to_numpy(float)[:-1]
-    trained = later["pqi"].to_numpy(float) - later["pqi_removed"].to_numpy(float)
+    removed = (later["pqi_removed"] - later["previous_pqi"]).to_numpy(float)
+    trained = (later["pqi"] - later["pqi_removed"]).to_numpy(float)
     arm = str(course["arm"].iloc[0])
     if np.isfinite(removed).all() and np.isfinite(trained).all():
         yield (
@@ -109,7 +109,21 @@ def _beside(course: pd.DataFrame) -> Iterator[str]:
             text += f" ({_signed(low)} … {_signed(high)}{verdict})"
         told.append(text)
     few = "" if np.isfinite(known["control_difference_low"]).all() else " (too few dense models for an interval)"
-    yield f"{arm}: PQI against random pruning of as many weights, {' and '.join(told)}{few}."
+    yield (
+        f"{arm}: PQI against random pruning of as many weights, {' and '.join(told)}{few}."
+        f"{_of_control(arm, runs, phases)}"
+    )
+
+
+def _of_control(arm: str, runs: pd.DataFrame, phases: pd.DataFrame) -> str:
+    """Which phases random pruning goes through: what happens there is no merit of the method's choice."""
+    controls = set(runs.loc[runs["arm"] == arm, "control_run_id"].dropna())
+    arms = runs.loc[runs["run_id"].isin(controls), "arm"]
+    own = phases[(phases["arm"] == str(arms.iloc[0])) & (phases["quantity"] == "pqi")] if len(arms) else phases.iloc[:0]
+    if own.empty or own["found"].isna().any():
+        return ""
+    names = [str(p) for p, f in zip(own["phase"], own["found"], strict=True) if f]
+    return f" Of the three phases, random pruning goes through {', '.join(names) if names else 'none'}."
 
 
 def _bounds(tables: Tables, runs: pd.DataFrame, options: _Options) -> Iterator[str]:

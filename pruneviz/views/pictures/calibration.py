@@ -78,11 +78,7 @@ def calibration_info(tables: Tables, state: ViewState) -> Picture:
             Key("equal numbers of images a bin", "point", "soft", "circle"),
             Key("equal width", "point", "soft", "square", False),
             Key("floor: a calibrated model's", "area", "soft", alpha=0.25),
-            *(
-                (Key("Changes", "heading"), Key("retraining alone", "point", "soft", "diamond", False))
-                if retrained
-                else ()
-            ),
+            *_change_keys(known, retrained),
         ),
         height=90 + 30 * (len(shown) + 1),
     )

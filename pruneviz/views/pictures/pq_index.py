@@ -32,19 +32,26 @@ _SUMMITS = {"first fall": "▼", "rise": "▲", "last fall": "▼"}
 
 @dataclass(frozen=True)
 class _Strip:
-    """One quantity: what it is called, its column, and its scale."""
+    """One quantity: what it is called, its column, its scale, and how many rows it is high."""
 
     title: str
     column: str
     low: float
     high: float
     ticks: tuple[tuple[float, str], ...]
+    rows: int = 1
     log: bool = False
 
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """A name for each of its rows."""
+        return (self.title, *[""] * (self.rows - 1))
+
     def at(self, values: Floats, row: int) -> Floats:
-        """Places on the picture's axis, which grows downwards."""
+        """Places on the picture's axis, which grows downwards, from its first row on."""
         v = np.log10(np.maximum(values, 10**self.low)) if self.log else values
-        return row + _ROOM - 2 * _ROOM * (v - self.low) / (self.high - self.low)
+        bottom, height = row + self.rows - 1 + _ROOM, self.rows - 1 + 2 * _ROOM
+        return bottom - height * (v - self.low) / (self.high - self.low)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +80,7 @@ def pq_index_info(tables: Tables, state: ViewState) -> Picture:
         return Picture(_NAME, _TITLE, empty="No iterative method is left by the filters. Show more.", height=240)
     shown = levels[levels["arm"].isin([c.arm for c in courses])]
     strips = tuple(_strips(shown))
+    titles = [name for s in strips for name in s.titles]
     last, n = int(shown["level"].max()), sorted(set(shown["dense_models"]))
     span = f"n = {n[0]}" if len(n) == 1 else f"n = {n[0]} to {n[-1]}"
     enough = n[-1] >= POINTS_BELOW
@@ -80,16 +88,16 @@ def pq_index_info(tables: Tables, state: ViewState) -> Picture:
         _NAME,
         _TITLE,
         subtitle=(
-            f"Means over dense models ({span}), level 0 the dense models themselves"
+            f"Means over dense models ({span}); level 0: themselves, trained again alike where the study has that"
             + ("; bands are 95 % intervals over them." if enough else f"; bands need {POINTS_BELOW} of them.")
         ),
         sentences=tuple(_sentence(c) for c in courses if not c.control),
         notes=_notes(shown),
         x=Axis("level of pruning", low=-0.075 * last - 0.3, high=last * 1.02 + 0.3),
-        y=Axis(kind="categories", categories=("phases of PQI", *(s.title for s in strips)), reverse=True),
+        y=Axis(kind="categories", categories=("phases of PQI", *titles), reverse=True),
         marks=tuple(_marks(courses, strips, last)),
         legend=_legend(tables, courses),
-        height=80 + 124 * (len(strips) + 1),
+        height=80 + 112 * (len(titles) + 1),
     )
 
 
@@ -116,39 +124,46 @@ def _courses(tables: Tables, state: ViewState, levels: pd.DataFrame) -> list[_Co
 
 
 def _strips(levels: pd.DataFrame) -> Iterator[_Strip]:
-    for title, column, unit in (("PQ index", "pqi", 1.0), ("Gini index", "gini", 1.0), ("accuracy", "accuracy", 100.0)):
+    for title, column, rows in (("PQ index", "pqi", 2), ("Gini index", "gini", 1), ("accuracy", "accuracy", 1)):
         values = levels[[column, f"{column}_low", f"{column}_high"]].to_numpy(float)
-        yield _linear(title, column, values[np.isfinite(values)], unit)
+        yield _linear(title, column, values[np.isfinite(values)], rows)
     least = math.floor(math.log10(max(float(levels["density"].min()), 1e-6)))
     ticks = tuple((float(e), short_percent(10.0**e)) for e in range(least, 1))
     yield _Strip("weights kept", "density", float(least), 0.0, ticks, log=True)
 
 
-def _linear(title: str, column: str, values: Floats, unit: float) -> _Strip:
-    """A scale from a round number to a round number, with two or three ticks."""
-    low, high = float(values.min()), float(values.max())
-    step = 10 ** math.floor(math.log10(max(high - low, 1e-3)))
-    step *= next(k for k in (0.5, 1, 2, 5) if (high - low) / (k * step) <= 3)
-    start, end = math.floor(low / step) * step, math.ceil(high / step) * step
-    if column != "accuracy":
-        start = max(start, 0.0)
-    ticks = np.arange(start, end + step / 2, step)
-    return _Strip(title, column, start, end, tuple((float(t), _tick(t, unit)) for t in ticks))
+def _linear(title: str, column: str, values: Floats, rows: int) -> _Strip:
+    """A scale that the values fill, with a few round numbers on it; one of indices begins at 0."""
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+    low = low if column == "accuracy" else 0.0
+    room = max(high - low, 1e-3)
+    step = 10 ** math.floor(math.log10(room))
+    step *= next(k for k in (0.2, 0.5, 1, 2, 5) if room / (k * step) <= 3 * rows)
+    ticks = [k * step for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    return _Strip(title, column, low, high + 0.02 * room, tuple((v, _tick(v, column)) for v in ticks), rows)
 
 
-def _tick(value: float, unit: float) -> str:
-    return short_percent(value) if unit == 100.0 else number(value, 2)
+def _tick(value: float, column: str) -> str:
+    return short_percent(value) if column == "accuracy" else number(value, 2)
+
+
+def _placed(strips: Sequence[_Strip]) -> Iterator[tuple[int, _Strip]]:
+    """Each strip with its first row; row 0 holds the phases."""
+    row = 1
+    for strip in strips:
+        yield row, strip
+        row += strip.rows
 
 
 def _marks(courses: Sequence[_Course], strips: Sequence[_Strip], last: int) -> Iterator[Mark]:
-    for row, strip in enumerate(strips, start=1):
+    for row, strip in _placed(strips):
         y = [float(strip.at(np.array([10**t if strip.log else t]), row)[0]) for t, _ in strip.ticks]
         for at in y:
             yield Line(np.array([0.0, last]), np.array([at, at]), "faint", width=1.0)
         left = np.full(len(y), -0.012 * last - 0.1)
         yield Text(left, np.array(y), [t for _, t in strip.ticks], "soft", "right", size=11)
     yield from _phase_marks([c for c in courses if not c.control][:_PHASE_ROWS])
-    for row, strip in enumerate(strips, start=1):
+    for row, strip in _placed(strips):
         for c in courses:
             yield from _curve(c, strip, row)
 
@@ -258,7 +273,7 @@ def _legend(tables: Tables, courses: Sequence[_Course]) -> tuple[Key, ...]:
     keys = [*method_keys(on.inks(runs), methods)]
     recoveries = [r for c in courses for r in on.unique(c.frame["recovery"])]
     keys += recovery_keys(recovery_looks(on.unique(runs["recovery"])), recoveries)
-    keys += [Key("PQI right after removing", "point", "soft", "x", False)]
+    keys += [Key("PQI right after removing", "point", "soft", "x", False), Key("?: not told from noise", "note")]
     arms = [c for c in courses if not c.control]
     if len(arms) > 1:
         shown = ", ".join(elide(plain(c.arm), 40) for c in arms[:_PHASE_ROWS])

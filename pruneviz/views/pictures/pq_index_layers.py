@@ -79,7 +79,9 @@ def _by_level(done: pd.DataFrame, state: ViewState, runs: pd.DataFrame) -> tuple
     arm = str(deep[deep > 1].index[0])
     own = pruned[arms == arm]
     dense = tuple(str(r) for r in own["dense_run_id"].unique())
-    rows = [_Row("level 0 · dense", dense)]
+    again = done[on.is_dense(done) & done["dense_run_id"].isin(dense) & (done["recovery"] == own["recovery"].iloc[0])]
+    first = _Row("level 0 · dense, trained again", tuple(str(r) for r in again["run_id"]))
+    rows = [first if len(again) else _Row("level 0 · dense", dense)]
     for level, at in own.groupby("level"):
         kept = short_percent(round(float(at["density"].mean()), 4))
         rows.append(_Row(f"level {level} · {kept} kept", tuple(str(r) for r in at["run_id"])))

@@ -11,7 +11,7 @@ import numpy as np
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import runs as on
 from pruneviz.views.analysed import nothing_of, table_of
-from pruneviz.views.marks import MARKERS, Axis, Band, Key, Line, Mark, Picture, Points
+from pruneviz.views.marks import Axis, Band, Key, Line, Mark, Picture, Points
 from pruneviz.views.metrics import measured
 from pruneviz.views.text import listed, number, percent, plain, several
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _NAME = "reliability"
 _TITLE = "Reliability: confidence and accuracy"
+_MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "star")
 _DASHES = ("solid", "dotdash", "dotted", "dashdot", "dashed")
 _BANDS = 2  # models whose range of chance finds room
 
@@ -91,7 +92,7 @@ def _curves(tables: Tables, state: ViewState, bins: pd.DataFrame, runs: pd.DataF
         ink = inks[str(methods[run_id])]
         dash = _DASHES[used.get(ink, 0) % len(_DASHES)]
         used[ink] = used.get(ink, 0) + 1
-        yield _Curve(labels[run_id], ink, dash, MARKERS[i % len(MARKERS)], own.sort_values("bin"), rows.loc[run_id])
+        yield _Curve(labels[run_id], ink, dash, _MARKERS[i % len(_MARKERS)], own.sort_values("bin"), rows.loc[run_id])
 
 
 def _marks(curves: Sequence[_Curve]) -> Iterator[Mark]:
