@@ -97,6 +97,7 @@ def read_columns(
     run_ids: Sequence[str],
     sample_ids: npt.NDArray[np.object_],
     columns: Sequence[str],
+    at_once: int = _RUNS_AT_ONCE,
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Columns of a table of samples, each (R, S), pivoted by run id and sample id; NaN where there is no row.
 
@@ -106,13 +107,14 @@ def read_columns(
         run_ids: R runs, in the order of the rows.
         sample_ids: S samples, in the order of the columns, each once; others are left out.
         columns: of numbers.
+        at_once: runs read at a time; an analysis's own table is read whole for any of its runs.
     """
     import pandas as pd
 
     place = pd.Index(sample_ids)
     out = {c: np.full((len(run_ids), len(sample_ids)), np.nan, np.float32) for c in columns}
-    for start in range(0, len(run_ids), _RUNS_AT_ONCE):
-        chunk = list(run_ids[start : start + _RUNS_AT_ONCE])
+    for start in range(0, len(run_ids), at_once):
+        chunk = list(run_ids[start : start + at_once])
         frame = tables.table(name, chunk)
         sample, ids = pd.factorize(frame["sample_id"])
         run, runs = pd.factorize(frame["run_id"])

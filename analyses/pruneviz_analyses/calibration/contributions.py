@@ -52,7 +52,7 @@ def contributions(tables: Tables, run_ids: Sequence[str], bins: int) -> Contribu
     """
     found = read_predictions(tables, run_ids)
     told = read_columns(tables, "samples", run_ids, found.sample_ids, ("confidence", "loss"))
-    score = read_columns(tables, SAMPLES.name, run_ids, found.sample_ids, ("brier",))["brier"]
+    score = read_columns(tables, SAMPLES.name, run_ids, found.sample_ids, ("brier",), len(run_ids))["brier"]
     right = found.prediction == found.labels
     each = {"brier": score, "nll": told["loss"], "overconfidence": told["confidence"] - right}
     each |= {name: np.empty_like(score) for name in (*ERRORS, "squared_error")}
