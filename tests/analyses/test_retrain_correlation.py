@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -331,12 +331,13 @@ def test_options_that_contradict_each_other_are_refused(options, words):
 # -- how much is done
 
 
-def test_raising_the_number_of_sets_keeps_what_was_done():
+@pytest.mark.parametrize("raised", [{"retrain": 22}, {"repeats": 3}, {"retrain": 22, "repeats": 3}])
+def test_raising_the_number_of_sets_or_repeats_keeps_what_was_done(raised):
     runs = study(models=2).runs
     asked = RetrainCorrelation(layers=("conv1", "conv2"), ratios=(0.2, 0.8), retrain=16, chunk=4)
     few = asked.observations(runs)
-    assert len(few) == 2 * 2 * 2 * (1 + 4)
-    more = RetrainCorrelation(layers=("conv1", "conv2"), ratios=(0.2, 0.8), retrain=22, chunk=4).observations(runs)
+    assert len(few) == 2 * 2 * 2 * (1 + 2 * 4)
+    more = replace(asked, **raised).observations(runs)
     parts = [(o.run_ids, o.part) for o in more]
     kept = [(o.run_ids, o.part) in parts for o in few]
     assert all(kept)
@@ -392,5 +393,5 @@ def test_the_quick_study_from_end_to_end(tmp_path):
     more = read_study(
         "retrain_correlation", settings=[*settings, "analyses.retrain_correlation.retrain=8"], quick=True
     ).result(tmp_path / "s", executor="inline", device="cpu", listener=lambda e: None)
-    assert more.made == 2  # the fifth to eighth set of both layers; the first four are there
+    assert more.made == 4  # the fifth to eighth set of both layers, twice; the first four are there
     assert len(more.study.table("retrain_correlation_retrained")) == 2 * 8 * 2

@@ -150,19 +150,22 @@ class RetrainCorrelation:
             f"prune {who}: every {ratio:g} of {layer}",
             evaluated=self.images * min(self.subsets, 100),  # half the sets of ten filters, since half is run again
         )
-        retraining = {**common, "repeats": self.repeats, "last": self.last, "train": self.train}
+        retraining = {**common, "last": self.last, "train": self.train}
         found = [losses]
-        for first in range(0, self.retrain, self.chunk):
-            stop = min(first + self.chunk, self.retrain)
-            found.append(
-                Observation(
-                    (run_id,),
-                    {**retraining, "first": first, "stop": stop},
-                    f"retrain {who}: {ratio:g} of {layer}, {first + 1} – {stop} of {self.retrain}",
-                    epochs=float((stop - first) * self.repeats * self.epochs),
-                    after=(losses,),
+        # Repeat by repeat, so that more of them later add to what is there, as more sets do.
+        for repeat in range(self.repeats):
+            for first in range(0, self.retrain, self.chunk):
+                stop = min(first + self.chunk, self.retrain)
+                which = f"{first + 1} – {stop} of {self.retrain}, repeat {repeat + 1} of {self.repeats}"
+                found.append(
+                    Observation(
+                        (run_id,),
+                        {**retraining, "repeat": repeat, "first": first, "stop": stop},
+                        f"retrain {who}: {ratio:g} of {layer}, {which}",
+                        epochs=float((stop - first) * self.epochs),
+                        after=(losses,),
+                    )
                 )
-            )
         return found
 
     @property

@@ -136,7 +136,7 @@ def retrained(seen: Seen, part: Mapping[str, Any], losses: pd.DataFrame, progres
 
     Args:
         seen: a dense model.
-        part: the observation's: ``layer``, ``ratio``, ``first``, ``stop``, ``repeats``, ``last``, ``images``, ``seed``
+        part: the observation's: ``layer``, ``ratio``, ``first``, ``stop``, ``repeat``, ``last``, ``images``, ``seed``
             and ``train``, the values of a :class:`~pruneviz.core.spec.TrainSpec`.
         losses: what :func:`pruned_losses` gave for the same layer and ratio.
         progress: told of retraining steps done, and all.
@@ -148,21 +148,22 @@ def retrained(seen: Seen, part: Mapping[str, Any], losses: pd.DataFrame, progres
     spec = TrainSpec(**part["train"])
     data = replace(seen.data, val=None)  # nothing is chosen here, so nothing is validated
     chosen = fixed_images(len(data.train), part["images"], part["seed"])
-    work = [(int(row["subset"]), str(row["removed"]), r) for _, row in turn.iterrows() for r in range(part["repeats"])]
+    work = [(int(row["subset"]), str(row["removed"])) for _, row in turn.iterrows()]
+    repeat = part["repeat"]
     rows = []
-    for done, (subset, removed, repeat) in enumerate(work):
+    for done, (subset, removed) in enumerate(work):
 
         def told(step: int, steps: int, done: int = done) -> None:
             progress(done * steps + step, len(work) * steps)
 
         net = without(seen, units, cell, set_of(removed))
         seed = seed_of("retrain", part["seed"], seen.run_id, part["layer"], part["ratio"], removed, repeat)
-        watch = _Watch(data, chosen, seen.device)
+        watch = _Watch(data, chosen, seen.device, spec.epochs, part["last"])
         row = {"run_id": seen.run_id, "layer": part["layer"], "ratio": part["ratio"], "subset": subset}
         row |= {"repeat": repeat, "epochs": spec.epochs}
         try:
             training.train(net, data, spec, seed=seed, device=seen.device, hooks=(watch,), progress=told)
-            rows.append({**row, **watch.summary(part["last"])})
+            rows.append({**row, **watch.summary(net)})
         except Diverged as e:
             rows.append({**row, "reason": str(e)})
     return RETRAINED.frame(rows)
@@ -170,12 +171,20 @@ def retrained(seen: Seen, part: Mapping[str, Any], losses: pd.DataFrame, progres
 
 @dataclass(eq=False)
 class _Watch:
-    """Looks at a network after each epoch of its retraining."""
+    """Looks at a network after each epoch of its retraining.
+
+    The fixed training images may be all there are, and looking at them takes half as long as training on them: only
+    the epochs that are reported are looked at there.
+    """
 
     data: ImageData
     chosen: Any
     device: str
-    seen: list[tuple[float, float, float]] = field(default_factory=list)
+    epochs: int
+    last: int
+    test: list[tuple[float, float]] = field(default_factory=list)
+    train: dict[int, float] = field(default_factory=dict)
+    best: dict[str, Tensor] = field(default_factory=dict)
 
     def on_start(self, t: Any) -> None:
         """Nothing to see yet."""
@@ -187,14 +196,21 @@ class _Watch:
         """Nothing to see."""
 
     def on_epoch(self, t: Any) -> None:
-        """The losses on the fixed training images and on the test split, and the accuracy on that."""
-        assert self.data.train is not None
-        test = self.data.test
-        train_loss, _ = self._of(t.net, self.data.train.images[self.chosen], self.data.train.labels[self.chosen])
-        self.seen.append((train_loss, *self._of(t.net, test.images, test.labels)))
+        """The loss and accuracy on the test split; of the last epochs also the loss on the fixed training images."""
+        test, epoch = self.data.test, len(self.test)
+        loss, accuracy = self._of(t.net, test.images, test.labels)
+        if all(accuracy > seen for _, seen in self.test):
+            self.best = {k: v.detach().clone() for k, v in t.net.state_dict().items()}
+        self.test.append((loss, accuracy))
+        if epoch >= self.epochs - self.last:
+            self.train[epoch] = self._train_loss(t.net)
 
     def on_end(self, t: Any) -> None:
         """Nothing more to see."""
+
+    def _train_loss(self, net: nn.Module) -> float:
+        assert self.data.train is not None
+        return self._of(net, self.data.train.images[self.chosen], self.data.train.labels[self.chosen])[0]
 
     def _of(self, net: nn.Module, images: Any, labels: Any) -> tuple[float, float]:
         logits = training.predict(net, images, self.data.preprocess, device=self.device)
@@ -203,14 +219,25 @@ class _Watch:
         found = per_sample(logits, labels)
         return float(found.loss.mean()), float(np.mean(found.prediction == labels))
 
-    def summary(self, last: int) -> dict[str, Any]:
-        """The last epochs' means, which conclusions rest on, and the best test epoch, which was published."""
-        values = np.array(self.seen)
-        best = int(np.argmax(values[:, 2]))
-        names = ("train_loss", "test_loss", "test_accuracy")
-        means = dict(zip(names, values[-last:].mean(axis=0).tolist(), strict=True))
+    def summary(self, net: nn.Module) -> dict[str, Any]:
+        """The last epochs' means, which conclusions rest on, and the best test epoch, which was published.
+
+        Args:
+            net: what was retrained; it takes the weights of the best epoch.
+        """
+        values = np.array(self.test)
+        best = int(np.argmax(values[:, 1]))
+        if best not in self.train:
+            net.load_state_dict(self.best)
+            self.train[best] = self._train_loss(net)
+        final = range(len(self.test) - self.last, len(self.test))
+        test_loss, test_accuracy = values[-self.last :].mean(axis=0).tolist()
         return {
-            **means,
+            "train_loss": float(np.mean([self.train[epoch] for epoch in final])),
+            "test_loss": test_loss,
+            "test_accuracy": test_accuracy,
             "best_epoch": best + 1,
-            **{f"best_{name}": v for name, v in zip(names, values[best].tolist(), strict=True)},
+            "best_train_loss": self.train[best],
+            "best_test_loss": float(values[best, 0]),
+            "best_test_accuracy": float(values[best, 1]),
         }
