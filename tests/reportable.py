@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
 from synthetic import HOSTILE, METHODS, SyntheticTables
 
 from pruneviz.core.options import to_plain
@@ -25,6 +26,8 @@ class Reportable(SyntheticTables):
 
     Attributes:
         told: the sentences of an analysis.
+        analysed: sentences of others, by their names.
+        frames: their tables.
         warned: what the first pruned run warned of.
         processors: of the environments that runs came from.
     """
@@ -33,6 +36,11 @@ class Reportable(SyntheticTables):
     warned: tuple[str, ...] = ()
     processors: tuple[str, ...] = ("a processor",)
     more: dict[str, Any] = field(default_factory=dict)
+    analysed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def table(self, name: str, run_ids: Sequence[str] | None = None) -> pd.DataFrame:
+        return self.frames[name].copy() if name in self.frames else super().table(name, run_ids)
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -66,8 +74,21 @@ class Reportable(SyntheticTables):
         return {"name": name, "classes": list(self.classes), "counts": counts, **about}
 
     def findings(self) -> dict[str, tuple[str, ...]]:
-        return {"prediction_changes": self.told} if self._rows else {}
+        return {"prediction_changes": self.told, **self.analysed} if self._rows else {}
 
     def warnings(self) -> dict[str, tuple[str, ...]]:
         pruned = [r["run_id"] for r in self._rows if r["method"] != "dense"]
         return dict.fromkeys(pruned[:2], self.warned) if self.warned else {}
+
+
+def with_analysis(**arguments: Any) -> Reportable:
+    """A study with removed filters retrained: two of that analysis's pictures have something to draw, one has not."""
+    from retrained import study
+
+    from pruneviz_analyses.retrain_correlation import RetrainCorrelation
+
+    tables = study(cells=(("conv1", 0.2, 2), ("conv2", 0.2, 2)))
+    frames = {n: f for n, f in RetrainCorrelation(layers=("conv1",), permutations=99).measure(tables).items() if len(f)}
+    seen = {n: tables.table(n) for n in ("retrain_correlation_subsets", "retrain_correlation_retrained")}
+    found = {"retrain_correlation": ("conv1 at 0.2: none detected.",)}
+    return Reportable(frames={**frames, **seen}, analysed=found, **arguments)

@@ -13,6 +13,7 @@ from pruneviz.report.content import Block, Images, Note, Pictures, Report, Secti
 from pruneviz.views import runs as on
 from pruneviz.views.findings import Holdings, found, holdings
 from pruneviz.views.marks import Picture
+from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
 from pruneviz.views.pictures.class_changes import class_changes_info
 from pruneviz.views.pictures.density_map import density_map_info
 from pruneviz.views.pictures.flips import flips_info
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 12  # methods named in the question; more are counted
 SHOWN_FINDINGS = 3  # sentences of an analysis that are not folded away
+PREDICTIONS = "Which predictions change"
+SHOWN_THERE = ("flips", "class_changes")  # pictures of an analysis that the section of that title draws
 
 
 def tell(tables: Tables, study: Reported, choice: Choice, named: Sequence[str]) -> Report:
@@ -42,9 +45,10 @@ def tell(tables: Tables, study: Reported, choice: Choice, named: Sequence[str]) 
     held = holdings(tables)
     sections = (
         Section("answer", "Findings", "What was found", tuple(_answer(tables, study, held, choice))),
+        Section("analyses", "Analyses", "What the analyses found", tuple(_analyses(tables, study, held, choice))),
         Section("comparison", "Comparison", "The models compared", tuple(_comparison(tables, choice))),
         Section("cost", "Cost", "What pruning costs", tuple(_cost(tables, choice))),
-        Section("predictions", "Predictions", "Which predictions change", tuple(_predictions(tables, choice))),
+        Section("predictions", "Predictions", PREDICTIONS, tuple(_predictions(tables, choice))),
         Section("images", "Images", "Image by image", tuple(_images(tables, choice))),
         Section("layers", "Layers", "Where it was removed", (Pictures((density_map_info(tables, choice.state),)),)),
         Section("trouble", "Failures", "Failures and warnings", tuple(_trouble(tables, study, held))),
@@ -101,10 +105,21 @@ def _answer(tables: Tables, study: Reported, held: Holdings, choice: Choice) -> 
         return
     if told := found(tables, choice.state):
         yield Sentences(told)
-    for name, sentences in study.findings().items():
-        if sentences:
+
+
+def _analyses(tables: Tables, study: Reported, held: Holdings, choice: Choice) -> Iterator[Block]:
+    """The findings of each analysis, and under them its pictures of the models compared; empty ones are not drawn."""
+    for name, sentences in study.findings().items() if held.done else ():
+        own = OF_ANALYSIS.get(name, ())
+        drawn = [PICTURES[p](tables, choice.state) for p in own if p not in SHOWN_THERE]
+        shown = tuple(p for p in drawn if not p.empty)
+        if sentences or shown:
             heading = f"Analysis: {plain(name).replace('_', ' ')}"
             yield Sentences(tuple(plain(s) for s in sentences), heading, SHOWN_FINDINGS)
+        if shown:
+            yield Pictures(shown)
+        if choice.compared and any(p in SHOWN_THERE for p in own):
+            yield Note(f"Its pictures stand under {PREDICTIONS}.")
 
 
 def _comparison(tables: Tables, choice: Choice) -> Iterator[Block]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reportable import Reportable
+from reportable import with_analysis
 
 from pruneviz.report import write_html
 
@@ -23,7 +23,7 @@ CHOSEN = """Bokeh.documents[0].roots().find(r => r.name === 'sample_scatter_2')
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    study = Reportable(methods=4, samples=300, hostile=True, failed=1, told=("<script>alert(1)</script>",) * 6)
+    study = with_analysis(methods=4, samples=300, hostile=True, failed=1, told=("<script>alert(1)</script>",) * 6)
     return write_html(study, tmp_path_factory.mktemp("report") / "r.html").path
 
 
@@ -167,6 +167,18 @@ def test_no_name_is_markup_and_nothing_is_wider_than_the_window(open_report: Cal
         page.mouse.move(box["x"] + box["width"] * (0.3 + 0.03 * step), box["y"] + box["height"] * (0.6 - 0.03 * step))
     page.wait_for_timeout(150)
     assert page.locator("img").count() == 0
+
+
+def test_the_pictures_of_analyses_are_drawn_and_wide_ones_scroll_in_their_place(
+    open_report: Callable[..., Any],
+) -> None:
+    page = open_report(width=800)
+    for name in ("retrain_tau", "retrain_scatters"):
+        drawing = page.locator(f"#analyses [data-picture={name}]")
+        assert drawing.locator("canvas").first.bounding_box()["height"] > 150
+    assert page.evaluate("document.querySelector('[data-picture=retrain_scatters]').scrollWidth") > 850
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator("#analyses .sentences li").last.inner_text() == "conv1 at 0.2: none detected."
 
 
 def test_pictures_can_be_saved(open_report: Callable[..., Any]) -> None:

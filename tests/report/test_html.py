@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from reportable import Reportable
+from reportable import Reportable, with_analysis
 from synthetic import HOSTILE, SCRIPT
 
 import pruneviz.report.html as html
@@ -96,16 +96,47 @@ def test_nothing_is_loaded_from_anywhere(page: Page) -> None:
 
 def test_the_story_is_told_in_order(page: Page) -> None:
     sections = [str(f["id"]) for tag, f in page.elements if tag == "section"]
-    wanted = ["answer", "comparison", "cost", "predictions", "images", "layers", "trouble", "run", "numbers"]
+    wanted = [
+        "answer",
+        "analyses",
+        "comparison",
+        "cost",
+        "predictions",
+        "images",
+        "layers",
+        "trouble",
+        "run",
+        "numbers",
+    ]
     assert [s for s in sections if s != "left-out"] == wanted
     ids = [f["id"] for _, f in page.elements if "id" in f]
     assert len(ids) == len(set(ids))
 
 
+def test_analyses_show_the_pictures_that_have_something_to_draw() -> None:
+    made = rendered(with_analysis(methods=2, replicates=2, samples=60))
+    text = made.html[made.html.index('id="analyses"') : made.html.index('id="comparison"')]
+    drawings = re.findall(r'id="figure-(\d+)" data-picture="(\w+)"', text)
+    assert [int(n) for n, _ in drawings] == [0, 1]  # in the order of the document's figures
+    assert [name for _, name in drawings] == ["retrain_tau", "retrain_scatters"]
+    assert text.index("conv1 at 0.2: none detected.") < text.index("figure-0")
+    assert "retrain_rankings" not in [p.name for p in made.report.pictures]  # nothing to draw: no place for it
+    assert [p.name for p in made.report.pictures].count("flips") == 1
+    assert "Its pictures stand under Which predictions change." in text
+
+
+def test_an_analysis_of_anybody_s_is_told_in_words() -> None:
+    text = rendered(Reportable(methods=1, replicates=1, samples=30, analysed={"my_own": ("Seven.",), "mute": ()})).html
+    part = text[text.index('id="analyses"') : text.index('id="comparison"')]
+    assert "<h3>Analysis: my own</h3>" in part
+    assert "mute" not in part
+    assert "data-picture" not in part
+
+
 PROGRAM = """
 import sys
 from pathlib import Path
-from reportable import Reportable
+from reportable import Reportable, with_analysis
 from pruneviz.report import write_html
 study = Reportable(methods=2, replicates=2, samples=60, hostile=True, warned=("a", "b"), failed=1)
 if sys.argv[2] == "again":
