@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_origin
 
+from pruneviz.core.comparing import CompareSpec, compare_from, refuse_history
 from pruneviz.core.errors import SpecError, UsageError, unknown
 from pruneviz.core.options import _hints, build, option
 from pruneviz.core.quantities import Target, parse_target
@@ -69,6 +70,7 @@ class ModelSpec:
     options: Mapping[str, Any] = option({}, "keyword arguments of the factory", parse=_table)
     replicates: int = option(1, "dense models from different seeds, the unit of replication", unit="models", ge=1)
     first: int = option(0, "the first replicate's number", ge=0)
+    history: str | None = option(None, "torch-pruning's pruning_history() as .json or .pt, of a checkpoint that it cut")
 
     @property
     def label(self) -> str:
@@ -101,6 +103,13 @@ class TrainSpec:
     """How a model is trained; recoveries start from these values."""
 
     epochs: int = option(10, "passes over the training images", unit="epochs", ge=0)
+    steps: int | None = option(None, "optimiser steps, instead of epochs: the same for any batch_size", ge=1)
+    stop_epochs: int | None = option(
+        None,
+        "stop after so many epochs of the schedule, which stays as it is: a checkpoint of the whole training",
+        unit="epochs",
+        ge=0,
+    )
     batch_size: int = option(128, "images a step", unit="images", ge=1)
     optimizer: str = option("sgd", "update rule", choices=("sgd", "adam", "adamw"))
     lr: float = option(0.05, "peak learning rate", gt=0)
@@ -113,6 +122,9 @@ class TrainSpec:
     warmup_epochs: float = option(0.0, "linear rise of the learning rate at the start", unit="epochs", ge=0)
     label_smoothing: float = option(0.0, "of the cross-entropy", ge=0, lt=1)
     augment: str = option("none", "random flips and 4-pixel-padded crops", choices=("none", "flip", "crop-flip"))
+    sam_rho: float = option(
+        0.0, "sharpness-aware minimisation: steps follow the gradient this far uphill in weight space; 0 is off", ge=0
+    )
     keep_steps: tuple[int, ...] = option((), "weights kept after so many steps, for rewinding", unit="steps", ge=0)
 
 
@@ -153,6 +165,7 @@ class StudySpec:
     Attributes:
         trains: one per combination of the swept values under ``[train]``; the names swept are in ``swept``.
         analyses: options by analysis name, as given.
+        compare: set where the models are given and compared as they are; then nothing is pruned.
     """
 
     name: str
@@ -165,6 +178,12 @@ class StudySpec:
     measure: MeasureSpec = MeasureSpec()
     analyses: tuple[Choice, ...] = ()
     task: str = "image-classification"
+    compare: CompareSpec | None = None
+
+    def dense_label(self, model: ModelSpec, train: TrainSpec) -> str:
+        """How dense models of one kind, trained with one combination of the swept values, are called."""
+        swept = ", ".join(f"{name}={getattr(train, name)}" for name in self.swept)
+        return f"{model.label} ({swept})" if swept else model.label
 
 
 NAME = "a printable text of 1 to 100 characters (200 bytes) without / \\ : that starts with no dot or space"
@@ -176,7 +195,10 @@ def _may_name_a_file(name: str) -> bool:
     return fits and name.isprintable() and not set(name) & set("/\\:") and name[0] not in ". " and name[-1] != " "
 
 
-TABLES = ("name", "task", "model", "models", "data", "train", "prune", "recover", "measure", "analyses", "quick")
+TABLES = (
+    *("name", "task", "model", "models", "compare", "data", "train", "prune", "recover", "measure", "analyses"),
+    "quick",
+)
 
 
 def study_from_plain(table: Mapping[str, Any], where: str) -> StudySpec:
@@ -214,6 +236,9 @@ def study_from_plain(table: Mapping[str, Any], where: str) -> StudySpec:
             raise SpecError(f"{where}: model name", label, "a printable text of 1 to 100 characters")
     if len(set(labels)) < len(labels):
         raise SpecError(f"{where}: [[models]] name", labels, "a different name for each model", "Give each a name.")
+    compare = compare_from(table, models, where) if "compare" in table else None
+    if compare is None:
+        refuse_history(models, where)
     if "data" not in table:
         raise SpecError(
             f"{where}: [data]", None, "a table", 'Write [data] with source = "sample:fashion", for instance.'
@@ -247,6 +272,7 @@ def study_from_plain(table: Mapping[str, Any], where: str) -> StudySpec:
         measure=build(MeasureSpec, table.get("measure", {}), f"{where}: [measure]"),
         analyses=tuple(Choice(k, _table(v, f"{where}: [analyses] {k}")) for k, v in analyses.items()),
         task=task,
+        compare=compare,
     )
 
 
@@ -352,20 +378,18 @@ def _anchored(table: Mapping[str, Any], folder: Path, where: str) -> dict[str, A
         if kind in PATH_SOURCES and rest.strip():
             found["data"] = {**data, "source": f"{kind}:{_absolute(rest, folder, f'{where}: [data] source')}"}
     if isinstance(model, Mapping):
-        found["model"] = _with_checkpoint(model, folder, f"{where}: [model]")
+        found["model"] = _with_files(model, folder, f"{where}: [model]")
     if isinstance(models, list):
         found["models"] = [
-            _with_checkpoint(m, folder, f"{where}: [[models]] {i + 1}:") if isinstance(m, Mapping) else m
+            _with_files(m, folder, f"{where}: [[models]] {i + 1}:") if isinstance(m, Mapping) else m
             for i, m in enumerate(models)
         ]
     return found
 
 
-def _with_checkpoint(model: Mapping[str, Any], folder: Path, where: str) -> Mapping[str, Any]:
-    path = model.get("checkpoint")
-    if not isinstance(path, str) or not path:
-        return model
-    return {**model, "checkpoint": _absolute(path, folder, f"{where} checkpoint")}
+def _with_files(model: Mapping[str, Any], folder: Path, where: str) -> Mapping[str, Any]:
+    files = {k: model[k] for k in ("checkpoint", "history") if isinstance(model.get(k), str) and model[k]}
+    return {**model, **{k: _absolute(path, folder, f"{where} {k}") for k, path in files.items()}}
 
 
 def _absolute(path: str, folder: Path, where: str) -> str:

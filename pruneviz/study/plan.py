@@ -130,8 +130,7 @@ def plan(spec: StudySpec, live: Mapping[str, Any] | None = None) -> Plan:
     for model in spec.models:
         trained_here = not models.has_weights(model)
         for train in spec.trains:
-            swept = ", ".join(f"{k}={getattr(train, k)}" for k in spec.swept)
-            label = f"{model.label} ({swept})" if swept else model.label
+            label = spec.dense_label(model, train)
             for replicate in range(model.first, model.first + model.replicates):
                 identity = models.identity(model, replicate, live)
                 context = {"model": model, "replicate": replicate, "identity": identity, **where_data}

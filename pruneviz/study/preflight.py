@@ -15,6 +15,7 @@ from pruneviz.study import inputs
 from pruneviz.study.observe import SeenModel
 from pruneviz.study.plan import Plan, recovery_of, resolved
 from pruneviz.study.steps import Step
+from pruneviz.training.schedule import passes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -52,9 +53,10 @@ class Costs:
     def _images(self, step: Step) -> tuple[float, float]:
         """How many images a step trains on, and how many it only evaluates."""
         if step.kind == "dense" and step.context["train"] is not None:
-            return float(step.context["train"].epochs * self.train_images), 0.0
+            return passes(step.context["train"], self.train_images) * self.train_images, 0.0
         if step.kind == "train":
-            return float(step.context["recovery"].epochs_of(step.context["base"]) * self.train_images), 0.0
+            epochs = step.context["recovery"].epochs_of(step.context["base"], self.train_images)
+            return epochs * self.train_images, 0.0
         if step.kind == "statistics":
             return float(step.params["samples"]), 0.0
         if step.kind == "observe":

@@ -10,6 +10,7 @@ from pruneviz.core.options import option
 from pruneviz.core.spec import TrainSpec
 from pruneviz.models import imports
 from pruneviz.training.codes import code_digest
+from pruneviz.training.schedule import passes
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class Recovery:
         """The step of that schedule at which it starts."""
         return 0
 
-    def epochs_of(self, base: TrainSpec, kept_macs: float = 1.0) -> float:
-        """Passes over the training images, roughly where steps are counted; for estimates."""
-        return float(self.settings(base, kept_macs).epochs)
+    def epochs_of(self, base: TrainSpec, images: int, kept_macs: float = 1.0) -> float:
+        """Passes over so many training images, roughly where steps are counted; for estimates."""
+        return passes(self.settings(base, kept_macs), images)
 
     def check(self, base: TrainSpec) -> None:
         """Complain about options that do not go with the dense training.
@@ -54,6 +55,11 @@ class Recovery:
         Raises:
             SpecError: so they do.
         """
+
+
+def _whole(base: TrainSpec) -> TrainSpec:
+    """The dense training's settings for a training to its end, of which no weights on the way are kept."""
+    return replace(base, stop_epochs=None, keep_steps=())
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class NoRecovery(Recovery):
     summary = "the pruned model as it is"
     trains = False
 
-    def epochs_of(self, base: TrainSpec, kept_macs: float = 1.0) -> float:
+    def epochs_of(self, base: TrainSpec, images: int, kept_macs: float = 1.0) -> float:
         """None."""
         return 0.0
 
@@ -80,11 +86,21 @@ class FineTune(Recovery):
     epochs: int = option(2, "passes over the training images", unit="epochs", ge=1)
     lr: float | None = option(None, "learning rate; absent: a tenth of the dense training's", gt=0)
     schedule: str = option("constant", "learning rate over steps", choices=("constant", "cosine", "linear", "step"))
+    batch_size: int | None = option(None, "images a step; absent: the dense training's", unit="images", ge=1)
+    sam_rho: float | None = option(None, "as under [train]; absent: the dense training's", ge=0)
 
     def settings(self, base: TrainSpec, kept_macs: float = 1.0) -> TrainSpec:
-        """The dense training's settings with these epochs, learning rate and schedule, without warm-up."""
-        lr = base.lr / 10 if self.lr is None else self.lr
-        return replace(base, epochs=self.epochs, lr=lr, schedule=self.schedule, warmup_epochs=0.0, keep_steps=())
+        """The dense training's settings with what is given here, without warm-up."""
+        return replace(
+            _whole(base),
+            epochs=self.epochs,
+            steps=None,
+            lr=base.lr / 10 if self.lr is None else self.lr,
+            schedule=self.schedule,
+            batch_size=base.batch_size if self.batch_size is None else self.batch_size,
+            sam_rho=base.sam_rho if self.sam_rho is None else self.sam_rho,
+            warmup_epochs=0.0,
+        )
 
 
 @dataclass(frozen=True)
@@ -99,18 +115,21 @@ class LrRewind(Recovery):
 
     def settings(self, base: TrainSpec, kept_macs: float = 1.0) -> TrainSpec:
         """The dense training's."""
-        return replace(base, keep_steps=())
+        return _whole(base)
 
     def first_step(self, base: TrainSpec, per_epoch: int) -> int:
         """So many epochs before the end."""
         return 0 if self.epochs is None else (base.epochs - self.epochs) * per_epoch
 
-    def epochs_of(self, base: TrainSpec, kept_macs: float = 1.0) -> float:
+    def epochs_of(self, base: TrainSpec, images: int, kept_macs: float = 1.0) -> float:
         """How far it goes back."""
-        return float(base.epochs if self.epochs is None else self.epochs)
+        whole = super().epochs_of(base, images, kept_macs)
+        return whole if self.epochs is None else whole * self.epochs / max(base.epochs, 1)
 
     def check(self, base: TrainSpec) -> None:
-        """Refuse to go back further than there was training."""
+        """Refuse to go back further than there was training, or by epochs where only steps are counted."""
+        if self.epochs is not None and base.steps is not None:
+            raise SpecError("recovery lr-rewind epochs", self.epochs, "nothing, since [train] steps counts no epochs")
         if self.epochs is not None and self.epochs > base.epochs:
             allowed = f"1 to {base.epochs}, the epochs of [train]"
             raise SpecError("recovery lr-rewind epochs", self.epochs, allowed, "Raise [train] epochs, or leave it out.")
@@ -136,7 +155,7 @@ class WeightRewind(Recovery):
 
     def settings(self, base: TrainSpec, kept_macs: float = 1.0) -> TrainSpec:
         """The dense training's."""
-        return replace(base, keep_steps=())
+        return _whole(base)
 
     def first_step(self, base: TrainSpec, per_epoch: int) -> int:
         """The step to go back to."""
@@ -160,8 +179,10 @@ class Scratch(Recovery):
 
     def settings(self, base: TrainSpec, kept_macs: float = 1.0) -> TrainSpec:
         """The dense training's; with mode B for more epochs."""
-        epochs = base.epochs if self.mode == "E" else int(base.epochs / kept_macs + 1e-9)
-        return replace(base, epochs=epochs, keep_steps=())
+        if self.mode == "E":
+            return _whole(base)
+        steps = None if base.steps is None else int(base.steps / kept_macs + 1e-9)
+        return replace(_whole(base), epochs=int(base.epochs / kept_macs + 1e-9), steps=steps)
 
 
 @dataclass(frozen=True)
@@ -174,7 +195,7 @@ class BatchNorm(Recovery):
 
     batch_size: int = option(500, "images a batch; the batches' statistics are averaged", unit="images", ge=2)
 
-    def epochs_of(self, base: TrainSpec, kept_macs: float = 1.0) -> float:
+    def epochs_of(self, base: TrainSpec, images: int, kept_macs: float = 1.0) -> float:
         """One pass forward costs about a third of one of training."""
         return 1 / 3
 
@@ -204,7 +225,7 @@ class Custom(Recovery):
 
     def settings(self, base: TrainSpec, kept_macs: float = 1.0) -> TrainSpec:
         """The budget: the dense training's settings with these epochs."""
-        return replace(base, epochs=self.epochs, keep_steps=())
+        return replace(_whole(base), epochs=self.epochs, steps=None)
 
     @property
     def title(self) -> str:

@@ -20,7 +20,19 @@ def steps_per_epoch(images: int, batch_size: int) -> int:
 
 def total_steps(spec: TrainSpec, images: int) -> int:
     """Optimiser steps of a whole training on ``images`` training images."""
-    return spec.epochs * steps_per_epoch(images, spec.batch_size)
+    return spec.epochs * steps_per_epoch(images, spec.batch_size) if spec.steps is None else spec.steps
+
+
+def last_step(spec: TrainSpec, images: int) -> int:
+    """The step at which training stops: the last one, unless ``stop_epochs`` comes before it."""
+    total = total_steps(spec, images)
+    return total if spec.stop_epochs is None else spec.stop_epochs * steps_per_epoch(images, spec.batch_size)
+
+
+def passes(spec: TrainSpec, images: int) -> float:
+    """Passes forward and backward over the training images, for estimates; sharpness-aware ones are two each."""
+    epochs = last_step(spec, images) / steps_per_epoch(images, spec.batch_size)
+    return epochs * (2 if spec.sam_rho else 1)
 
 
 def lr_at(spec: TrainSpec, step: int, total: int, per_epoch: int) -> float:
@@ -58,15 +70,21 @@ def check_training(spec: TrainSpec, images: int, where: str = "[train]") -> None
     Raises:
         SpecError: so they do.
     """
-    total = total_steps(spec, images)
-    late = [step for step in spec.keep_steps if step > total]
+    total, per_epoch = total_steps(spec, images), steps_per_epoch(images, spec.batch_size)
+    epochs = total // per_epoch
+    if spec.stop_epochs is not None and spec.stop_epochs > epochs:
+        allowed = f"0 to {epochs}, the epochs of this training"
+        raise SpecError(f"{where} stop_epochs", spec.stop_epochs, allowed, "Raise epochs, or leave it out.")
+    last = last_step(spec, images)
+    late = [step for step in spec.keep_steps if step > last]
     if late:
-        remedy = f"{spec.epochs} epochs of {images} images in batches of {spec.batch_size} are {total} steps."
-        raise SpecError(f"{where} keep_steps", late[0], f"0 to {total}, the steps of this training", remedy)
+        remedy = f"{last / per_epoch:g} epochs of {images} images in batches of {spec.batch_size} are {last} steps."
+        raise SpecError(f"{where} keep_steps", late[0], f"0 to {last}, the steps of this training", remedy)
     if spec.nesterov and (spec.optimizer != "sgd" or spec.momentum == 0):
         raise SpecError(f"{where} nesterov", True, 'false, or optimizer = "sgd" with momentum > 0')
-    if spec.warmup_epochs > spec.epochs:
-        raise SpecError(f"{where} warmup_epochs", spec.warmup_epochs, f"at most epochs = {spec.epochs}")
+    if spec.warmup_epochs * per_epoch > total:
+        allowed = f"at most epochs = {spec.epochs}" if spec.steps is None else f"at most {total / per_epoch:.4g}"
+        raise SpecError(f"{where} warmup_epochs", spec.warmup_epochs, allowed)
 
 
 def derived_seed(seed: int, purpose: str, number: int = 0) -> int:

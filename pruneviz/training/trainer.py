@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -19,7 +20,8 @@ from pruneviz.data import ImageData
 from pruneviz.training.batches import Batches
 from pruneviz.training.keeper import MaskKeeper
 from pruneviz.training.predicting import moved, predict
-from pruneviz.training.schedule import check_training, derived_seed, lr_at, total_steps
+from pruneviz.training.schedule import check_training, derived_seed, last_step, lr_at, total_steps
+from pruneviz.training.sharpness import gradients_uphill, random_state
 
 Progress = Callable[[int, int], None]
 PROGRESS_SECONDS = 0.1
@@ -107,7 +109,7 @@ def train(
         keeper: keeps removed weights at zero; absent: nothing is removed.
         hooks: called in this order.
         first_step: only the schedule from this step on is run, with its learning rates.
-        stop_step: and up to this one; absent: to its end.
+        stop_step: and up to this one; absent: to where the settings stop.
         progress: called with finished and planned steps of this part, about every 0.1 s and at the end; may raise
             :class:`~pruneviz.core.errors.Cancelled`.
 
@@ -121,7 +123,7 @@ def train(
         raise DataError(f"{data.name}: has no training split, so nothing can be trained on it, only compared.")
     total = total_steps(spec, len(data.train))
     check_training(spec, len(data.train))
-    stop = total if stop_step is None else stop_step
+    stop = last_step(spec, len(data.train)) if stop_step is None else stop_step
     if not 0 <= first_step <= stop <= total:
         raise ValueError(f"steps {first_step} to {stop} are no part of a schedule of {total} steps")
     modes = [(m, m.training) for m in net.modules()]
@@ -186,11 +188,15 @@ class _Run:
             for group in optimizer.param_groups:
                 group["lr"] = lr
             optimizer.zero_grad(set_to_none=True)
+            drawn = random_state(state.device) if spec.sam_rho else None
             logits = net(images)
             if seen == 0:
                 require_logits(logits, len(labels), state.data.num_classes)
-            loss = F.cross_entropy(logits, labels, label_smoothing=spec.label_smoothing)
+            loss = self._loss(logits, labels)
             loss.backward()  # type: ignore[no-untyped-call]
+            if drawn is not None:
+                again = partial(self._loss_of, images, labels)
+                gradients_uphill(net, keeper, spec.sam_rho, drawn, state.device, again)
             for hook in self.hooks:
                 hook.after_backward(state)
             keeper.mask_grads()
@@ -214,6 +220,12 @@ class _Run:
         row = {"epoch": len(self.result.history) + 1, "step": state.step - self.first, "lr": lr}
         row |= {"train_loss": mean, "train_accuracy": float(right) / seen, **self._validated()}
         self.result.history.append(row)
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(logits, labels, label_smoothing=self.spec.label_smoothing)
+
+    def _loss_of(self, images: Tensor, labels: Tensor) -> Tensor:
+        return self._loss(self.state.net(images), labels)
 
     def _validated(self) -> dict[str, float]:
         state = self.state

@@ -223,7 +223,26 @@ def test_the_learning_rate_of_each_step(recovery: Recovery, expected: list[float
     assert result.steps == len(expected)
     assert (removed(net, mask_of(net)) == 0).all()
     if not isinstance(recovery, type(made("weight-rewind"))):
-        assert recovery.epochs_of(BASE, 0.4) * 7 == len(expected)
+        assert recovery.epochs_of(BASE, 50, 0.4) * 7 == len(expected)
+
+
+def test_recoveries_of_a_training_that_stops_early_or_counts_steps_are_whole_schedules() -> None:
+    early = dataclasses.replace(BASE, stop_epochs=1, keep_steps=(0,))
+    for name in ("finetune", "lr-rewind", "weight-rewind", "scratch"):
+        assert made(name).settings(early) == made(name).settings(BASE)
+    counted = dataclasses.replace(BASE, steps=20)
+    assert made("lr-rewind").settings(counted).steps == 20
+    assert made("scratch", mode="B").settings(counted, 0.5).steps == 40
+    assert made("finetune", epochs=3).settings(counted).steps is None
+    with pytest.raises(SpecError, match="counts no epochs"):
+        made("lr-rewind", epochs=1).check(counted)
+
+
+def test_fine_tuning_may_differ_from_the_dense_training() -> None:
+    base = dataclasses.replace(BASE, batch_size=4, sam_rho=0.2)
+    assert (made("finetune").settings(base).batch_size, made("finetune").settings(base).sam_rho) == (4, 0.2)
+    other = made("finetune", batch_size=16, sam_rho=0.0).settings(base)
+    assert (other.batch_size, other.sam_rho) == (16, 0.0)
 
 
 def test_scratch_b_trains_for_the_epochs_of_the_papers_code() -> None:

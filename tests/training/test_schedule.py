@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from pruneviz.core.errors import SpecError
 from pruneviz.core.spec import TrainSpec
-from pruneviz.training.schedule import check_training, derived_seed, lr_at, steps_per_epoch, total_steps
+from pruneviz.training.schedule import (
+    check_training,
+    derived_seed,
+    last_step,
+    lr_at,
+    passes,
+    steps_per_epoch,
+    total_steps,
+)
 
 
 @pytest.mark.parametrize(
@@ -79,3 +87,18 @@ def test_derived_seeds_differ_by_seed_purpose_and_number() -> None:
     seeds = {derived_seed(s, p, n) for s in range(5) for p in ("order", "augment") for n in range(5)}
     assert len(seeds) == 50
     assert all(0 <= s < 2**63 for s in seeds)
+
+
+def test_steps_are_the_same_for_any_batch_size() -> None:
+    assert [total_steps(TrainSpec(steps=30, batch_size=b), 50) for b in (5, 8, 50)] == [30, 30, 30]
+    assert passes(TrainSpec(steps=30, batch_size=5), 50) == 3
+    assert passes(TrainSpec(epochs=3, sam_rho=0.1), 50) == 6  # two passes for each step
+
+
+def test_a_training_may_stop_within_its_schedule() -> None:
+    spec = TrainSpec(epochs=8, stop_epochs=3, batch_size=10)
+    assert (total_steps(spec, 50), last_step(spec, 50), passes(spec, 50)) == (40, 15, 3)
+    with pytest.raises(SpecError, match="stop_epochs"):
+        check_training(TrainSpec(epochs=8, stop_epochs=9), 50)
+    with pytest.raises(SpecError, match="0 to 15"):
+        check_training(TrainSpec(epochs=8, stop_epochs=3, batch_size=10, keep_steps=(16,)), 50)

@@ -193,6 +193,21 @@ def test_kept_weights_are_those_of_their_step() -> None:
     assert all(torch.equal(t, kept[21][k]) for k, t in net.state_dict().items())
 
 
+def test_a_training_that_stops_early_is_a_checkpoint_of_the_whole() -> None:
+    kept = train(fresh(norm=True), DATA, dataclasses.replace(SPEC, keep_steps=(14,)), seed=2).kept[14]
+    early = fresh(norm=True)
+    result = train(early, DATA, dataclasses.replace(SPEC, stop_epochs=2), seed=2)
+    assert result.steps == 14
+    assert all(torch.equal(t, kept[k]) for k, t in early.state_dict().items())
+
+
+def test_a_number_of_steps_may_end_within_an_epoch() -> None:
+    log = Log()
+    result = train(fresh(), DATA, dataclasses.replace(SPEC, steps=10), seed=0, hooks=[log])
+    assert (result.steps, log.steps[-1], len(result.history)) == (10, 10, 2)
+    assert log.lrs == [lr_at(SPEC, step, 10, 7) for step in range(10)]
+
+
 def test_a_step_beyond_the_end_cannot_be_kept() -> None:
     with pytest.raises(SpecError, match="keep_steps"):
         train(fresh(), DATA, dataclasses.replace(SPEC, keep_steps=(22,)), seed=0)
