@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -9,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from pruneviz.core.errors import SpecError
 from pruneviz.core.options import build, option, to_plain
+from pruneviz.core.selection import Named, Selection
 
 MOST_MODELS = 16  # how many models are compared at once: more cannot be told apart
 MOST_ADDRESS = 2000  # characters of an address that every browser and proxy carries
@@ -38,6 +40,12 @@ def _filters(value: Any, where: str) -> Filters:
     return tuple(sorted((name, _texts(values, f"{where} {name}")) for name, values in pairs if values))
 
 
+def _selection(value: Any, where: str) -> Selection | None:
+    if value is None or isinstance(value, Selection):
+        return value
+    return Selection.from_plain(value, where)
+
+
 @dataclass(frozen=True)
 class ViewState:
     """What is compared with what, what is selected, and how it is shown.
@@ -50,6 +58,7 @@ class ViewState:
     models: tuple[str, ...] = option((), "ids of the runs compared, 16 at most", parse=_models)
     reference: str = option("", "id of the run they are compared with; empty: the first dense model")
     samples: tuple[str, ...] = option((), "ids of the selected test samples; empty: none", parse=_texts)
+    selection: Selection | None = option(None, "the rule by which those samples were selected", parse=_selection)
     filters: tuple[tuple[str, tuple[str, ...]], ...] = option(
         (), "columns of the runs table with the values shown", parse=_filters
     )
@@ -104,13 +113,13 @@ class ViewState:
     def to_query(self) -> str:
         """As the query of an address (with its ``?``; empty for the default view).
 
-        Only what differs from the default stands in it. A selection of samples that would make the address too
-        long for browsers is left out.
+        Only what differs from the default stands in it. A selection stands there as its saved name, else as its
+        rule, else as its samples; one that would make the address too long for browsers is left out.
         """
         pairs: list[tuple[str, str]] = []
         for f in fields(self):
             value = getattr(self, f.name)
-            if value == f.default or f.name == "samples":
+            if value == f.default or f.name in ("samples", "selection"):
                 continue
             if f.name == "filters":
                 pairs += [(f"only.{column}", v) for column, values in value for v in values]
@@ -119,8 +128,15 @@ class ViewState:
             else:
                 pairs.append((f.name, str(int(value)) if isinstance(value, bool) else str(value)))
         query = _query(pairs)
-        with_samples = _query([*pairs, *(("sample", s) for s in self.samples)])
-        return with_samples if len(with_samples) <= MOST_ADDRESS else query
+        with_selection = _query([*pairs, *self._selected_pairs()])
+        return with_selection if len(with_selection) <= MOST_ADDRESS else query
+
+    def _selected_pairs(self) -> list[tuple[str, str]]:
+        if self.selection is None:
+            return [("sample", s) for s in self.samples]
+        if isinstance(self.selection.rule, Named) and self.selection.kind == "samples":
+            return [("selection", self.selection.rule.name)]
+        return [("select", json.dumps(self.selection.to_plain(), separators=(",", ":"), ensure_ascii=False))]
 
     @classmethod
     def from_query(cls, query: str) -> ViewState:
@@ -137,15 +153,26 @@ class ViewState:
                 values.setdefault("samples", []).append(text)
             elif key.startswith("only."):
                 filters.setdefault(key.removeprefix("only."), []).append(text)
+            elif key == "selection":
+                values[key] = Selection("samples", Named(text))
+            elif key == "select":
+                values["selection"] = _read_rule(text)
             elif key == "models":
                 values[key] = [m for m in text.split(",") if m]
-            elif key in by_name and key not in ("samples", "filters"):
+            elif key in by_name and key not in ("samples", "filters", "selection"):
                 values[key] = _parsed(text, by_name[key].default)
         return cls.from_plain({**values, **({"filters": filters} if filters else {})}, "address")
 
 
 def _query(pairs: list[tuple[str, str]]) -> str:
     return "?" + urlencode(pairs, safe=",:/") if pairs else ""
+
+
+def _read_rule(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text  # to be complained of
 
 
 def _parsed(text: str, default: Any) -> Any:

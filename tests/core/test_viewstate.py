@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruneviz.core.errors import SpecError
+from pruneviz.core.selection import Column, Ids, Named, Range, Selection
 from pruneviz.core.viewstate import MOST_ADDRESS, MOST_MODELS, ViewState
 
 names = st.text(max_size=12)
+rules = st.one_of(st.builds(Named, names), st.just(Range(Column("margin", "a" * 12), high=0.25)))
 run_ids = st.text("0123456789abcdef", min_size=12, max_size=12)
 states = st.builds(
     ViewState,
@@ -33,6 +35,28 @@ def test_plain_and_back(state: ViewState) -> None:
 @given(states)
 def test_address_and_back(state: ViewState) -> None:
     assert ViewState.from_query(state.to_query()) == state
+
+
+@given(rules)
+def test_a_selection_is_in_the_address_as_its_name_or_its_rule(rule) -> None:
+    state = ViewState(selection=Selection("samples", rule))
+    assert ViewState.from_plain(json.loads(json.dumps(state.to_plain()))) == state
+    query = state.to_query()
+    assert ViewState.from_query(query) == state
+    assert ("selection=" in query) == isinstance(rule, Named)
+    # The samples follow from the rule: they are not written beside it.
+    assert replace(state, samples=("test:1",)).to_query() == query
+
+
+def test_a_rule_too_long_for_an_address_stays_out_of_it() -> None:
+    many = Selection("samples", Ids(tuple(f"test:{i}" for i in range(1000))))
+    assert ViewState(page="compare", selection=many).to_query() == "?page=compare"
+
+
+@pytest.mark.parametrize("text", ["{", "3", '{"of":"samples"}', "[" * 5000])
+def test_an_address_with_a_broken_rule_says_so(text) -> None:
+    with pytest.raises(SpecError, match="selection"):
+        ViewState.from_query(f"select={text}")
 
 
 def test_the_default_view_needs_no_query() -> None:

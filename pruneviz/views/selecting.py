@@ -1,0 +1,232 @@
+"""Which ids a selection means in a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pruneviz.core.errors import SpecError, unknown
+from pruneviz.core.selection import (
+    OUTCOMES,
+    AllOf,
+    AnyOf,
+    Became,
+    Column,
+    Ids,
+    Inside,
+    Named,
+    Not,
+    Polygon,
+    Range,
+    Rule,
+    Selection,
+    Values,
+)
+from pruneviz.core.tables import RUNS, SAMPLES, Tables
+from pruneviz.measures.changes import changes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Bools = npt.NDArray[np.bool_]
+Extra = Mapping[Column, npt.NDArray[np.float64]]
+
+CLASS_COLUMNS = ("label", "prediction")
+CORRECT = "correct"
+
+
+def chosen(
+    selection: Selection, tables: Tables, saved: Mapping[str, Selection] | None = None, extra: Extra | None = None
+) -> tuple[str, ...]:
+    """The ids that a selection means, in the study's order.
+
+    Args:
+        selection: of runs or of test samples.
+        tables: the study.
+        saved: the named selections that it may refer to.
+        extra: further columns of test samples, such as an embedding's axes: one number a sample, in the order of
+            :func:`sample_ids`.
+
+    Raises:
+        SpecError: it reads a run, a column or a saved selection that is not there, or saved selections refer to each
+            other in a circle.
+    """
+    ids = sample_ids(tables) if selection.kind == "samples" else tuple(str(r) for r in tables.runs["run_id"])
+    reader: _Runs | _Samples = _Samples(tables, ids, extra or {}) if selection.kind == "samples" else _Runs(tables, ids)
+    held = _Holds(selection.kind, reader, saved or {})(selection.rule)
+    return tuple(i for i, keep in zip(ids, held, strict=True) if keep)
+
+
+def sample_ids(tables: Tables) -> tuple[str, ...]:
+    """The ids of the test samples, in the order in which they were measured; none before the first run is done."""
+    runs = tables.runs
+    done = runs.loc[runs["status"] == "done", "run_id"]
+    return tuple(str(s) for s in tables.table("samples", [done.iloc[0]])["sample_id"]) if len(done) else ()
+
+
+def within(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], polygon: Polygon) -> Bools:
+    """Which points lie in a polygon, by the even-odd rule; NaN lies outside.
+
+    Args:
+        x, y: (n,) each.
+        polygon: its corners in order; it closes itself.
+    """
+    inside = np.zeros(len(x), dtype=bool)
+    ends = (*polygon[1:], polygon[0])
+    with np.errstate(invalid="ignore"):
+        for (x0, y0), (x1, y1) in zip(polygon, ends, strict=True):
+            if y0 != y1:
+                crosses = (y0 > y) != (y1 > y)
+                inside ^= crosses & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
+    return inside & np.isfinite(x) & np.isfinite(y)
+
+
+@dataclass
+class _Holds:
+    """Where rules hold, over all ids of one kind."""
+
+    kind: str
+    reader: _Runs | _Samples
+    saved: Mapping[str, Selection]
+    open: tuple[str, ...] = ()
+
+    def __call__(self, rule: Rule) -> Bools:
+        match rule:
+            case Ids(ids):
+                return self.reader.is_one_of(frozenset(ids))
+            case Values(column, values):
+                return np.isin(self.reader.texts(column), np.array(values, dtype=object))
+            case Range(column, low, high):
+                numbers = self.reader.numbers(column)
+                held = np.isfinite(numbers)
+                held &= numbers >= low if low is not None else True
+                held &= numbers <= high if high is not None else True
+                return held
+            case Became(run, reference, outcomes):
+                return np.isin(self.reader.outcomes(run, reference), [OUTCOMES.index(o) for o in outcomes])
+            case Inside(x, y, polygon):
+                return within(self.reader.numbers(x), self.reader.numbers(y), polygon)
+            case Named(name):
+                return self._named(name)
+            case Not(inner):
+                return ~self(inner)
+            case AllOf(rules):
+                return np.asarray(np.logical_and.reduce([self.reader.everything, *map(self, rules)]))
+            case AnyOf(rules):
+                return np.asarray(np.logical_or.reduce([~self.reader.everything, *map(self, rules)]))
+        raise TypeError(f"no rule: {rule!r}")
+
+    def _named(self, name: str) -> Bools:
+        if name not in self.saved:
+            raise unknown("selection", name, self.saved)
+        if name in self.open:
+            circle = " → ".join((*self.open[self.open.index(name) :], name))
+            raise SpecError("selection", circle, "saved selections that do not refer to each other in a circle")
+        found = self.saved[name]
+        if found.kind != self.kind:
+            raise SpecError("selection", name, f"a saved selection of {self.kind}; this one is of {found.kind}")
+        return _Holds(self.kind, self.reader, self.saved, (*self.open, name))(found.rule)
+
+
+@dataclass
+class _Runs:
+    tables: Tables
+    ids: tuple[str, ...]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        return self.tables.runs
+
+    @property
+    def everything(self) -> Bools:
+        return np.ones(len(self.ids), dtype=bool)
+
+    def is_one_of(self, ids: frozenset[str]) -> Bools:
+        return np.array([i in ids for i in self.ids], dtype=bool)
+
+    def numbers(self, column: Column) -> npt.NDArray[np.float64]:
+        if RUNS[self._known(column)].type == "str":
+            raise SpecError("selection", column.text, "a column of numbers between two values; this one holds texts")
+        found: npt.NDArray[np.float64] = self.frame[column.name].to_numpy(dtype=float, na_value=np.nan)
+        return found
+
+    def texts(self, column: Column) -> npt.NDArray[np.object_]:
+        values = self.frame[self._known(column)].astype(object)
+        return np.array(["" if v is None or v != v else str(v) for v in values], dtype=object)
+
+    def outcomes(self, run: str, reference: str) -> npt.NDArray[np.int8]:
+        raise SpecError("selection", f"{reference} → {run}", "what became of predictions, of samples and not of runs")
+
+    def _known(self, column: Column) -> str:
+        if column.run:
+            raise SpecError("selection", column.text, f"the column {column.name} alone: rules about runs name no run")
+        if column.name not in RUNS.names:
+            raise unknown("selection: column", column.name, RUNS.names)
+        return column.name
+
+
+@dataclass
+class _Samples:
+    tables: Tables
+    ids: tuple[str, ...]
+    extra: Extra
+    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def everything(self) -> Bools:
+        return np.ones(len(self.ids), dtype=bool)
+
+    def is_one_of(self, ids: frozenset[str]) -> Bools:
+        return np.array([i in ids for i in self.ids], dtype=bool)
+
+    def numbers(self, column: Column) -> npt.NDArray[np.float64]:
+        if column in self.extra:
+            return self.extra[column]
+        found: npt.NDArray[np.float64] = self._column(column).astype(float)
+        return found
+
+    def texts(self, column: Column) -> npt.NDArray[np.object_]:
+        if column.name == "sample_id":
+            return np.array(self.ids, dtype=object)
+        values, classes = self._column(column), self.tables.classes
+        if column.name in CLASS_COLUMNS:
+            return np.array([classes[k] if 0 <= k < len(classes) else str(k) for k in values], dtype=object)
+        if column.name == CORRECT:
+            return np.where(values, "yes", "no").astype(object)
+        raise SpecError(
+            "selection", column.text, "a column of names with values; this one holds numbers, from low to high"
+        )
+
+    def outcomes(self, run: str, reference: str) -> npt.NDArray[np.int8]:
+        now, before = (self._frame(r) for r in (run, reference))
+        return changes(now["label"].to_numpy(), before["prediction"].to_numpy(), now["prediction"].to_numpy())
+
+    def _column(self, column: Column) -> npt.NDArray[Any]:
+        known = [n for n in SAMPLES.names if n not in ("run_id", "sample_id")] + [CORRECT]
+        if column.name not in known:
+            raise unknown("selection: column", column.name, [*known, *(c.name for c in self.extra)])
+        if column.name == "label" and not column.run:
+            done = self.tables.runs
+            return np.asarray(self._frame(str(done.loc[done["status"] == "done", "run_id"].iloc[0]))["label"])
+        frame = self._frame(column.run)
+        if column.name == CORRECT:
+            return np.asarray(frame["prediction"] == frame["label"])
+        return np.asarray(frame[column.name])
+
+    def _frame(self, run: str) -> pd.DataFrame:
+        if run not in self.frames:
+            runs = self.tables.runs
+            here = runs.loc[runs["run_id"] == run, "status"]
+            if here.empty or here.iloc[0] != "done":
+                state = "not in this study" if here.empty else f"{here.iloc[0]}, not measured"
+                allowed = f"a run of this study that is done; this one is {state}"
+                raise SpecError("selection: run", run, allowed, "Carry the selection to another run, or run the study.")
+            frame = self.tables.table("samples", [run]).set_index("sample_id")
+            frame.index = frame.index.astype(str)
+            self.frames[run] = frame.reindex(list(self.ids))
+        return self.frames[run]
