@@ -6,7 +6,10 @@ Everything follows from the arguments. Rows of samples and layers are made when 
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +20,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pruneviz.core.tables import HISTORY, LAYERS, RUNS, SAMPLES, TIMINGS
+from pruneviz.study.store import Store
+from pruneviz.study.workspace import Workspace
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 SCRIPT = "<script>alert(2)</script>$$\\frac{1}{2}$$ 'quoted\" & long " + "x" * 60
@@ -91,6 +96,12 @@ class SyntheticTables:
     def land(self, count: int) -> None:
         """Let so many runs be done, as a running study does."""
         self.landed = count
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        folder = tempfile.mkdtemp()
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return Workspace(Store.create(folder), "synthetic")
 
     @property
     def runs(self) -> pd.DataFrame:

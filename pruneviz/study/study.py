@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pruneviz.core.errors import unknown
+from pruneviz.core.selection import Selection
 from pruneviz.core.tables import HISTORY, LAYERS, RUNS, SAMPLES, SCHEMAS, TIMINGS, Schema
 from pruneviz.study.record import RunRecord, runs_of
 from pruneviz.study.store import Artifact, Store
 from pruneviz.study.tensors import load_table
+from pruneviz.study.workspace import Workspace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -242,6 +245,29 @@ class Study:
         images, places = self._pictures
         found: npt.NDArray[np.uint8] = images[[places[s] for s in sample_ids]]
         return found
+
+    @property
+    def workspace(self) -> Workspace:
+        """The selections and views that people save with the study."""
+        return Workspace(self.store, self._name)
+
+    def select(self, selection: Selection | str) -> tuple[str, ...]:
+        """The ids of the runs or test samples that a selection means.
+
+        Args:
+            selection: a rule, or the name of a saved selection.
+
+        Raises:
+            SpecError: it names what the study does not have.
+        """
+        from pruneviz.views.selecting import chosen
+
+        saved = self.workspace.selections
+        if isinstance(selection, str):
+            if selection not in saved:
+                raise unknown("selection", selection, saved)
+            selection = saved[selection]
+        return chosen(selection, self, saved)
 
     @property
     def environment(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pytest
 from synthetic import SyntheticTables, empty
 
 from pruneviz.core.errors import UsageError
+from pruneviz.core.selection import Column, Ids, Named, Range, Selection
 from pruneviz.core.viewstate import MOST_MODELS, ViewState
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.compare_page import suggested
@@ -168,3 +169,59 @@ def test_fragments_escape_whatever_they_are_given(value: str) -> None:
     for html in made:
         assert "<img" not in html
         assert "a & b" not in html
+
+
+# -- selections, and undoing them
+
+
+def test_selections_filters_and_comparisons_are_undone_and_redone_and_pages_are_not() -> None:
+    s = session()
+    first, second = ids(s.tables, 2)
+    s.compare((first,))
+    s.change(page="compare", theme="dark")
+    s.compare((first, second))
+    s.select(Range(Column("margin", first), high=0.5))
+    few = s.state.samples
+    assert 0 < len(few) < 60
+    s.undo()
+    assert (s.state.samples, s.state.selection, s.state.models) == ((), None, (first, second))
+    s.undo()
+    assert (s.state.models, s.state.page, s.state.theme) == ((first,), "compare", "dark")
+    s.redo()
+    s.redo()
+    assert (s.state.models, s.state.samples) == ((first, second), few)
+    assert not s.can_redo
+    s.undo()
+    s.compare((second,))  # another way on: what was undone is gone
+    assert not s.can_redo
+    for _ in range(5):
+        s.undo()
+    assert s.state.models == ()
+    assert not s.can_undo
+
+
+def test_a_brush_is_a_selection_and_clearing_it_is_none() -> None:
+    s = session()
+    s.sources.on_select("samples", ("test:3", "test:1"))  # type: ignore[misc]  # it is set by the session
+    assert s.state.selection == Selection("samples", Ids(("test:3", "test:1")))
+    assert s.state.samples == ("test:1", "test:3")
+    s.sources.on_select("samples", ())  # type: ignore[misc]
+    assert s.state.selection is None
+
+
+def test_a_saved_selection_is_selected_and_one_that_cannot_be_is_a_sentence() -> None:
+    s = session()
+    (run,) = ids(s.tables, 1)
+    s.tables.workspace.save_selection("hard", Selection("samples", Range(Column("margin", run), high=0.2)))
+    s.select(Named("hard"))
+    assert s.state.samples
+    assert "selection=hard" in s.state.to_query()
+    again = session(s.tables._study)  # type: ignore[arg-type]  # the synthetic study
+    assert again.known(ViewState.from_query(s.state.to_query())) == s.state
+    s.select(Named("heard"))
+    assert "Did you mean 'hard'" in s.notice
+    assert s.state.selection == Selection("samples", Named("hard"))
+    s.select(Range(Column("margin", run), low=1e9))
+    assert s.notice.startswith("No image of the test split is selected by")
+    assert s.known(ViewState(selection=Selection("samples", Named("gone")))).selection is None
+    assert s.notice.startswith("The selection in the address could not be made")

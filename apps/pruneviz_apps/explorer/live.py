@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from pruneviz.study.workspace import Workspace
+
 
 class LiveTables(Tables, Protocol):
     """A study's tables, with what tells that runs have landed."""
@@ -19,6 +21,11 @@ class LiveTables(Tables, Protocol):
     @property
     def version(self) -> Hashable:
         """Changes whenever runs have landed or failed; cheap to ask for."""
+        ...
+
+    @property
+    def workspace(self) -> Workspace:
+        """The selections and views that people save with it."""
         ...
 
     def findings(self) -> Mapping[str, tuple[str, ...]]:
@@ -95,6 +102,11 @@ class CachedTables:
     def environment(self) -> dict[str, Any]:
         """Versions, hardware and settings recorded while it ran."""
         return self._study.environment
+
+    @property
+    def workspace(self) -> Workspace:
+        """The selections and views that people save with it."""
+        return self._study.workspace
 
     def findings(self) -> Mapping[str, tuple[str, ...]]:
         """The sentences of each analysis, by its name."""

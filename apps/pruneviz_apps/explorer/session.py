@@ -1,4 +1,4 @@
-"""What one browser tab knows: the study, the view's state, and who wants to hear of changes."""
+"""What one browser tab knows: the study, the view's state, what it was before, and who wants to hear of changes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from dataclasses import replace
 from typing import Any
 
 from pruneviz.core.errors import PrunevizError
+from pruneviz.core.selection import Ids, Rule, Selection
 from pruneviz.core.viewstate import MOST_MODELS, ViewState
 from pruneviz.views import runs as on
 from pruneviz.views.bokeh_renderer import Sources
 from pruneviz.views.metrics import measured
+from pruneviz.views.selecting import chosen
 from pruneviz.views.text import several
 from pruneviz_apps.explorer.live import CachedTables
 
 log = logging.getLogger(__name__)
+
+UNDOABLE = ("models", "reference", "samples", "selection", "filters")
+MOST_STEPS = 200  # that can be undone
 
 
 class Session:
@@ -36,6 +41,8 @@ class Session:
         self._listeners: list[Callable[[], None]] = []
         self._show_notice: Callable[[str], None] = lambda text: None
         self._held: Callable[[Callable[[], None]], None] = lambda tell: tell()
+        self._past: list[dict[str, Any]] = []
+        self._future: list[dict[str, Any]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call it after every change of the state, the notice or the study."""
@@ -57,8 +64,55 @@ class Session:
             self.say(str(e))
             return
         if state != self.state:
+            if any(getattr(state, f) != getattr(self.state, f) for f in UNDOABLE):
+                self._past = [*self._past, self._undoable()][-MOST_STEPS:]
+                self._future = []
             self.state, self.notice = state, ""
             self.tell()
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a selection, filter or comparison to go back to."""
+        return bool(self._past)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether something was undone."""
+        return bool(self._future)
+
+    def undo(self) -> None:
+        """Go back to the selection, filters and comparison before the last change of them."""
+        if self._past:
+            self._future.append(self._undoable())
+            self._return_to(self._past.pop())
+
+    def redo(self) -> None:
+        """Take the last undoing back."""
+        if self._future:
+            self._past.append(self._undoable())
+            self._return_to(self._future.pop())
+
+    def _undoable(self) -> dict[str, Any]:
+        return {f: getattr(self.state, f) for f in UNDOABLE}
+
+    def _return_to(self, fields: dict[str, Any]) -> None:
+        self.state, self.notice = replace(self.state, **fields, first_sample=0), ""
+        self.tell()
+
+    def select(self, rule: Rule | None) -> None:
+        """Select the test samples for which a rule holds; none for no selection. What it cannot mean here is said."""
+        if rule is None:
+            self.change(selection=None, samples=(), first_sample=0)
+            return
+        selection = Selection("samples", rule)
+        try:
+            samples = chosen(selection, self.tables, self.tables.workspace.selections)
+        except PrunevizError as e:
+            self.say(str(e))
+            return
+        self.change(selection=selection, samples=samples, first_sample=0)
+        if not samples:
+            self.say(f"No image of the test split is selected by: {rule.text}.")
 
     def say(self, text: str) -> None:
         """Show a sentence above the page."""
@@ -94,7 +148,7 @@ class Session:
         return on.reference(measured(self.tables), self.state)
 
     def known(self, state: ViewState) -> ViewState:
-        """The state without runs that the study does not have; says what was dropped."""
+        """The state without what the study does not have, its selection made; says what was dropped."""
         ids = set(self.tables.runs["run_id"])
         models = tuple(m for m in state.models if m in ids)
         reference = state.reference if state.reference in ids else ""
@@ -103,13 +157,20 @@ class Session:
             self.notice = (
                 f"{several(dropped, 'model')} named in the address {'is' if dropped == 1 else 'are'} not here."
             )
-        return replace(state, models=models, reference=reference)
+        state = replace(state, models=models, reference=reference)
+        if state.selection is None:
+            return state
+        try:
+            return replace(state, samples=chosen(state.selection, self.tables, self.tables.workspace.selections))
+        except PrunevizError as e:
+            self.notice = f"The selection in the address could not be made: {e}"
+            return replace(state, selection=None, samples=())
 
     def _brushed(self, what: str, keys: tuple[str, ...]) -> None:
         """A selection made in a picture: runs become the models compared, samples the selected images."""
         if what == "samples":
             if set(keys) != set(self.state.samples):
-                self.change(samples=keys, first_sample=0)
+                self.select(Ids(tuple(keys)) if keys else None)
         elif keys and set(keys) != set(self.state.models):
             self.compare(keys)
         elif not keys and self.state.models:
