@@ -16,11 +16,12 @@ from pruneviz_analyses.calibration import Calibration
 from pruneviz_analyses.pq_index import PQIndex
 from pruneviz_analyses.prediction_changes import PredictionChanges
 from pruneviz_analyses.retrain_correlation import RetrainCorrelation
+from pruneviz_analyses.similarity import Similarity
 
 GROUP = "pruneviz.analyses"
 
 ANALYSES: Mapping[str, type[Analysis]] = {
-    cls.name: cls for cls in (PredictionChanges, Calibration, PQIndex, RetrainCorrelation)
+    cls.name: cls for cls in (PredictionChanges, Calibration, PQIndex, RetrainCorrelation, Similarity)
 }
 
 

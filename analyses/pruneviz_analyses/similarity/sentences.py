@@ -1,0 +1,196 @@
+"""What similarity found, in sentences that claim no more than their interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from pruneviz.core.tables import Tables
+from pruneviz_analyses.similarity.schemas import ARMS, CRITERIA, METHODS, RUNS, SEEN, TURNOVER
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CLOSE = 5e-4  # an excess this near 1 is that of the same choice
+
+
+class _Options(Protocol):
+    @property
+    def level(self) -> float: ...
+    @property
+    def unbiased(self) -> bool: ...
+    @property
+    def sentences(self) -> int: ...
+
+
+def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], options: _Options) -> tuple[str, ...]:
+    """Baselines of the layers first, then pruned arms, masks, criteria, levels, and what was left out and why."""
+    arms, methods = frames[ARMS.name], frames[METHODS.name]
+    said = [*_baselines(arms, options)]
+    grouped = [own for _, own in arms[arms["kind"] == "pruned"].groupby("arm", sort=False)]
+    grouped.sort(key=lambda own: float(own["cka"].min()) if own["cka"].notna().any() else -2.0)
+    said += [_pruned(own, options) for own in grouped[: options.sentences]]
+    if (more := len(grouped) - options.sentences) > 0:
+        said.append(f"{_count(more, 'more arm')} of layers in the table {ARMS.name}.")
+    said += _overlaps(methods, options)
+    said += _criteria(frames[CRITERIA.name])
+    said += _turnover(frames[TURNOVER.name])
+    return (*said, *_left_out(tables, frames, arms))
+
+
+def _baselines(arms: pd.DataFrame, options: _Options) -> Iterator[str]:
+    how = "" if options.unbiased else ", biased, which grows with the width of a layer"
+    for kind, words in (("replicate", "two dense models"), ("retrained", "a dense model and itself retrained")):
+        for arm, own in arms[arms["kind"] == kind].groupby("arm", sort=False):
+            n, pairs = int(own["dense_models"].max()), int(own["pairs"].max())
+            yield (
+                f"{arm}: the same layer of {words} has CKA {_by_layer(own)} ({_count(pairs, 'pair')} of "
+                f"{_count(n, 'dense model')}{how})."
+            )
+
+
+def _by_layer(own: pd.DataFrame) -> str:
+    return ", ".join(f"{r['layer']} {_value(r['cka'])}" for r in own.to_dict("records"))
+
+
+def _pruned(own: pd.DataFrame, options: _Options) -> str:
+    n, pairs = int(own["dense_models"].max()), int(own["pairs"].max())
+    text = (
+        f"{own['arm'].iloc[0]}: CKA with the dense model {_by_layer(own)} ({_count(pairs, 'run')} of "
+        f"{_count(n, 'dense model')})."
+    )
+    beside = own[own["change"].notna()]
+    if beside.empty:
+        return text
+    if not np.isfinite(beside["change_low"].to_numpy(float)).any():
+        changes = ", ".join(f"{r['layer']} {_signed(r['change'])}" for r in beside.to_dict("records"))
+        return f"{text} Against retraining alone: {changes} (too few dense models for an interval)."
+    further = [_changed(r) for r in beside.to_dict("records") if r["change_high"] < 0]
+    nearer = [_changed(r) for r in beside.to_dict("records") if r["change_low"] > 0]
+    unclear = [str(r["layer"]) for r in beside.to_dict("records") if not (r["change_high"] < 0 or r["change_low"] > 0)]
+    told = [f"further from dense in {', '.join(further)}"] if further else []
+    told += [f"nearer to dense in {', '.join(nearer)}"] if nearer else []
+    told += [f"no difference detected in {', '.join(unclear)}"] if unclear else []
+    return f"{text} Against retraining alone, at {100 * options.level:g} %: {'; '.join(told)}."
+
+
+def _changed(r: Mapping[Any, Any]) -> str:
+    return f"{r['layer']} ({_signed(r['change'])}, {_signed(r['change_low'])} … {_signed(r['change_high'])})"
+
+
+def _overlaps(methods: pd.DataFrame, options: _Options) -> Iterator[str]:
+    """Pairs of methods, those that agree most first; then those that do not differ from chance."""
+    rows = sorted(methods.to_dict("records"), key=lambda r: -_or(r["excess"], -9.0))
+    for r in rows[: options.sentences]:
+        yield _overlap(r, options)
+    if (more := len(rows) - options.sentences) > 0:
+        chance = sum(_by_chance(r) for r in rows[options.sentences :])
+        yield (
+            f"{_count(more, 'more pair')} of masks in the table {METHODS.name}, {chance} of them without overlap "
+            "beyond chance detected."
+        )
+
+
+def _overlap(r: Mapping[Any, Any], options: _Options) -> str:
+    who = f"{r['method']} and {r['other']}" if r["method"] != r["other"] else f"{r['method']} with two seeds"
+    after = f" after {r['recovery']}" if r["recovery"] != "none" else ""
+    head = (
+        f"{r['model']} at {r['target']}{after}: {who} both keep {_share(r['jaccard'])} of the {r['unit']}s that either "
+        f"keeps; masks with these counts in every layer {_share(r['chance'])} by chance"
+    )
+    if not math.isfinite(_or(r["excess"], math.nan)):
+        return f"{head}: the counts leave no choice."
+    n = f"{_count(int(r['pairs']), 'pair')} of {_count(int(r['dense_models']), 'dense model')}"
+    if not math.isfinite(_or(r["excess_low"], math.nan)):
+        beyond = f"{r['beyond_chance']} of {_count(int(r['pairs']), 'pair')} outside 95 % of such masks"
+        return f"{head}; {_share(r['excess'])} of the way to all that the counts allow ({n}, {beyond})."
+    low, high = _share(r["excess_low"]), _share(r["excess_high"])
+    if r["excess"] >= 1 - _CLOSE:
+        return f"{head}; that is all that the counts allow ({n})."
+    verdict = " none beyond chance detected," if _by_chance(r) else ""
+    return (
+        f"{head};{verdict} {_share(r['excess'])} of the way to all that the counts allow ({low} … {high} at "
+        f"{100 * options.level:g} %, {n})."
+    )
+
+
+def _by_chance(r: Mapping[Any, Any]) -> bool:
+    low, high = _or(r["excess_low"], math.nan), _or(r["excess_high"], math.nan)
+    return bool(low <= 0 <= high)
+
+
+def _criteria(table: pd.DataFrame) -> Iterator[str]:
+    whole = table[table["layer"].isna()]
+    for (model, unit), own in whole.groupby(["model", "unit"], sort=False):
+        pairs = [r for r in own.to_dict("records") if r["criterion"] != r["other"]]
+        pairs.sort(key=lambda r: -_or(r["spearman"], -2.0))
+        n = int(own["dense_models"].max())
+        told = "; ".join(f"{r['criterion']} and {r['other']} {_ranged(r)}" for r in pairs)
+        yield f"{model}: rankings of all {unit}s, Spearman's ρ ({_count(n, 'dense model')}): {told}."
+        repeats = [r for r in own.to_dict("records") if r["criterion"] == r["other"]]
+        if repeats:
+            told = "; ".join(f"{r['criterion']} {_ranged(r)}" for r in repeats)
+            yield f"{model}: with other training images and another seed, criteria agree with themselves by ρ {told}."
+
+
+def _ranged(r: Mapping[Any, Any]) -> str:
+    low, high = _or(r["spearman_low"], math.nan), _or(r["spearman_high"], math.nan)
+    span = f" ({_signed(low)} … {_signed(high)})" if math.isfinite(low) else ""
+    return f"{_signed(r['spearman'])}{span}" if math.isfinite(_or(r["spearman"], math.nan)) else "undefined"
+
+
+def _turnover(table: pd.DataFrame) -> Iterator[str]:
+    for arm, own in table.groupby("arm", sort=False):
+        levels = int(own["level"].max())
+        if not own["regrown"].sum():
+            yield f"{arm}: masks only shrink in levels 2 to {levels}; no unit that was removed comes back."
+            continue
+        worst = {int(str(n)): float(g.mean()) for n, g in own.groupby("level")["regrown_share"]}
+        at = max(worst, key=lambda n: worst[n])
+        yield (
+            f"{arm}: of the units kept, {_share(float(own['regrown_share'].mean()))} were not kept one level before, "
+            f"mean of levels 2 to {levels}; most at level {at}, {_share(worst[at])} "
+            f"({_count(own['run_id'].nunique(), 'run')})."
+        )
+
+
+def _left_out(tables: Tables, frames: Mapping[str, pd.DataFrame], arms: pd.DataFrame) -> Iterator[str]:
+    runs = tables.runs
+    for name, words in (("failed", "failed"), ("waiting", "not done yet")):
+        if count := int((runs["status"] == name).sum()):
+            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+    seen = set(frames[RUNS.name]["run_id"])
+    pruned = runs[(runs["status"] == "done") & (runs["run_id"] != runs["dense_run_id"])]
+    if unseen := int((~pruned["run_id"].isin(seen)).sum()):
+        yield f"{_count(unseen, 'run')} without a comparison of layers in the table {SEEN.name}. Run the study again."
+    undefined = arms[arms["undefined"] > 0]
+    for layer, own in undefined.groupby("layer", sort=False):
+        yield (
+            f"{layer}: no CKA in {_count(int(own['undefined'].sum()), 'pair')}, since its outputs are the same for all "
+            "images in one of the two models: nothing passes through it."
+        )
+    if int((runs["unit"] == "nm").sum()):
+        yield "Masks of N:M patterns are not compared: chance is another one where every group keeps as many."
+
+
+def _or(value: Any, otherwise: float) -> float:
+    return otherwise if value is None or str(value) in ("<NA>", "nan") else float(value)
+
+
+def _value(value: Any) -> str:
+    return f"{value:.2f}".replace("-", "−") if math.isfinite(_or(value, math.nan)) else "undefined"
+
+
+def _share(value: Any) -> str:
+    return f"{100 * value:.1f} %".replace("-", "−") if math.isfinite(_or(value, math.nan)) else "undefined"
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 3) + 0.0:+.3f}".replace("-", "−")  # adding 0 turns −0.0 into +0.0
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
