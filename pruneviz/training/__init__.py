@@ -5,10 +5,19 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from pruneviz.training.recoveries import RECOVERIES, Recovery, check, label, recovery_from, require_function
+from pruneviz.training.recoveries import (
+    RECOVERIES,
+    Recovery,
+    check,
+    label,
+    recovery_from,
+    require_function,
+    require_steps,
+)
 from pruneviz.training.schedule import check_training, lr_at, steps_per_epoch, total_steps
 
 if TYPE_CHECKING:
+    from pruneviz.training.batch_norm import remeasure
     from pruneviz.training.keeper import MaskKeeper
     from pruneviz.training.predicting import predict
     from pruneviz.training.recovering import Budget, recover
@@ -29,8 +38,10 @@ __all__ = [
     "predict",
     "recover",
     "recovery_from",
+    "remeasure",
     "require_function",
     "require_logits",
+    "require_steps",
     "steps_per_epoch",
     "total_steps",
     "train",
@@ -44,6 +55,7 @@ _LATE = {
     "TrainState": "trainer",
     "predict": "predicting",
     "recover": "recovering",
+    "remeasure": "batch_norm",
     "require_logits": "trainer",
     "train": "trainer",
 }

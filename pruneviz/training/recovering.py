@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from pruneviz.core.errors import DataError, ModelError, Unsupported
 from pruneviz.core.masks import Mask
 from pruneviz.core.spec import TrainSpec
 from pruneviz.data import ImageData
 from pruneviz.models import checkpoint, has_batch_norm, imports
+from pruneviz.training.batch_norm import remeasure
 from pruneviz.training.batches import Batches
 from pruneviz.training.keeper import MaskKeeper
 from pruneviz.training.kinds import BatchNorm, Custom, NoRecovery, Recovery, Scratch, WeightRewind
-from pruneviz.training.predicting import evaluating, moved
+from pruneviz.training.predicting import moved
 from pruneviz.training.recoveries import no_batch_norm
 from pruneviz.training.schedule import steps_per_epoch, total_steps
 from pruneviz.training.trainer import Hook, Progress, TrainResult, require_finite, train
@@ -116,21 +116,10 @@ def _recalibrate(
     if not has_batch_norm(net):
         raise no_batch_norm()
     assert data.train is not None
-    norms = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
-    momenta = [m.momentum for m in norms]
     batches = Batches(data, data.train, TrainSpec(batch_size=recovery.batch_size), seed, device)
-    try:
-        with torch.no_grad(), evaluating(net), moved(net, device):
-            for m in norms:
-                m.reset_running_stats()
-                m.momentum = None  # cumulative: each batch counts the same
-                m.train()
-            for images, _ in batches.epoch(0, 0, batches.per_epoch):
-                net(images)
-            keeper.apply()
-    finally:
-        for m, momentum in zip(norms, momenta, strict=True):
-            m.momentum = momentum
+    with moved(net, device):
+        remeasure(net, (images for images, _ in batches.epoch(0, 0, batches.per_epoch)))
+        keeper.apply()
     require_finite(net, "After measuring the batch-norm statistics again")
     return TrainResult(0)
 
