@@ -13,6 +13,7 @@ from pruneviz.core.options import build
 from pruneviz.core.spec import Choice
 from pruneviz.core.tables import SCHEMAS, Schema
 from pruneviz_analyses.calibration import Calibration
+from pruneviz_analyses.feature_geometry import FeatureGeometry
 from pruneviz_analyses.pq_index import PQIndex
 from pruneviz_analyses.prediction_changes import PredictionChanges
 from pruneviz_analyses.retrain_correlation import RetrainCorrelation
@@ -21,7 +22,7 @@ from pruneviz_analyses.similarity import Similarity
 GROUP = "pruneviz.analyses"
 
 ANALYSES: Mapping[str, type[Analysis]] = {
-    cls.name: cls for cls in (PredictionChanges, Calibration, PQIndex, RetrainCorrelation, Similarity)
+    cls.name: cls for cls in (PredictionChanges, Calibration, PQIndex, RetrainCorrelation, Similarity, FeatureGeometry)
 }
 
 

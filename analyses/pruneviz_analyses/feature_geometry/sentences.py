@@ -1,0 +1,223 @@
+"""What feature_geometry found, in sentences that claim no more than their interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pruneviz.core.tables import Tables
+from pruneviz.measures.geometry import correlation_of
+from pruneviz.measures.statistics import POINTS_BELOW
+from pruneviz_analyses.feature_geometry.likeness import MDS_UP_TO
+from pruneviz_analyses.feature_geometry.schemas import ARMS, CLEAN, LAYOUT, RUNS, SEEN
+from pruneviz_analyses.pairs import PRUNED, RETRAINED
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = Mapping[Any, Any]
+Arm = Mapping[tuple[str, str], Row]  # by condition and metric, a row of the arms table
+
+_DENSE = "dense"
+_NAMED = 3
+
+
+def findings(
+    tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, limit: int, layout: str
+) -> tuple[str, ...]:
+    """Dense models first, then the arms whose margin changed most, then corruptions, then what has no value and why."""
+    arms = [_arm(rows) for _, rows in frames[ARMS.name].groupby("arm", sort=False, observed=True)]
+    said = [_dense(a) for a in arms if _any(a)["kind"] == _DENSE]
+    said += [_changed(a, level) for a in arms if _any(a)["kind"] == RETRAINED]
+    controls = set(frames[RUNS.name]["control_run_id"].dropna().astype(str))
+    runs = frames[RUNS.name]
+    random = set(runs.loc[runs["run_id"].isin(controls), "arm"].astype(str))
+    pruned = [a for a in arms if _any(a)["kind"] == PRUNED]
+    pruned.sort(key=lambda a: (_any(a)["arm"] in random, -abs(_of(a, CLEAN, "margin_scaled", "difference"))))
+    said += [_changed(a, level) for a in pruned[:limit]]
+    if (more := len(pruned) - limit) > 0:
+        said.append(f"{_count(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
+    return (*said, *_corruptions(arms, frames[LAYOUT.name]), *_unusual(tables, frames, layout))
+
+
+def _arm(rows: pd.DataFrame) -> Arm:
+    return {(str(r["condition"]), str(r["metric"])): r for r in rows.to_dict("records")}
+
+
+def _any(a: Arm) -> Row:
+    return next(iter(a.values()))
+
+
+def _of(a: Arm, condition: str, metric: str, column: str) -> float:
+    """A number of an arm's row; 0 where there is none, so that such arms come last."""
+    value = a[condition, metric][column] if (condition, metric) in a else math.nan
+    return float(value) if value == value and value is not None else 0.0
+
+
+def _dense(a: Arm) -> str:
+    told = [f"{words} {_range(a[CLEAN, m], m)}" for m, words in _WORDS.items() if (CLEAN, m) in a]
+    row = _any(a)
+    return f"{row['arm']}: {', '.join(told)} ({_count(row['runs'], 'model')}, {row['samples']:,} clean test images)."
+
+
+_WORDS = {
+    "margin_scaled": "margin over norm",
+    "angle": "angle to the true class",
+    "between_share": "share of the features' variance between classes",
+}
+
+
+def _changed(a: Arm, level: float) -> str:
+    row = _any(a)
+    told = [_change(a[CLEAN, m], m, words, level) for m, words in _WORDS.items() if (CLEAN, m) in a]
+    if not told:
+        return f"{row['arm']}: no metric has a value on clean images ({_count(row['runs'], 'run')})."
+    runs = f"{_count(row['runs'], 'run')} of {_count(row['dense_models'], 'dense model')}"
+    few = "" if row["dense_models"] >= POINTS_BELOW else f" Intervals need {POINTS_BELOW} dense models."
+    head = f"{row['arm']} against dense ({runs}, {row['samples']:,} clean images)"
+    return f"{head}: {'; '.join(told)}.{_beside(a, level)}{few}"
+
+
+def _change(row: Row, metric: str, words: str, level: float) -> str:
+    change, low, high = (float(row[k]) for k in ("difference", "difference_low", "difference_high"))
+    told = f"{words} {_text(row['mean'], metric)}"
+    if not math.isfinite(low):
+        return f"{told} ({_signed(change, metric)})"
+    verdict = "larger" if low > 0 else "smaller" if high < 0 else "no difference detected"
+    span = f"{_signed(low, metric)} … {_signed(high, metric)} at {100 * level:g} %"
+    return f"{told}, {verdict} ({_signed(change, metric)}; {span})"
+
+
+def _beside(a: Arm, level: float) -> str:
+    """Random pruning and retraining alone, for the margin on clean images."""
+    row = a.get((CLEAN, "margin_scaled"))
+    if row is None or row["kind"] == RETRAINED:
+        return ""
+    told = []
+    for side, words in (("control", "random pruning"), ("retrained", "retraining alone")):
+        if not row[f"{side}_runs"]:
+            continue
+        difference = "control_difference" if side == "control" else "excess"
+        ends = ("control_low", "control_high") if side == "control" else ("excess_low", "excess_high")
+        low, high = (float(row[k]) for k in ends)
+        text = f"{words} {_text(row[f'{side}_mean'], 'margin_scaled')}"
+        by = _signed(float(row[difference]), "margin_scaled")
+        if math.isfinite(low):
+            none = "" if low > 0 or high < 0 else ", none detected"
+            spans = (_signed(v, "margin_scaled") for v in (low, high))
+            text += f" (difference {by}, {' … '.join(spans)} at {100 * level:g} %{none})"
+        else:
+            text += f" (difference {by})"
+        told.append(text)
+    if not told:
+        return " Neither random pruning nor a dense model retrained alike stands beside it."
+    return f" Beside it, margin over norm: {'; '.join(told)}."
+
+
+def _corruptions(arms: list[Arm], layout: pd.DataFrame) -> Iterator[str]:
+    for a in arms:
+        if _any(a)["kind"] == _DENSE and (CLEAN, "margin_scaled") in a:
+            shifted = {c: float(r["mean"]) for (c, m), r in a.items() if m == "margin_scaled" and c != CLEAN}
+            if shifted:
+                order = sorted(shifted, key=lambda c: shifted[c])
+                least = f"{order[0]} ({_text(shifted[order[0]], 'margin_scaled')})"
+                most = f"{order[-1]} ({_text(shifted[order[-1]], 'margin_scaled')})"
+                yield (
+                    f"{_any(a)['arm']} under {_count(len(order), 'corruption')}: margin over norm from {least} to "
+                    f"{most}, where clean images have {_text(a[CLEAN, 'margin_scaled']['mean'], 'margin_scaled')}."
+                )
+    places = layout[layout["kind"] == "conditions"].sort_values("nearest_distance", kind="stable")
+    if len(places):
+        first, last = places.iloc[0], places.iloc[-1]
+        yield (
+            f"The two conditions that move features most alike are {first['item']} and {first['nearest']} (correlation "
+            f"{_correlation(first)} over images, metrics and runs); the one least like any other is {last['item']} "
+            f"({_correlation(last)} with {last['nearest']})."
+        )
+
+
+def _unusual(tables: Tables, frames: Mapping[str, pd.DataFrame], layout: str) -> Iterator[str]:
+    status, runs = tables.runs["status"], frames[RUNS.name]
+    for name, words in (("failed", "failed"), ("waiting", "not done yet")):
+        if count := int((status == name).sum()):
+            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+    if unseen := int((status == "done").sum()) - runs["run_id"].nunique():
+        yield (
+            f"{_count(unseen, 'run')} left out: not looked at under every condition, or the dense model to compare "
+            "with was not. Run the study again."
+        )
+    seen = _seen(tables)
+    flat = seen[seen["constant_metrics"].astype(str) != ""]
+    if len(flat):
+        yield (
+            f"{_count(flat['run_id'].nunique(), 'run')} without a geometry vector, and not in the layouts: a metric "
+            f"has one value on all samples ({_some(flat, runs, 'constant_metrics')})."
+        )
+    gone = seen[seen["undefined"] > 0]
+    if len(gone):
+        yield (
+            f"Up to {int(gone['undefined'].max()):,} samples have no angle or margin, since their features are 0, NaN "
+            f"or infinite ({_some(gone, runs, 'condition')}); a metric of such a run is left out of comparisons."
+        )
+    still = seen[(seen["condition"] == CLEAN) & (seen["constant_features"] > 0)].sort_values("constant_features")
+    if len(still):
+        row = still.iloc[-1]
+        yield (
+            f"Up to {int(row['constant_features'])} of {int(row['dimensions'])} features have one value on all clean "
+            f"images ({_arm_of(runs).get(str(row['run_id']), row['run_id'])})."
+        )
+    by = frames[LAYOUT.name].groupby("kind", observed=True)["item"].size()
+    if layout == "auto" and (by > MDS_UP_TO).any() and not (frames[LAYOUT.name]["by"] == "UMAP").any():
+        yield (
+            f"More than {MDS_UP_TO} items are laid out by MDS, since umap-learn was not installed: pip install "
+            "'pruneviz[umap]' and ask for layout = \"umap\"."
+        )
+
+
+def _seen(tables: Tables) -> pd.DataFrame:
+    try:
+        return tables.table(SEEN.name)
+    except KeyError:  # nothing has been looked at yet
+        return SEEN.frame([])
+
+
+def _arm_of(runs: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(runs["run_id"].astype(str), runs["arm"].astype(str), strict=True))
+
+
+def _some(rows: pd.DataFrame, runs: pd.DataFrame, column: str) -> str:
+    arms = _arm_of(runs)
+    told = dict.fromkeys(f"{arms.get(str(r), str(r))}: {w}" for r, w in zip(rows["run_id"], rows[column], strict=True))
+    names = list(told)
+    return "; ".join(names[:_NAMED]) + (f"; and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+
+def _correlation(row: Any) -> str:
+    return f"{correlation_of(float(row['nearest_distance'])):.2f}".replace("-", "−")
+
+
+def _range(row: Row, metric: str) -> str:
+    low, high = _text(row["least"], metric), _text(row["most"], metric)
+    return low if low == high else f"{low} to {high}"
+
+
+def _text(value: Any, metric: str) -> str:
+    v = float(value)
+    if metric == "angle":
+        return f"{np.degrees(v):.1f}°"
+    return (f"{100 * v:.1f} %" if metric == "between_share" else f"{v:.3f}").replace("-", "−")
+
+
+def _signed(value: float, metric: str) -> str:
+    if metric == "angle":
+        text = f"{np.degrees(value):+.1f}°"
+    else:
+        text = f"{100 * value:+.1f} points" if metric == "between_share" else f"{value:+.3f}"
+    return text.replace("-", "−")
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
