@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, type (``str``, ``int``, ``float`` or ``bool``), unit and meaning.
+    """One column: its name, type, unit and meaning.
+
+    Types are ``str``, ``int``, ``float``, ``bool`` and ``floats``: a list of numbers, kept with 4 bytes each.
 
     Attributes:
         better: ``high`` or ``low`` where one direction is better, else empty; axes say so.
@@ -74,11 +76,12 @@ class Schema:
         import pyarrow as pa
 
         text = pa.dictionary(pa.int32(), pa.string())
-        kinds = {"str": text, "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+        numbers = pa.list_(pa.float32())
+        kinds = {"str": text, "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(), "floats": numbers}
         return pa.schema([pa.field(c.name, kinds[c.type]) for c in self.columns])
 
 
-_PANDAS = {"str": "string", "int": "Int64", "float": "float64", "bool": "boolean"}
+_PANDAS = {"str": "string", "int": "Int64", "float": "float64", "bool": "boolean", "floats": "object"}
 
 RUNS = Schema(
     "runs",

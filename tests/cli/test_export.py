@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -45,6 +46,15 @@ def test_json_has_nulls(frame: pd.DataFrame, tmp_path: Path) -> None:
     assert rows[0]["seed"] is None
     assert rows[1]["accuracy"] is None
     assert rows[0]["accuracy"] == pytest.approx(ROWS[0]["accuracy"], rel=1e-14)
+
+
+def test_lists_of_numbers_are_whole(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"run_id": ["a", "b"], "values": [np.arange(3000, dtype=np.float32) / 4, np.zeros(2)]})
+    write(frame, tmp_path / "t.csv")
+    write(frame, tmp_path / "t.json")
+    written = [json.loads(t) for t in pd.read_csv(tmp_path / "t.csv")["values"]]
+    rows = json.loads((tmp_path / "t.json").read_text("utf-8"))
+    assert written == [r["values"] for r in rows] == [v.tolist() for v in frame["values"]]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from pruneviz.core.tables import RUNS, SAMPLES, SCHEMAS, Schema
+from pruneviz.core.tables import RUNS, SAMPLES, SCHEMAS, Column, Schema
+from pruneviz.study.tensors import load_table, save_table
 
 
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
@@ -12,7 +16,7 @@ def test_every_column_says_what_it_means(schema: Schema) -> None:
     assert len(set(schema.names)) == len(schema.names)
     for column in schema.columns:
         assert column.meaning
-        assert column.type in {"str", "int", "float", "bool"}
+        assert column.type in {"str", "int", "float", "bool", "floats"}
         assert column.better in {"", "high", "low"}
     assert schema.names == schema.arrow().names
 
@@ -23,6 +27,16 @@ def test_frames_have_the_declared_types_and_nulls() -> None:
     assert str(frame["label"].dtype) == "Int64"
     assert frame["label"].isna().tolist() == [False, True]
     assert str(frame["loss"].dtype) == "float64"
+
+
+def test_lists_of_numbers_come_back_from_parquet(tmp_path: Path) -> None:
+    schema = Schema("maps", "maps", (Column("run_id", "str", "the run"), Column("values", "floats", "of a map")))
+    values = [np.array([0.1, -2.0, 3.0], np.float32), np.array([7.0], np.float32)]
+    frame = schema.frame([{"run_id": "a", "values": values[0]}, {"run_id": "b", "values": values[1]}])
+    save_table(tmp_path / "maps.parquet", schema, frame)
+    back = load_table(tmp_path / "maps.parquet").to_pandas()["values"]
+    assert [v.dtype for v in back] == [np.float32] * 2
+    assert [v.tolist() for v in back] == [v.tolist() for v in values]
 
 
 def test_an_undeclared_column_is_refused() -> None:

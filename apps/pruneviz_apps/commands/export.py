@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,8 @@ def output_file(text: str, endings: tuple[str, ...]) -> Path:
 def write(frame: pd.DataFrame, path: Path) -> None:
     """Write a table by its file's ending; a file that is there is replaced whole.
 
-    CSV and JSON are UTF-8; JSON is a list of objects, missing values are null (empty in CSV).
+    CSV and JSON are UTF-8; JSON is a list of objects, missing values are null (empty in CSV). Lists of numbers are
+    JSON in CSV, too.
 
     Raises:
         PrunevizError: it cannot be written.
@@ -57,7 +59,7 @@ def write(frame: pd.DataFrame, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.part")
     try:
         if path.suffix.lower() == ".csv":
-            frame.to_csv(temporary, index=False)
+            _with_lists_written(frame).to_csv(temporary, index=False)
         elif path.suffix.lower() == ".parquet":
             frame.to_parquet(temporary, index=False)
         else:
@@ -67,3 +69,10 @@ def write(frame: pd.DataFrame, path: Path) -> None:
         raise PrunevizError(f"{path}: cannot be written ({e.strerror or e}). Name another file.") from e
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _with_lists_written(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with its lists of numbers as texts: an array's own text leaves out what is in the middle."""
+    lists = [name for name in frame.columns if len(frame) and hasattr(frame[name].iloc[0], "tolist")]
+    lists = [name for name in lists if frame[name].iloc[0].ndim]
+    return frame.assign(**{name: [json.dumps(values.tolist()) for values in frame[name]] for name in lists})

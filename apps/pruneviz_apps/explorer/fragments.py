@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from pruneviz.views.text import several
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -74,6 +78,8 @@ def folded(title: str, frame: pd.DataFrame) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return "–" if value != value else f"{value:.4g}"
+    if isinstance(value, np.ndarray):
+        return several(np.size(value), "number")
     return "–" if value is None or str(value) == "<NA>" else str(value)
 
 
