@@ -1,4 +1,4 @@
-"""Layer-wise relevance propagation (LRP), for filters and single weights.
+"""Layer-wise relevance propagation (LRP), for filters, single weights and the input's pixels.
 
 A layer with outputs z_j = Σ_i a_i w_ij + b_j passes the relevance R_j of its outputs on to its inputs in proportion to
 what each contributes:
@@ -78,6 +78,30 @@ def gather_relevance(
     return {key: (t / len(calibration)).float().cpu() for key, t in record.sums.items()}
 
 
+def pixel_relevance(net: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
+    """Relevance of every value of the input for a class's logit, in logits.
+
+    Its sum over an image is the logit without what biases have kept of it (and the stabiliser ε, which is little).
+
+    Args:
+        net: one that :func:`require_relevance` lets pass; left as it is.
+        images: preprocessed, float32 (N, C, H, W), on the network's device.
+        classes: (N,) whole numbers, the logit of which class is explained in each.
+
+    Returns:
+        float32 (N, C, H, W).
+    """
+    stand_in = fold_batch_norm(net, images[:1]).requires_grad_(False)
+    for name, module in stand_in.named_modules():
+        if isinstance(module, (_ConvNd, nn.Linear)):
+            _give_rule(module, name, True, None)
+    leaves = images.detach().clone().requires_grad_(True)
+    with torch.enable_grad():
+        logit = stand_in(leaves).gather(1, classes[:, None])
+        (share,) = torch.autograd.grad(logit, leaves, logit.detach() / _stabilised(logit.detach()))
+    return (leaves * share).detach()
+
+
 class _Record:
     """Adds up relevance, first within an image, then absolute values over images."""
 
@@ -94,7 +118,7 @@ class _Record:
         self.image.clear()
 
 
-def _give_rule(module: Any, weight: str, z_plus: bool, record: _Record) -> None:
+def _give_rule(module: Any, weight: str, z_plus: bool, record: _Record | None) -> None:
     """Make a layer pass on relevance instead of gradients."""
     convolution = isinstance(module, _ConvNd)
     apply: Apply = module._conv_forward if convolution else nn.functional.linear
@@ -114,7 +138,15 @@ class _Rule(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, w: Tensor, b: Tensor | None, apply: Apply, axis: int, z_plus: bool, name: str, to: _Record
+        ctx: Any,
+        x: Tensor,
+        w: Tensor,
+        b: Tensor | None,
+        apply: Apply,
+        axis: int,
+        z_plus: bool,
+        name: str,
+        to: _Record | None,
     ) -> Tensor:
         z = apply(x, w, b)
         ctx.save_for_backward(x, w, b, z)
@@ -137,9 +169,10 @@ class _Rule(torch.autograd.Function):
                 total = total + apply(leaves[i], leaves[i + 1], None)
             found = torch.autograd.grad(total, leaves, relevance / _stabilised(total.detach()))
         back = torch.where(x > 0, found[0], found[2]) if z_plus else found[0]
-        through = sum(w.detach() * g for w, g in zip(leaves[1::2], found[1::2], strict=True))
-        record.add(f"filter|{name}", relevance.movedim(axis, 0).reshape(relevance.shape[axis], -1).sum(1))
-        record.add(f"weight|{name}", through)
+        if record is not None:
+            through = sum(w.detach() * g for w, g in zip(leaves[1::2], found[1::2], strict=True))
+            record.add(f"filter|{name}", relevance.movedim(axis, 0).reshape(relevance.shape[axis], -1).sum(1))
+            record.add(f"weight|{name}", through)
         return back, *[None] * 7
 
 
