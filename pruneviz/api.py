@@ -95,7 +95,7 @@ class Asked:
 
     def _analyses(self) -> tuple[Analysis, ...]:
         with located(self.origin):
-            return analyses_of(self.spec)
+            return analyses_of(self.spec, self.live)
 
     def dry_run(
         self,
@@ -111,15 +111,19 @@ class Asked:
         return dry_run(self.spec, store, analyses=self._analyses(), live=self.live, origin=self.origin, **ways)
 
 
-def analyses_of(spec: StudySpec) -> tuple[Analysis, ...]:
+def analyses_of(spec: StudySpec, live: Mapping[str, Any] | None = None) -> tuple[Analysis, ...]:
     """The analyses that a study asks for, with their options.
+
+    Args:
+        spec: what is asked.
+        live: functions given in Python by name, for options that are ``memory:NAME``.
 
     Raises:
         SpecError: a name or an option is not allowed.
     """
     from pruneviz_analyses import resolve
 
-    return tuple(resolve(choice, f"[analyses] {choice.name}") for choice in spec.analyses)
+    return tuple(resolve(choice, f"[analyses] {choice.name}", live) for choice in spec.analyses)
 
 
 def read_study(source: str | os.PathLike[str], *, settings: Sequence[str] = (), quick: bool = False) -> Asked:
@@ -170,7 +174,7 @@ def new_study(
         recoveries: names, dictionaries, or your own function of (model, mask keeper, data, budget).
         seeds: repeats nested in each dense model.
         train: values of ``[train]``; recoveries start from them.
-        analyses: names, or options by name.
+        analyses: names, or options by name; a function among the options is used as it is, in this process.
         name: the study's name in its store.
         model_name: how a model given in memory is called.
         data_options: further values of ``[data]``, such as ``{"val_fraction": 0.2}``.
@@ -207,7 +211,7 @@ def new_study(
         },
         "recover": {"recoveries": [_recovery(r, live) for r in _several(recoveries, "recoveries")]},
         "measure": _table_of(measure, "measure"),
-        "analyses": given,
+        "analyses": {name: _given(options, live) for name, options in given.items()},
     }
     return Asked(study_from_plain(table, WHERE), live, WHERE)
 
@@ -229,12 +233,25 @@ def _table_of(value: Any, name: str) -> dict[str, Any]:
 def _recovery(value: Any, live: dict[str, Any]) -> Any:
     if not callable(value):
         return value
-    function: Callable[..., Any] = value
+    return {"name": "custom", "function": _kept(value, live, "recoveries")}
+
+
+def _given(value: Any, live: dict[str, Any]) -> Any:
+    """Options of an analysis, the functions among them named."""
+    if isinstance(value, Mapping):
+        return {k: _given(v, live) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_given(v, live) for v in value]
+    return _kept(value, live, "analyses") if callable(value) else value
+
+
+def _kept(function: Callable[..., Any], live: dict[str, Any], where: str) -> str:
+    """The name under which a function is given to the study."""
     label = getattr(function, "__name__", type(function).__name__)
     if label in live:
-        raise SpecError("recoveries", label, f"a function with another name than {', '.join(sorted(live))}")
+        raise SpecError(where, label, f"a function with another name than {', '.join(sorted(live))}")
     live[label] = function
-    return {"name": "custom", "function": f"memory:{label}"}
+    return f"memory:{label}"
 
 
 def open_store(store: str | os.PathLike[str], name: str | None = None) -> Study:

@@ -8,11 +8,12 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
 from pruneviz.core.analysis import SCOPES, Analysis
-from pruneviz.core.errors import PrunevizError, unknown
+from pruneviz.core.errors import PrunevizError, SpecError, nearest, unknown
 from pruneviz.core.options import build
 from pruneviz.core.spec import Choice
 from pruneviz.core.tables import SCHEMAS, Schema
 from pruneviz_analyses.calibration import Calibration
+from pruneviz_analyses.corruption_robustness import CorruptionRobustness
 from pruneviz_analyses.feature_geometry import FeatureGeometry
 from pruneviz_analyses.pq_index import PQIndex
 from pruneviz_analyses.prediction_changes import PredictionChanges
@@ -20,9 +21,19 @@ from pruneviz_analyses.retrain_correlation import RetrainCorrelation
 from pruneviz_analyses.similarity import Similarity
 
 GROUP = "pruneviz.analyses"
+_MEMORY = "memory:"  # begins the names of what is given in Python
 
 ANALYSES: Mapping[str, type[Analysis]] = {
-    cls.name: cls for cls in (PredictionChanges, Calibration, PQIndex, RetrainCorrelation, Similarity, FeatureGeometry)
+    cls.name: cls
+    for cls in (
+        PredictionChanges,
+        Calibration,
+        CorruptionRobustness,
+        PQIndex,
+        RetrainCorrelation,
+        Similarity,
+        FeatureGeometry,
+    )
 }
 
 
@@ -50,14 +61,33 @@ def find(name: str, where: str) -> type[Analysis]:
     return _load(name, others[name], where)
 
 
-def resolve(choice: Choice, where: str) -> Analysis:
+def resolve(choice: Choice, where: str, live: Mapping[str, Any] | None = None) -> Analysis:
     """The analysis that a study asks for, with its options checked.
+
+    Args:
+        choice: as asked.
+        where: the place in the study, for messages.
+        live: functions given in Python by name, for options that are ``memory:NAME``.
 
     Raises:
         SpecError: its name or an option is not allowed.
         PrunevizError: it belongs to another package and cannot be used.
     """
-    return build(find(choice.name, where), choice.options, where)
+    options = {k: _given(v, f"{where} {k}", live or {}) for k, v in choice.options.items()}
+    return build(find(choice.name, where), options, where)
+
+
+def _given(value: Any, where: str, live: Mapping[str, Any]) -> Any:
+    """An option's value with what was given in Python in the place of its name."""
+    if isinstance(value, (list, tuple)):
+        return [_given(v, where, live) for v in value]
+    if not isinstance(value, str) or not value.startswith(_MEMORY):
+        return value
+    name = value.removeprefix(_MEMORY)
+    if name not in live:
+        given = ", ".join(f"{_MEMORY}{n}" for n in sorted(live)) or "nothing"
+        raise SpecError(where, value, f"what was given in Python: {given}", nearest(name, live))
+    return live[name]
 
 
 def _others() -> dict[str, list[EntryPoint]]:

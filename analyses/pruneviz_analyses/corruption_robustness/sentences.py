@@ -1,0 +1,220 @@
+"""What corruption_robustness found, in sentences that claim no more than their interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pruneviz.core.tables import Tables
+from pruneviz.measures.statistics import POINTS_BELOW
+from pruneviz_analyses.corruption_robustness.arms import MEAN
+from pruneviz_analyses.corruption_robustness.redundancy import LEAST_MODELS
+from pruneviz_analyses.corruption_robustness.schemas import ARMS, CELLS, CLEAN, CORRUPTIONS, DIFFERENCES, IMAGES, PAIRS
+from pruneviz_analyses.corruption_robustness.shifts import ATTACK, CORRUPTION, STORED
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FEW = 200  # images, below which a share is known to a few points only
+_LOST = 0.5  # an image is called fragile where it survives less
+
+Row = Mapping[str, Any]
+
+
+def findings(
+    tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, alike: float, limit: int
+) -> tuple[str, ...]:
+    """The dense models first, then the arms that lose most, then the corruptions and the images."""
+    arms = _records(frames[ARMS.name])
+    differences = _records(frames[DIFFERENCES.name])
+    told = [a for a in arms if a["scope"] == MEAN and a["shift"] == CORRUPTION] or _singles(arms)
+    said: list[str] = []
+    for row in (a for a in told if a["kind"] == "dense"):
+        said += _dense(row, arms)
+    for kind in ("retrained", "pruned"):
+        own = sorted((a for a in told if a["kind"] == kind), key=lambda a: -a["drop"])
+        said += [_compared(a, arms, differences, level) for a in own[:limit]]
+        if (more := len(own) - limit) > 0:
+            said.append(f"{_count(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
+    said += _apart(arms)
+    said += _attacks(frames[CELLS.name])
+    said += _redundancy(frames[PAIRS.name], frames[CORRUPTIONS.name], alike)
+    said += _images(frames[IMAGES.name])
+    return (*said, *_left_out(tables, frames))
+
+
+def _singles(arms: Sequence[Row]) -> list[Row]:
+    """The first corruption's rows, where there is no mean to tell of."""
+    first = next((a["corruption"] for a in arms), None)
+    return [a for a in arms if a["corruption"] == first]
+
+
+def _dense(row: Row, arms: Sequence[Row]) -> Iterator[str]:
+    own = [a for a in arms if a["arm"] == row["arm"] and a["scope"] == "corruption" and a["shift"] == CORRUPTION]
+    own.sort(key=lambda a: a["accuracy"])
+    ends = (
+        f"; worst {own[0]['corruption']} ({_percent(own[0]['accuracy'])}), mildest {own[-1]['corruption']} "
+        if own
+        else ""
+    )
+    ends += f"({_percent(own[-1]['accuracy'])})" if own else ""
+    yield (
+        f"{row['arm']}: {_percent(row['clean_accuracy'])} of {row['images']:,} images right uncorrupted, "
+        f"{_percent(row['accuracy'])} under {_under(row)} ({_count(row['dense_models'], 'model')}){ends}. "
+        f"Mean ECE under corruption {row['ece']:.3f}, where calibrated models show {row['ece_floor']:.3f}."
+    )
+
+
+def _under(row: Row) -> str:
+    if row["scope"] == "corruption":
+        return str(row["corruption"])
+    return f"{_count(row['corruptions'], 'corruption')}, mean over severities"
+
+
+def _compared(row: Row, arms: Sequence[Row], differences: Sequence[Row], level: float) -> str:
+    by = {
+        (d["metric"], d["against"]): d
+        for d in differences
+        if d["arm"] == row["arm"] and d["scope"] == row["scope"] and d["corruption"] == row["corruption"]
+    }
+    runs = f"{_count(row['runs'], 'run')} of {_count(row['dense_models'], 'dense model')}"
+    text = f"{row['arm']}: {_percent(row['accuracy'])} under {_under(row)} ({runs}). Against dense: "
+    text += f"accuracy {_change(by['accuracy', 'dense'], level)}; of it, what corruption takes beyond the loss on "
+    text += f"clean images {_change(by['drop', 'dense'], level)}; {_ratio(row)}."
+    told = {"retrained": "Retraining alone set aside", "control": "Against random pruning"}
+    for against, words in told.items():
+        if (d := by.get(("drop", against))) is not None:
+            text += f" {words}, corruption takes {_change(d, level)}."
+    if row["kind"] == "pruned" and row["recovery"] != "none" and ("drop", "retrained") not in by:
+        text += " No dense model was retrained the same way to set beside it."
+    return text
+
+
+def _change(d: Row, level: float) -> str:
+    if not np.isfinite(d["low"]):
+        return f"{_signed(d['difference'])} points (fewer than {POINTS_BELOW} dense models give no interval)"
+    sure = "" if d["low"] > 0 or d["high"] < 0 else ", none detected"
+    return f"{_signed(d['difference'])} points ({_signed(d['low'])} … {_signed(d['high'])} at {100 * level:g} %{sure})"
+
+
+def _ratio(row: Row) -> str:
+    value, left_out = row["relative_error"], row["relative_left_out"]
+    if not np.isfinite(value):
+        return "no relative corruption error, since the dense models lose too little to divide by"
+    text = f"relative corruption error {value:.2f}"
+    if np.isfinite(row["relative_error_low"]):
+        low, high = row["relative_error_low"], row["relative_error_high"]
+        text += f" ({low:.2f} … {high:.2f}{'' if low > 1 or high < 1 else ', not told from 1'})"
+    if left_out:
+        text += (
+            f", {_count(int(left_out), 'corruption')} left out in which the dense models lose too little to divide by"
+        )
+    return text
+
+
+def _apart(arms: Sequence[Row]) -> Iterator[str]:
+    """Frost, which is not made as published, and what somebody had stored."""
+    frost = [a for a in arms if a["corruption"] == "frost" and a["shift"] == CORRUPTION]
+    if frost:
+        each = ", ".join(f"{a['arm']} {_percent(a['accuracy'])}" for a in frost[:4])
+        yield f"Frost stands apart, since it is made without the published photographs: {each}; in no mean above."
+    stored = [a for a in arms if a["scope"] == MEAN and a["shift"] == STORED]
+    for a in stored[:4]:
+        number = _count(a["corruptions"], "stored corruption")
+        yield f"{a['arm']}: {_percent(a['accuracy'])} under {number} of the given folder."
+
+
+def _attacks(cells: pd.DataFrame) -> Iterator[str]:
+    own = cells[(cells["shift"] == ATTACK) & (cells["kind"] == "dense")]
+    for (name, epsilon), rows in own.groupby(["corruption", "epsilon"], sort=False, observed=True):
+        yield (
+            f"{name} with ε = {epsilon:.3g}: {_percent(float(rows['accuracy'].mean()))} right in "
+            f"{_count(len(rows), 'dense model')}. White-box: every model is attacked by its own gradient, so models "
+            "are not compared on the same pictures."
+        )
+
+
+def _redundancy(pairs: pd.DataFrame, corruptions: pd.DataFrame, alike: float) -> Iterator[str]:
+    if len(corruptions) < 2:
+        return
+    groups = [list(g["corruption"]) for _, g in corruptions.sort_values("place").groupby("cluster") if len(g) > 1]
+    over = pairs[pairs["over"] == "images"]
+    models, images = int(over["dense_models"].max()), int(over["n"].min())
+    head = f"Of {len(corruptions)} corruptions, by the images that they fail (of at least {images:,} in each of "
+    head += f"{_count(models, 'dense model')}), "
+    if groups:
+        names = "; ".join(", ".join(map(str, g)) for g in groups)
+        yield f"{head}these are alike, with a mean correlation of {alike:g} or more: {names}."
+    else:
+        yield f"{head}none are alike: no mean correlation reaches {alike:g}."
+    known = over[over["correlation"].notna()]
+    if len(known):
+        ends = known.sort_values("correlation")
+        yield f"Most alike: {_pair(ends.iloc[-1])}; least: {_pair(ends.iloc[0])}."
+    if not (pairs["over"] == "models").any():
+        yield f"To see whether corruptions rank models alike takes {LEAST_MODELS} models of one dense model, with it."
+        return
+    to_clean = pairs[(pairs["over"] == "models") & (pairs["other"] == CLEAN) & pairs["correlation"].notna()]
+    if len(to_clean):
+        least = to_clean.sort_values("correlation").iloc[0]
+        yield (
+            f"Over models, accuracy under corruption ranks as accuracy on clean images does with a mean correlation of "
+            f"{to_clean['correlation'].mean():.2f} ({int(least['n'])} models of each dense model); least for "
+            f"{least['corruption']} ({_between(least)})."
+        )
+
+
+def _pair(row: Any) -> str:
+    return f"{row['corruption']} and {row['other']} ({_between(row)})"
+
+
+def _between(row: Any) -> str:
+    text = f"r = {row['correlation']:.2f}".replace("-", "−")
+    if np.isfinite(row["low"]):
+        text += f", {row['low']:.2f} … {row['high']:.2f} over dense models".replace("-", "−")
+    return text
+
+
+def _images(images: pd.DataFrame) -> Iterator[str]:
+    for kind, own in images.groupby("kind", sort=False, observed=True):
+        right = own[own["clean"] > 1 - 1e-9]
+        kept, lost = int((own["survival"] > 1 - 1e-9).sum()), int((right["survival"] < _LOST).sum())
+        name = {"dense": "dense model", "retrained": "retrained dense model", "pruned": "pruned model"}
+        who = _count(int(own["runs"].iloc[0]), name.get(str(kind), "randomly pruned model"))
+        yield (
+            f"{kept:,} of {len(own):,} images are right in every one of {who}, under every corruption and severity "
+            f"(frost apart); of {len(right):,} that all have right uncorrupted, {lost:,} survive less than half."
+        )
+
+
+def _left_out(tables: Tables, frames: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    status, seen = tables.runs["status"], frames[CELLS.name]["run_id"].nunique()
+    for name, words in (("failed", "failed"), ("waiting", "not done yet")):
+        if count := int((status == name).sum()):
+            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+    if unseen := int((status == "done").sum()) - seen:
+        yield (
+            f"{_count(unseen, 'run')} left out: not looked at under every corruption, or the dense model to compare "
+            "with was not. Run the study again."
+        )
+    images = frames[ARMS.name]["images"]
+    if len(images) and images.iloc[0] < _FEW:
+        yield f"With {int(images.iloc[0]):,} images, shares are known to a few points only. Ask for more images."
+
+
+def _records(frame: pd.DataFrame) -> list[Row]:
+    return [{str(k): v for k, v in r.items()} for r in frame.to_dict("records")]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _signed(value: float) -> str:
+    return f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "−")  # adding 0 turns −0.0 into +0.0
+
+
+def _count(n: int, what: str) -> str:
+    return f"{int(n):,} {what}{'' if n == 1 else 's'}"
