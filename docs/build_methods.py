@@ -30,7 +30,9 @@ lists the same in the terminal, `pruneviz methods --where unit=channel --where n
 How to read the table:
 
 - **when** is when the paper prunes. A study prunes the dense model that it has trained or loaded, so scores are taken
-  there; `scratch` and `weight-rewind` then train the pruned network as if it had been pruned from the start.
+  there; `scratch` and `weight-rewind` then train the pruned network as if it had been pruned from the start. A method
+  that says *from step k*, and any other with `at = k`, prunes the weights that the dense training had after step k
+  (0: its initial weights; `keep_steps = [k]` under `[train]` keeps them).
 - **needs**: statistics of training images, gathered in one pass for all scores that ask for the same kind.
 - **recovered**: what the method itself does about the loss; *study* means that the study's `recoveries` are crossed
   with it.
@@ -132,7 +134,7 @@ def _entry(name: str, recipe: Recipe, d: dict[str, Any]) -> str:
         f"{d['summary'][0].upper()}{d['summary'][1:]}.\n",
         f"    {d['formula']}\n",
         f"- {parts}",
-        f"- prunes {d['when']}; recovered {d['recovered']}",
+        f"- prunes {d['when']}{f', from step {at}' if (at := d['at']) is not None else ''}; recovered {d['recovered']}",
         f"- costs {d['cost']}",
         f"- faster {d['speedup']}",
     ]

@@ -28,8 +28,9 @@ class Target:
     """A target amount of pruning.
 
     Attributes:
-        kind: ``sparsity`` (fraction of units removed), ``parameters`` or ``macs`` (fraction kept).
-        value: in [0, 1) for ``sparsity``, in (0, 1] for the kept fractions.
+        kind: ``sparsity`` (fraction of units removed), ``parameters`` or ``macs`` (fraction kept); or ``level``, a
+            level of a method that finds out by itself how much it removes, which no study can ask for.
+        value: in [0, 1) for ``sparsity``, in (0, 1] for the kept fractions; the number of the level, from 1.
     """
 
     kind: str
@@ -42,11 +43,15 @@ class Target:
             return f"{self.value:.6g}"
         if self.kind == "parameters":
             return f"{1 / self.value:.6g}x"
+        if self.kind == "level":
+            return f"level {self.value:g}"
         return f"macs={self.value:.6g}"
 
     @property
     def removed(self) -> float:
-        """The removed fraction of whatever is counted, in [0, 1)."""
+        """The removed fraction of whatever is counted, in [0, 1); of a level, 0: nobody knows it beforehand."""
+        if self.kind == "level":
+            return 0.0
         return self.value if self.kind == "sparsity" else 1.0 - self.value
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pruneviz.pruning.channels import cut
+    from pruneviz.pruning.during import DuringTraining, Ground, training_hook
     from pruneviz.pruning.extending import register_score
-    from pruneviz.pruning.gradual import gradual_hook
     from pruneviz.pruning.masking import Costs, apply, costs, dead_layers, full_mask
     from pruneviz.pruning.parts import Given, Score, Scores
     from pruneviz.pruning.recipes import RECIPES, Recipe, add, control_of, describe, label, resolve
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = [
     "RECIPES",
     "Costs",
+    "DuringTraining",
     "Given",
+    "Ground",
     "Recipe",
     "Score",
     "Scores",
@@ -34,18 +36,18 @@ __all__ = [
     "describe",
     "full_mask",
     "gather",
-    "gradual_hook",
     "label",
     "register_score",
     "resolve",
     "select",
+    "training_hook",
 ]
 
 # Imported when first used: listing the methods must not import torch.
 _HOMES = {
     "channels": ("cut",),
+    "during": ("DuringTraining", "Ground", "training_hook"),
     "extending": ("register_score",),
-    "gradual": ("gradual_hook",),
     "masking": ("Costs", "apply", "costs", "dead_layers", "full_mask"),
     "parts": ("Given", "Score", "Scores"),
     "recipes": ("RECIPES", "Recipe", "add", "control_of", "describe", "label", "resolve"),

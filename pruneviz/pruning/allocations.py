@@ -23,7 +23,7 @@ class Global(Allocation):
 
     name: ClassVar[str] = "global"
     summary: ClassVar[str] = "one ranking over all layers"
-    units: ClassVar[tuple[str, ...]] = ("weight", "channel")
+    units: ClassVar[tuple[str, ...]] = ("weight", "channel", "block")
 
     def __call__(self, blocks: Sequence[Block], ranked: Mapping[str, Ranked], remove: int) -> dict[str, Tensor]:
         """See :class:`~pruneviz.pruning.parts.Allocation`."""

@@ -56,12 +56,23 @@ KINDS: dict[str, Kind] = {
         "{steps} + 1 forward and backward passes over the calibration images",
         {"steps": int},
     ),
+    "earlier": Kind(
+        "the dense model's weights at an earlier step of its training, and nothing gathered",
+        "no pass over data, but the dense model's weights of step {step}",
+        {"step": int},
+    ),
     "relevance": Kind(
         "layer-wise relevance propagated from the true class, for filters and weights",
         "1 forward and 1 backward pass over {references} images of each class",
         {"references": int, "start": str, "convolutions": str},
     ),
 }
+
+
+def step_of(need: str) -> int | None:
+    """The step of the dense training whose weights a need asks for; None where it is something to gather."""
+    kind, options = read_need(need)
+    return options["step"] if kind == "earlier" else None
 
 
 def write_need(kind: str, **options: Any) -> str:

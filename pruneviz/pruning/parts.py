@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from pruneviz.core.masks import Mask
     from pruneviz.core.quantities import Target
     from pruneviz.models.inspect import ModelInfo
+    from pruneviz.pruning.during import DuringTraining, Ground
+    from pruneviz.pruning.recipe import Recipe
     from pruneviz.pruning.smallest import Ranked
 
-UNITS = ("weight", "nm", "channel")
+UNITS = ("weight", "nm", "channel", "block")
 
 
 @dataclass(frozen=True)
@@ -257,9 +259,11 @@ class Allocation(Part, ABC):
 
     Attributes:
         units: the kinds of unit that it can divide.
+        sized: whether it finds out by itself how much to remove, level by level; see :meth:`amount`.
     """
 
     units: ClassVar[tuple[str, ...]]
+    sized: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, blocks: Sequence[Block], ranked: Mapping[str, Ranked], remove: int) -> dict[str, Tensor]:
@@ -278,29 +282,59 @@ class Allocation(Part, ABC):
         """How many units can be removed at most."""
         return sum(b.most for b in blocks)
 
+    def amount(self, blocks: Sequence[Block], ranked: Mapping[str, Ranked]) -> dict[str, Tensor]:
+        """Of one that is ``sized``: what is removed at the end of the next level, as :meth:`__call__` returns it."""
+        raise TypeError(f"the allocation {self.name!r} is told how much to remove")
+
 
 class Schedule(Part, ABC):
     """When the amount is removed.
 
     Attributes:
-        kind: ``one-shot``, ``iterative`` (levels, each pruned and then recovered) or ``gradual`` (during training).
+        kind: ``one-shot``, ``iterative`` (levels, each pruned and then recovered) or ``training`` (while the network is
+            trained; see :meth:`hook`).
         units: the kinds of unit that it can be used with.
         own: whether it follows levels of its own, whatever the target.
-        rescores: whether scores are computed anew within one pruning; see :meth:`within`.
+        numbered: whether its levels are mere numbers, and an allocation that is ``sized`` says how much each removes.
+        rescores: whether the recipe's score is computed anew within one pruning; see :meth:`phases`.
+        needs: statistics that have to be gathered for scores of its own; see :meth:`phases`.
     """
 
     kind: ClassVar[str]
     units: ClassVar[tuple[str, ...]] = UNITS
     own: ClassVar[bool] = False
+    numbered: ClassVar[bool] = False
     rescores: ClassVar[bool] = False
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """See the class."""
+        return frozenset()
 
     @abstractmethod
     def levels(self, target: Target) -> tuple[Target, ...]:
         """The targets to be reached one after another; the last is the target itself, unless the levels are its own."""
 
-    def within(self, level: Target) -> tuple[Target, ...]:
-        """Targets within one level, with scores computed anew and nothing trained between; the last is the level."""
-        return (level,)
+    def phases(self, score: Score, level: Target) -> tuple[tuple[Score, Target], ...]:
+        """Scores and targets within one level, one after another with nothing trained between; the last is the level.
+
+        Args:
+            score: the recipe's.
+            level: what is to be reached.
+        """
+        return ((score, level),)
+
+    def hook(self, recipe: Recipe, target: Target, ground: Ground) -> DuringTraining:
+        """Of kind ``training``: what takes part in a training and prunes meanwhile.
+
+        Raises:
+            TypeError: it is of another kind.
+        """
+        raise TypeError(f"the schedule of {recipe.name!r} is {self.name!r}, which does not prune while training")
+
+    def control(self) -> Schedule:
+        """The schedule of the random control: the same amounts at the same times, and nothing learned."""
+        return self
 
 
 class Update(Part, ABC):

@@ -9,7 +9,7 @@ from typing import Any
 from pruneviz.core.options import to_plain
 from pruneviz.core.quantities import Target
 from pruneviz.core.spec import Choice
-from pruneviz.pruning.needs import cost_of
+from pruneviz.pruning.needs import cost_of, step_of
 from pruneviz.pruning.parts import Allocation, Part, Schedule, Score, Space, Update
 from pruneviz.pruning.updates import NoUpdate
 
@@ -48,7 +48,11 @@ class Recipe:
         reference: where it was published; None for a control.
         recovery: the recovery that belongs to the method; None: it is crossed with the study's.
         update: what becomes of the weights that stay.
-        untrained: whether the paper prunes at initialisation. A study prunes the dense model as it is given.
+        untrained: whether the paper prunes at initialisation.
+        at: the step of the dense training at whose weights a study prunes, 0 being the initialisation; None: the dense
+            model as it is given.
+        like: of the control of a method that finds out by itself how much it removes: that method, whose numbers it
+            takes over, layer by layer.
         differs: what differs from the paper, for people; empty where nothing does.
     """
 
@@ -63,11 +67,13 @@ class Recipe:
     recovery: Choice | None = field(default=None, hash=False)
     update: Update = _AS_THEY_ARE
     untrained: bool = False
+    at: int | None = None
+    like: Recipe | None = None
     differs: str = ""
 
     @property
     def unit(self) -> str:
-        """What is removed: ``weight``, ``nm`` or ``channel``."""
+        """What is removed: ``weight``, ``nm``, ``channel`` or ``block``."""
         return self.space.unit
 
     @property
@@ -84,7 +90,7 @@ class Recipe:
     @property
     def target(self) -> str:
         """``exact`` (reaches what is asked), ``schedule`` (follows its own levels) or ``natural`` (finds its own)."""
-        if self.space.sparsity is not None:
+        if self.space.sparsity is not None or self.schedule.numbered:
             return "natural"
         return "schedule" if self.schedule.own else "exact"
 
@@ -99,12 +105,23 @@ class Recipe:
     @property
     def needs(self) -> frozenset[str]:
         """Statistics that have to be gathered first."""
-        return self.score.wanted | self.update.needs
+        return self.score.wanted | self.update.needs | self.schedule.needs
+
+    @property
+    def passes(self) -> frozenset[str]:
+        """Those statistics that cost passes over the data."""
+        return frozenset(need for need in self.needs if step_of(need) is None)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Steps of the dense training whose weights it needs; 0 is the initialisation."""
+        found = {s for need in self.needs if (s := step_of(need)) is not None}
+        return tuple(sorted(found | ({self.at} if self.at is not None else set())))
 
     @property
     def uses_seed(self) -> bool:
         """Whether the result depends on the scoring seed: it draws, or its statistics do."""
-        return self.score.draws or bool(self.needs)
+        return self.score.draws or bool(self.passes)
 
     @property
     def samples(self) -> int | None:
@@ -114,9 +131,9 @@ class Recipe:
     @property
     def when(self) -> str:
         """When the method prunes, as published."""
-        if self.schedule.kind == "gradual":
+        if self.schedule.kind == "training":
             return "during training"
-        first = "before training" if self.untrained else "after training"
+        first = "before training" if self.untrained or self.at == 0 else "after training"
         return f"{first}, in levels" if self.schedule.kind == "iterative" else first
 
     @property
@@ -125,9 +142,10 @@ class Recipe:
         parts = [*(cost_of(need) for need in sorted(self.needs)), *([self.score.effort] if self.score.effort else [])]
         if not parts:
             return "no pass over data"
-        rounds = len(self.schedule.within(Target("sparsity", 0.5)))
+        rounds = len(self.schedule.phases(self.score, Target("sparsity", 0.5))) if self.schedule.rescores else 1
         again = f" in each of {rounds} rounds" if rounds > 1 else ""
-        return "; ".join(parts) + again + (" at each level" if self.schedule.kind != "one-shot" else "")
+        at = {"one-shot": "", "iterative": " at each level", "training": " at each pruning"}[self.schedule.kind]
+        return "; ".join(parts) + again + at
 
     @property
     def recovered(self) -> str:
@@ -137,4 +155,9 @@ class Recipe:
 
     def to_plain(self) -> dict[str, Any]:
         """All that decides what the method does; its name and texts do not."""
-        return {**{k: p.to_plain() for k, p in self.parts.items()}, "recovery": to_plain(self.recovery)}
+        return {
+            **{k: p.to_plain() for k, p in self.parts.items()},
+            "recovery": to_plain(self.recovery),
+            "at": self.at,
+            "like": self.like.to_plain() if self.like is not None else None,
+        }

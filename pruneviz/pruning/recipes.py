@@ -42,7 +42,8 @@ _KINDS: dict[str, type[Part]] = {
     "schedule": Schedule,
     "update": Update,
 }
-_CONTROLS = {"weight": "random", "channel": "random-channel", "nm": "random-nm"}
+_CONTROLS = {"weight": "random", "channel": "random-channel", "nm": "random-nm", "block": "random-block"}
+_TRAINING = ("finetune", "lr-rewind", "weight-rewind", "scratch", "distill")  # recoveries in which a schedule can prune
 
 
 class Catalogue(Mapping[str, Recipe]):
@@ -122,8 +123,9 @@ def resolve(choice: Choice, where: str) -> Recipe:
     """The recipe that a study's choice means.
 
     Beside ``name``, a choice may replace a part by the name of another or by a table with that part's options
-    (``unit``, ``score``, ``allocation``, ``schedule``, ``update``), fix a ``recovery``, and set any option of the
-    recipe's parts directly, as in ``{name = "taylor", allocation = "uniform", reduce = "abs-of-mean"}``.
+    (``unit``, ``score``, ``allocation``, ``schedule``, ``update``), fix a ``recovery``, say ``at`` which step of the
+    dense training it prunes (0: the initialisation), and set any option of the recipe's parts directly, as in
+    ``{name = "taylor", allocation = "uniform", reduce = "abs-of-mean"}``.
 
     Args:
         choice: the name and the overrides.
@@ -146,9 +148,23 @@ def resolve(choice: Choice, where: str) -> Recipe:
         recipe = replace(recipe, allocation=Pattern() if recipe.unit == "nm" else Global())  # the unit's plain one
     if "recovery" in options:
         recipe = replace(recipe, recovery=Choice.parse(options.pop("recovery"), f"{where} recovery"))
-    for key, value in options.items():
-        recipe = _with_option(recipe, key, value, where)
-    return _fitting(recipe, f"{where} {choice.name}")
+    if "at" in options:
+        recipe = replace(recipe, at=_step(options.pop("at"), f"{where} at"))
+    return _fitting(_with_options(recipe, options, where), f"{where} {choice.name}")
+
+
+def _with_options(recipe: Recipe, options: Mapping[str, Any], where: str) -> Recipe:
+    """The recipe with options of its parts set; those of one part together, since they may depend on each other."""
+    owned = {o.name: key for key, part in recipe.parts.items() for o in describe_options(type(part))}
+    for name in options:
+        if name not in owned:
+            raise unknown(f"{where}: option of {recipe.name}", name, [*owned, *_REGISTRIES, "recovery", "at"])
+    for key in dict.fromkeys(owned[name] for name in options):
+        part = recipe.parts[key]
+        changed = {name: value for name, value in options.items() if owned[name] == key}
+        plain = {k: v for k, v in part.to_plain().items() if k != "name"}
+        recipe = _with_part(recipe, key, build(type(part), {**plain, **changed}, f"{where} {recipe.name}:"))
+    return recipe
 
 
 def label(recipe: Recipe) -> str:
@@ -167,20 +183,42 @@ def label(recipe: Recipe) -> str:
     if recipe.recovery != base.recovery and recipe.recovery is not None:
         options = [f"{k}={_text(v)}" for k, v in recipe.recovery.options.items()]
         said.append(f"recovery={recipe.recovery.name}" + (f"({', '.join(options)})" if options else ""))
+    if recipe.at != base.at:
+        said.append(f"at={recipe.at}")
+    if recipe.like is not None:
+        said.append(f"like={label(recipe.like)}")
     return f"{recipe.name}({', '.join(said)})" if said else recipe.name
 
 
 def control_of(recipe: Recipe) -> Recipe:
-    """Random pruning of the same units, allocated, scheduled, updated and recovered alike; a control is its own."""
+    """Random pruning of the same units, allocated, scheduled, updated and recovered alike; a control is its own.
+
+    Of a method that finds out by itself how much it removes, the control removes as many of each layer.
+    """
     base = RECIPES[_CONTROLS[recipe.unit]]
+    if recipe.name == base.name and recipe.like is not None:
+        return recipe
     return replace(
         base,
         space=recipe.space,
         allocation=recipe.allocation,
-        schedule=recipe.schedule,
+        schedule=recipe.schedule.control(),
         recovery=recipe.recovery,
         update=recipe.update,
+        at=recipe.at,
+        like=recipe if recipe.allocation.sized and recipe.score != base.score else None,
     )
+
+
+def require_training(recipe: Recipe, recovery: str, where: str) -> None:
+    """Refuse a recovery that does not train as a schedule needs that prunes meanwhile.
+
+    Raises:
+        SpecError: so it does.
+    """
+    if recipe.schedule.kind == "training" and recovery not in _TRAINING:
+        remedy = f"The schedule {recipe.schedule.name!r} prunes while the network is trained."
+        raise SpecError(f"{where}: recovery", recovery, f"one that trains: {', '.join(_TRAINING)}", remedy)
 
 
 def describe(recipe: Recipe) -> dict[str, Any]:
@@ -197,6 +235,7 @@ def describe(recipe: Recipe) -> dict[str, Any]:
         "reference": recipe.reference.label if recipe.reference else "",
         **{key: part.name for key, part in recipe.parts.items()},
         "recovery": to_plain(recipe.recovery),
+        "at": recipe.at,
         "target": recipe.target,
         "when": recipe.when,
         "recovered": recipe.recovered,
@@ -224,16 +263,6 @@ def _part(key: str, current: Part, value: Any, where: str) -> Part:
     return build(cls, chosen.options, f"{where} {key} {chosen.name}:")
 
 
-def _with_option(recipe: Recipe, name: str, value: Any, where: str) -> Recipe:
-    owned = {o.name: key for key, part in recipe.parts.items() for o in describe_options(type(part))}
-    if name not in owned:
-        raise unknown(f"{where}: option of {recipe.name}", name, [*owned, *_REGISTRIES, "recovery"])
-    part = recipe.parts[owned[name]]
-    plain = {k: v for k, v in part.to_plain().items() if k != "name"}
-    changed = build(type(part), {**plain, name: value}, f"{where} {recipe.name}:")
-    return _with_part(recipe, owned[name], changed)
-
-
 def _with_part(recipe: Recipe, key: str, part: Part) -> Recipe:
     if key == "unit":
         return replace(recipe, space=cast(Space, part))
@@ -259,9 +288,26 @@ def _fitting(recipe: Recipe, where: str) -> Recipe:
         fixed = ", ".join(sorted(n for n, s in SCHEDULES.items() if not s.rescores))
         remedy = 'Data is gathered once per level: use schedule = "iterative" with recoveries = ["none"].'
         raise SpecError(f"{where}: schedule", recipe.schedule.name, f"for what needs data: {fixed}", remedy)
-    if recipe.schedule.kind == "gradual" and recipe.update.changes:
-        raise SpecError(f"{where}: update", recipe.update.name, "with a gradual schedule: none")
+    if recipe.schedule.kind == "training":
+        if recipe.update.changes:
+            raise SpecError(f"{where}: update", recipe.update.name, "with a schedule that prunes during training: none")
+        if recipe.recovery is not None:
+            require_training(recipe, recipe.recovery.name, where)
+    if recipe.schedule.numbered != recipe.allocation.sized:
+        key = "schedule" if recipe.allocation.sized else "allocation"
+        registry = _REGISTRIES[key]
+        other = "allocation" if key == "schedule" else "schedule"
+        flag = "numbered" if key == "schedule" else "sized"
+        able = ", ".join(sorted(n for n, p in registry.items() if getattr(p, flag)))
+        text = f"with the {other} {recipe.parts[other].name!r}, which removes its own amounts: {able}"
+        raise SpecError(f"{where}: {key}", recipe.parts[key].name, text)
     return recipe
+
+
+def _step(value: Any, where: str) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise SpecError(where, value, "a step of the dense training, 0 being its initialisation")
 
 
 def _differing(part: Part, base: Part) -> list[str]:

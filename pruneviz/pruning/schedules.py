@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pruneviz.core.errors import SpecError
 from pruneviz.core.options import option
 from pruneviz.core.quantities import Target
-from pruneviz.pruning.parts import Schedule
+from pruneviz.pruning.parts import Schedule, Score
+
+if TYPE_CHECKING:
+    from pruneviz.pruning.during import DuringTraining, Ground
+    from pruneviz.pruning.recipe import Recipe
 
 
 def at_removed(target: Target, removed: float) -> Target:
@@ -79,9 +83,9 @@ class Rescored(Schedule):
         """See :class:`~pruneviz.pruning.parts.Schedule`."""
         return (target,)
 
-    def within(self, level: Target) -> tuple[Target, ...]:
+    def phases(self, score: Score, level: Target) -> tuple[tuple[Score, Target], ...]:
         """See :class:`~pruneviz.pruning.parts.Schedule`."""
-        return Iterative(self.times, self.spacing).levels(level)
+        return tuple((score, goal) for goal in Iterative(self.times, self.spacing).levels(level))
 
 
 @dataclass(frozen=True)
@@ -103,26 +107,52 @@ class Rounds(Schedule):
 
 
 @dataclass(frozen=True)
+class Levels(Schedule):
+    """A number of levels, each pruned and then recovered; how much each removes, the allocation finds out by itself."""
+
+    name: ClassVar[str] = "levels"
+    summary: ClassVar[str] = "a number of levels; the allocation says how much each removes"
+    kind: ClassVar[str] = "iterative"
+    units: ClassVar[tuple[str, ...]] = ("weight",)
+    own: ClassVar[bool] = True
+    numbered: ClassVar[bool] = True
+
+    rounds: int = option(5, "how many levels", unit="levels", ge=1, le=1000)
+
+    def levels(self, target: Target) -> tuple[Target, ...]:
+        """Their numbers; the target is not looked at."""
+        return tuple(Target("level", float(i)) for i in range(1, self.rounds + 1))
+
+
+@dataclass(frozen=True)
 class Gradual(Schedule):
     """During training, along a cubic curve (Zhu & Gupta 2017, equation 1).
 
     With t the fraction of training done, the removed fraction is
-    s_t = s_f + (s_i − s_f) · (1 − (t − begin) / (end − begin))³ from ``begin`` to ``end``, s_i = 0, and s_f after it.
-    Weights once removed stay removed. The target is met exactly at ``end``, or at the last step if that comes first.
+    s_t = s_f + (s_i − s_f) · (1 − (t − begin) / (end − begin))³ from ``begin`` to ``end``, and s_f after it; s_i is
+    removed before the first step. Weights once removed stay removed. The target is met exactly at ``end``, or at the
+    last step if that comes first.
     """
 
     name: ClassVar[str] = "gradual"
     summary: ClassVar[str] = "during training, first much and then little (cubic)"
-    kind: ClassVar[str] = "gradual"
+    kind: ClassVar[str] = "training"
     units: ClassVar[tuple[str, ...]] = ("weight", "channel")
 
     begin: float = option(0.0, "when pruning begins, as a fraction of training", ge=0, lt=1)
     end: float = option(0.75, "when the target is reached, as a fraction of training; after begin", gt=0, le=1)
     every: int = option(10, "steps between two prunings", unit="steps", ge=1)
+    initial: float = option(0.0, "removed before the first step (s_i), as a fraction of the target", ge=0, le=1)
 
     def __post_init__(self) -> None:
         if self.begin >= self.end:
-            raise SpecError("schedule gradual: begin, end", [self.begin, self.end], "begin before end")
+            raise SpecError(f"schedule {self.name}: begin, end", [self.begin, self.end], "begin before end")
+
+    def hook(self, recipe: Recipe, target: Target, ground: Ground) -> DuringTraining:
+        """See :class:`~pruneviz.pruning.gradual.GradualPruning`."""
+        from pruneviz.pruning.gradual import GradualPruning
+
+        return GradualPruning(self, recipe, target, ground)
 
     def levels(self, target: Target) -> tuple[Target, ...]:
         """See :class:`~pruneviz.pruning.parts.Schedule`."""
@@ -144,4 +174,4 @@ class Gradual(Schedule):
         return final + (initial - final) * left**3
 
 
-SCHEDULES: dict[str, type[Schedule]] = {p.name: p for p in (OneShot, Iterative, Rescored, Rounds, Gradual)}
+SCHEDULES: dict[str, type[Schedule]] = {p.name: p for p in (OneShot, Iterative, Rescored, Rounds, Levels, Gradual)}

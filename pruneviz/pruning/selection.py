@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from pruneviz.core.errors import SpecError
 from pruneviz.core.masks import Mask
 from pruneviz.core.quantities import Target, count_removed
+from pruneviz.pruning.allocations import by_counts
 from pruneviz.pruning.masking import apply, both, costs, dead_layers
-from pruneviz.pruning.parts import Block, Given, Units
+from pruneviz.pruning.parts import Block, Given, Score, Units
 from pruneviz.pruning.smallest import Ranked
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def select(
     exclude: Sequence[str] = (),
     example: Tensor,
     units: Units | None = None,
+    like: Mask | None = None,
 ) -> Selected:
     """Choose the units to remove.
 
@@ -80,6 +82,8 @@ def select(
         exclude: shell patterns of layers that are never pruned.
         example: float32 (1, C, H, W), preprocessed, on the network's device.
         units: what ``recipe.space(net, info, exclude, example)`` gave, where that is known already.
+        like: of a recipe that takes over the numbers of another (``recipe.like``): what that one kept; absent: it is
+            asked here, about this network.
 
     Raises:
         SpecError: the target cannot be reached; the text says what can.
@@ -88,21 +92,38 @@ def select(
     """
     if units is None:
         units = recipe.space(net, info, exclude, example)
-    image = example if recipe.score.uses_example else None
-    given = Given(net, info, recipe.unit, units.blocks, statistics or {}, seed, image)
-    *before, last = recipe.schedule.within(target)
+    if recipe.like is not None and like is None:
+        like = select(
+            net,
+            info,
+            recipe.like,
+            target,
+            mask=mask,
+            statistics=statistics,
+            seed=seed,
+            exclude=exclude,
+            example=example,
+            units=units,
+        ).mask
+    given = Given(net, info, recipe.unit, units.blocks, statistics or {}, seed)
+    *before, (score, last) = recipe.schedule.phases(recipe.score, target)
     current, held = given, mask
-    for goal in before:
+    for earlier, goal in before:
         chooser = _Chooser(units, recipe, info, held)
-        chooser.rank(current)
+        chooser.rank(earlier, current, example)
         held = chooser.mask(chooser.count(goal))
         stand_in = copy.deepcopy(net) if current is given else current.net
         apply(stand_in, held)
         current = replace(given, net=stand_in)
     chooser = _Chooser(units, recipe, info, held)
-    chooser.rank(current)
-    count = chooser.count(last)
-    chosen = chooser.mask(count)
+    chooser.rank(score, current, example)
+    if like is not None:
+        chosen, count = chooser.as_many_as(like)
+    elif last.kind == "level":
+        chosen, count = chooser.own_amount()
+    else:
+        count = chooser.count(last)
+        chosen = chooser.mask(count)
     dead = dead_layers(info, chosen)
     emptied = f"no weight is left in {', '.join(dead)}: what passes there is its bias alone"
     warnings = (*units.notes, *([emptied] if dead else []))
@@ -150,15 +171,30 @@ class _Chooser:
         self.most = recipe.allocation.most(self.blocks)
         self.ranked: dict[str, Ranked] = {}
 
-    def rank(self, given: Given) -> None:
+    def rank(self, score: Score, given: Given, example: Tensor) -> None:
         """Score the units; those gone rank before all others."""
-        for name, block in self.units.rank(self.recipe.score(given)).items():
+        given = replace(given, example=example if score.uses_example else None)
+        for name, block in self.units.rank(score(given)).items():
             gone = self.gone.get(name)
             self.ranked[name] = replace(block, gone=gone.to(block.values.device)) if gone is not None else block
 
     def mask(self, count: int) -> Mask:
         """The mask with so many units removed, what was removed before included."""
-        chosen = self.units.mask(self.recipe.allocation(self.blocks, self.ranked, count))
+        return self._mask(self.recipe.allocation(self.blocks, self.ranked, count))
+
+    def own_amount(self) -> tuple[Mask, int]:
+        """The mask after a level whose size the allocation finds out, and how many units it removes."""
+        removed = self.recipe.allocation.amount(self.blocks, self.ranked)
+        return self._mask(removed), sum(int(r.sum()) for r in removed.values())
+
+    def as_many_as(self, like: Mask) -> tuple[Mask, int]:
+        """The mask with as many units removed of each block as another has, and how many these are."""
+        gone = self.units.gone(like)
+        counts = [max(int(gone[b.name].sum()), b.gone) if b.name in gone else b.gone for b in self.blocks]
+        return self._mask(by_counts(self.blocks, self.ranked, counts)), sum(counts)
+
+    def _mask(self, removed: Mapping[str, Tensor]) -> Mask:
+        chosen = self.units.mask(removed)
         return both(chosen, self.before) if self.before is not None else chosen
 
     def count(self, target: Target) -> int:
@@ -180,6 +216,8 @@ class _Chooser:
 
     def require_reachable(self, target: Target) -> None:
         """Refuse a target that this network and recipe cannot reach."""
+        if target.kind == "level":
+            return
         where = f"method {self.recipe.name}: target {target.label}"
         only = self.recipe.space.sparsity
         if only is not None:

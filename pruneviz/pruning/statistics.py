@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pruneviz.core.errors import DataError, ModelError
+from pruneviz.core.errors import DataError, ModelError, Unsupported
 from pruneviz.core.masks import Mask
 from pruneviz.data import ImageData
 from pruneviz.pruning.activations import gather_activations
@@ -66,6 +66,8 @@ def gather(
         Unsupported: the network is not of the kind that this can be gathered on.
     """
     kind, options = read_need(need)
+    if kind not in _GATHER:
+        raise Unsupported(f"{need}: earlier weights are kept by the dense training and cannot be gathered.")
     if data.train is None:
         raise DataError(
             f"{data.name}: has no training split, which {kind} are gathered on. Use methods that need no data."

@@ -152,9 +152,23 @@ def _trained(result: Any, folder: Path) -> dict[str, Any]:
     return {"steps": result.steps}
 
 
+def _start(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    save_tensors(folder / WEIGHTS, _kept(step, bench, step.params["step"]))
+    return {}
+
+
+def _kept(step: Step, bench: Bench, at: int) -> dict[str, Tensor]:
+    """The dense model's weights at a step of its training."""
+    return load_tensors(bench.store.need(step.inputs["dense"]).path(f"kept-{at}.safetensors"))
+
+
 def _statistics(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
     from pruneviz import pruning
+    from pruneviz.pruning.needs import step_of
 
+    if (earlier := step_of(step.params["need"])) is not None:
+        save_tensors(folder / "statistics.safetensors", _kept(step, bench, earlier))
+        return {}
     at, p = load_state(step, bench), step.params
     found = pruning.gather(
         p["need"], at.net, at.data, samples=p["samples"], seed=p["seed"], device=bench.device, mask=at.mask
@@ -182,6 +196,7 @@ def _prune(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
         seed=step.params.get("seed", 0),
         exclude=step.context["exclude"],
         example=at.example,
+        like=load_mask(bench.store.need(step.inputs["like"]).path(MASK)) if "like" in step.inputs else None,
     )
     save_mask(folder / MASK, selected.mask)
     if step.context["recipe"].update.changes:  # then the state's weights are this artifact's, changed or not
@@ -203,17 +218,12 @@ def _train(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
         for n in recovery.needs_steps
         if f"kept-{n}.safetensors" in dense.files
     }
-    mask, hooks, gradual = at.mask, [], None
+    mask, hooks, during = at.mask, [], None
     if recipe is not None:
-        gradual = pruning.gradual_hook(
-            recipe,
-            step.context["target"],
-            at.info,
-            exclude=step.context["exclude"],
-            seed=step.params["seed"],
-            samples=step.context["samples"],
-        )
-        mask, hooks = pruning.full_mask(at.info), [gradual]
+        context = step.context
+        ground = pruning.Ground(at.info, context["exclude"], step.params["seed"], context["samples"])
+        during = pruning.training_hook(recipe, context["target"], ground)
+        mask, hooks = pruning.full_mask(at.info), [during]
     cost = pruning.costs(at.info, mask) if mask is not None else None
     result = training.recover(
         recovery,
@@ -231,9 +241,9 @@ def _train(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
     )
     save_tensors(folder / WEIGHTS, at.net.state_dict())
     meta = _trained(result, folder)
-    if gradual is not None:
-        save_mask(folder / MASK, gradual.mask)
-        meta |= {"sparsity_achieved": gradual.achieved, "warnings": list(gradual.warnings)}
+    if during is not None:
+        save_mask(folder / MASK, during.mask)
+        meta |= {"sparsity_achieved": during.achieved, "warnings": list(during.warnings)}
     return meta
 
 
@@ -268,6 +278,7 @@ def _no_work(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
 _WORK: dict[str, Callable[[Step, Bench, Path], Mapping[str, Any]]] = {
     "pictures": _pictures,
     "dense": _dense,
+    "start": _start,
     "statistics": _statistics,
     "prune": _prune,
     "train": _train,

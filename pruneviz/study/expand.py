@@ -11,6 +11,7 @@ from pruneviz.core.keys import file_digest
 from pruneviz.core.options import to_plain
 from pruneviz.core.quantities import Target
 from pruneviz.core.spec import TrainSpec
+from pruneviz.pruning.needs import step_of
 from pruneviz.pruning.recipes import control_of, label
 from pruneviz.study.plan import Plan, PlannedRun, State, recovery_of
 from pruneviz.study.steps import Step, derived_seed, part
@@ -77,7 +78,8 @@ class _Expansion:
 
     def add_all(self) -> None:
         self.dense_run = self._run(self.dense.state, (), self._row("dense"))
-        for recovery in (r for r in self.recoveries if r.trains and r.name != "scratch"):
+        retrained = self.recoveries if self.made.spec.prune.retrained else ()
+        for recovery in (r for r in retrained if r.trains and r.name != "scratch"):
             for seed in self._seeds():  # what retraining alone changes: the baseline of every comparison
                 state, key = self._trained(self.dense.state, recovery, seed, "dense")
                 row = self._row("dense", recovery=recovery, seed=seed)
@@ -163,14 +165,17 @@ class _Expansion:
 
     def _levels(self, recipe: Recipe, target: Target, recovery: Recovery, seed: int) -> Iterator[Level]:
         """The levels of a method's schedule, each pruned and then recovered."""
-        state: State = self.dense.state
-        steps: tuple[str, ...] = ()
-        if recipe.schedule.kind == "gradual":
+        state, steps = self._start(recipe)
+        if recipe.schedule.kind == "training":
             state, key = self._trained(state, recovery, seed, label(recipe), recipe, target)
-            yield Level(1, target, state, (key,))
+            yield Level(1, target, state, (*steps, key))
             return
-        for number, at in enumerate(recipe.schedule.levels(target), start=1):
-            key = self._prune_step(state, recipe, at, seed)
+        levels = recipe.schedule.levels(target)
+        like: list[str | None] = [None] * len(levels)
+        if recipe.like is not None:
+            like = [level.state.mask for level in self._levels(recipe.like, target, recovery, seed)]
+        for number, at in enumerate(levels, start=1):
+            key = self._prune_step(state, recipe, at, seed, like[number - 1])
             weights = key if recipe.update.changes else state.weights
             state, steps = State(self.dense.state.dense, weights, key), (*steps, key)
             if recovery.name != "none":
@@ -178,7 +183,16 @@ class _Expansion:
                 steps = (*steps, key)
             yield Level(number, at, state, steps)
 
-    def _prune_step(self, state: State, recipe: Recipe, target: Target, seed: int) -> str:
+    def _start(self, recipe: Recipe) -> tuple[State, tuple[str, ...]]:
+        """The weights that the recipe prunes: the dense model's, or those of an earlier step of its training."""
+        state = self.dense.state
+        if recipe.at is None:
+            return state, ()
+        title = f"step {recipe.at} of {self.dense.title}"
+        key = self.made.add(Step("start", {"step": recipe.at}, {"dense": state.dense}, self.dense.context, title))
+        return State(state.dense, key), (key,)
+
+    def _prune_step(self, state: State, recipe: Recipe, target: Target, seed: int, like: str | None = None) -> str:
         exclude = self.made.spec.prune.exclude
         params: dict[str, Any] = {"recipe": _selecting(recipe), "target": to_plain(target), "exclude": list(exclude)}
         if target.kind == "macs" or recipe.score.uses_example:
@@ -186,6 +200,8 @@ class _Expansion:
         if recipe.uses_seed:
             params["seed"] = derived_seed("score", seed, self.dense.state.dense)
         inputs = dict(state.inputs)
+        if like is not None:
+            inputs["like"] = like  # whose mask says how many go of each layer
         for need in sorted(recipe.needs - {"weights"}):
             inputs[f"statistics:{need}"] = self._statistics_step(state, recipe, need, seed)
         context = {**self.dense.context, "recipe": recipe, "target": target, "exclude": exclude}
@@ -194,6 +210,10 @@ class _Expansion:
 
     def _statistics_step(self, state: State, recipe: Recipe, need: str, seed: int) -> str:
         """What a score needs to know; one step, however many scores and targets ask for it."""
+        if (at := step_of(need)) is not None:
+            params: dict[str, Any] = {"need": need}
+            title = f"step {at} of {self.dense.title}"
+            return self.made.add(Step("statistics", params, {"dense": state.dense}, self.dense.context, title))
         params = {
             "need": need,
             "data": self.made.data_digest,
@@ -209,40 +229,40 @@ class _Expansion:
         recovery: Recovery,
         seed: int,
         what: str,
-        gradual: Recipe | None = None,
+        during: Recipe | None = None,
         target: Target | None = None,
     ) -> tuple[State, str]:
-        """The step that recovers a state; with a recipe it prunes gradually while it trains."""
+        """The step that recovers a state; with a recipe it prunes while it trains."""
         base, exclude = self.dense.train, self.made.spec.prune.exclude
         samples = self.made.spec.prune.calibration_samples
         params: dict[str, Any] = {"recovery": part(recovery), "base": to_plain(base), "data": self.made.data_digest}
         if recovery.trains:
             params["seed"] = derived_seed("order", seed, self.dense.state.dense)
         title = f"{recovery_label(recovery)} {self.dense.title}: {what} seed {seed}"
-        if gradual is not None and target is not None:
-            params["gradual"] = {
-                **_selecting(gradual),
-                "schedule": part(gradual.schedule),
+        if during is not None and target is not None:
+            params["during"] = {
+                **_selecting(during),
+                "schedule": part(during.schedule) | _code(during.schedule),
                 "target": to_plain(target),
                 "exclude": list(exclude),
                 "samples": samples,
             }
             title += f" {target.label}"
         context = {**self.dense.context, "recovery": recovery, "base": base}
-        context |= {"recipe": gradual, "target": target, "exclude": exclude, "samples": samples}
+        context |= {"recipe": during, "target": target, "exclude": exclude, "samples": samples}
         key = self.made.add(Step("train", params, state.inputs, context, title))
-        mask = key if gradual is not None else state.mask
+        mask = key if during is not None else state.mask
         return State(self.dense.state.dense, key, mask), key
 
 
 def _selecting(recipe: Recipe) -> dict[str, Any]:
     """The parts of a recipe that decide what goes and what becomes of the rest; its name, texts and recovery do not.
 
-    A schedule does where it scores anew within one pruning; else its levels are steps of their own.
+    A schedule does where it scores more than once within one pruning; else its levels are steps of their own.
     """
     of = recipe.parts
     parts = {"space": of["unit"], **{key: of[key] for key in ("score", "allocation", "update")}}
-    if recipe.schedule.rescores:
+    if recipe.schedule.rescores or recipe.schedule.needs:
         parts["schedule"] = recipe.schedule
     return {key: part(p) | _code(p) for key, p in parts.items()}
 

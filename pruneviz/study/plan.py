@@ -93,6 +93,10 @@ def resolved(spec: StudySpec, live: Mapping[str, Any]) -> tuple[tuple[Recipe, ..
     recoveries = tuple(
         recovery_from(c, f"[recover] recoveries[{i}]", live) for i, c in enumerate(spec.recover.recoveries)
     )
+    for recipe in methods:
+        if recipe.recovery is None:
+            for recovery in recoveries:
+                recipes.require_training(recipe, recovery.name, f"method {recipes.label(recipe)} with [recover]")
     return tuple(dict.fromkeys(methods)), recoveries
 
 

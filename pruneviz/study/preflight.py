@@ -58,7 +58,7 @@ class Costs:
             epochs = step.context["recovery"].epochs_of(step.context["base"], self.train_images)
             return epochs * self.train_images, 0.0
         if step.kind == "statistics":
-            return float(step.params["samples"]), 0.0
+            return float(step.params.get("samples", 0)), 0.0
         if step.kind == "observe":
             seen = step.context["observation"]
             return seen.trained + seen.epochs * self.train_images, float(seen.evaluated)
@@ -68,7 +68,7 @@ class Costs:
         """How many bytes a step's artifact takes, roughly."""
         model = step.context.get("model")
         weights = self.bytes.get(model.label, 0) if model is not None else 0
-        if step.kind in ("dense", "statistics", "train"):
+        if step.kind in ("dense", "start", "statistics", "train"):
             kept = len(step.context["train"].keep_steps) if step.kind == "dense" and step.context["train"] else 0
             return weights * (1 + kept) + 4096
         if step.kind == "prune":
@@ -158,18 +158,21 @@ class _Preflight:
 
     def _check_recoveries(self, model: ModelSpec, batch_norm: bool) -> None:
         from pruneviz import models, training
+        from pruneviz.pruning.recipes import label
 
         trained_here = not models.has_weights(model)
         for train in self.plan.spec.trains:
+            kept = train.keep_steps if trained_here else models.kept_steps(model, model.first)
+            for recipe in self.recipes:
+                training.require_steps(f"Method {label(recipe)}", recipe.steps, trained_here, kept)
             for recovery in self.recoveries:
-                kept = train.keep_steps if trained_here else models.kept_steps(model, model.first)
                 training.check(recovery, train, trained_here=trained_here, kept_steps=kept, batch_norm=batch_norm)
 
     def _trains(self, model: ModelSpec) -> bool:
         """Whether the model will be trained, or may be by an analysis that looks at it, so that it must be able to."""
         from pruneviz import models
 
-        gradients = any(r.needs - {"weights"} for r in self.recipes)
+        gradients = any(r.passes - {"weights"} for r in self.recipes)
         seen = (s.context["observation"] for s in self.plan.steps.values() if s.kind == "observe")
         retrained = any(r.trains for r in self.recoveries) or any(o.epochs or o.trained for o in seen)
         return not models.has_weights(model) or gradients or retrained
@@ -181,7 +184,7 @@ class _Preflight:
         where = f"[data] source {self.plan.spec.data.source!r}"
         only = "It has a test split only, which allows comparing: give models a checkpoint, use methods that need no "
         remedy = only + 'data, and recoveries = ["none"]; or give training images.'
-        needs = {n for r in self.recipes for n in r.needs - {"weights"}}
+        needs = {n for r in self.recipes for n in r.passes - {"weights"}}
         for wanted, why in (
             (any(not models.has_weights(m) for m in self.plan.spec.models), "a model has no checkpoint"),
             (any(r.name != "none" for r in self.recoveries), "recoveries train"),

@@ -21,7 +21,16 @@ from pruneviz.training.kinds import (
     WeightRewind,
 )
 
-__all__ = ["RECOVERIES", "Recovery", "check", "label", "no_batch_norm", "recovery_from", "require_function"]
+__all__ = [
+    "RECOVERIES",
+    "Recovery",
+    "check",
+    "label",
+    "no_batch_norm",
+    "recovery_from",
+    "require_function",
+    "require_steps",
+]
 
 RECOVERIES: dict[str, type[Recovery]] = {
     r.name: r for r in (NoRecovery, FineTune, LrRewind, WeightRewind, Scratch, BatchNorm, Custom)
@@ -87,9 +96,7 @@ def check(
         SpecError: its options do not go with the dense training.
     """
     recovery.check(base)
-    for step in recovery.needs_steps:
-        if step not in kept_steps:
-            raise Unsupported(_missing_step(recovery.name, step, trained_here, kept_steps))
+    require_steps(f"Recovery {recovery.name}", recovery.needs_steps, trained_here, kept_steps)
     if isinstance(recovery, (LrRewind, WeightRewind, Scratch)) and base.epochs == 0:
         raise SpecError("[train] epochs", 0, f"at least 1, since {recovery.name} repeats the dense training")
     if isinstance(recovery, BatchNorm) and batch_norm is False:
@@ -117,10 +124,21 @@ def no_batch_norm() -> Unsupported:
     )
 
 
-def _missing_step(name: str, step: int, trained_here: bool, kept: Collection[int]) -> str:
+def require_steps(who: str, steps: Collection[int], trained_here: bool, kept: Collection[int]) -> None:
+    """Complain about steps of the dense training whose weights will not be there.
+
+    Raises:
+        Unsupported: so it is; ``who`` begins the sentence.
+    """
+    for step in steps:
+        if step not in kept:
+            raise Unsupported(_missing_step(who, step, trained_here, kept))
+
+
+def _missing_step(who: str, step: int, trained_here: bool, kept: Collection[int]) -> str:
     what = "the initial weights" if step == 0 else f"the weights of step {step}"
     has = f"steps {', '.join(map(str, sorted(kept)))}" if kept else "no step"
-    needs = f"Recovery {name} needs {what} of the dense model, of which {has} will be there."
+    needs = f"{who} needs {what} of the dense model, of which {has} will be there."
     if trained_here:
         steps = sorted({*kept, step})
         return f"{needs} Write keep_steps = {steps} under [train]."

@@ -14,7 +14,11 @@ from pruneviz.testing import ARCHITECTURES, Case
 
 # Which recipes cannot be carried out where: each refuses, saying why. Nothing else may.
 REFUSED = {("bn-scale", a): "no batch norm" for a in ("mlp", "cnn", "lenet5", "vit")}
-REFUSED |= {(n, "vit"): "does not double the output" for n in ("lrp", "lrp-filter", "synflow", "synflow-one-shot")}
+REFUSED |= {
+    (n, "vit"): "does not double the output"
+    for n in ("lrp", "lrp-filter", "synflow", "synflow-one-shot", "synflow-at-init")
+}
+REFUSED |= {(n, a): "no residual blocks" for n in ("layer-lottery", "random-block") for a in ("mlp", "cnn", "lenet5")}
 REFUSED |= {("apoz", "vit"): "channels without it"}
 
 architectures = pytest.mark.parametrize("architecture", ARCHITECTURES)

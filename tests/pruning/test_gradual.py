@@ -38,7 +38,7 @@ class Watch:
 def run(c: Case, target: Target, stop: int | None = None, **options: object) -> tuple[list[int], Any, Any]:
     recipe = pruning.resolve(Choice("gradual-magnitude", options), "here")
     net = copy.deepcopy(c.net)
-    hook, watch = pruning.gradual_hook(recipe, target, c.info, seed=1, samples=4), Watch()
+    hook, watch = pruning.training_hook(recipe, target, pruning.Ground(c.info, seed=1, samples=4)), Watch()
     keeper = MaskKeeper(net, Mask.of({}))
     train(net, c.data, SPEC, seed=0, keeper=keeper, hooks=(hook, watch), stop_step=stop)
     assert hook.mask.same_as(keeper.mask)
@@ -78,4 +78,4 @@ def test_channels_and_scores_that_need_data_work_too() -> None:
 def test_only_gradual_recipes_have_a_hook() -> None:
     c = build("mlp")
     with pytest.raises(TypeError, match="one-shot"):
-        pruning.gradual_hook(pruning.RECIPES["magnitude"], Target("sparsity", 0.5), c.info)
+        pruning.training_hook(pruning.RECIPES["magnitude"], Target("sparsity", 0.5), pruning.Ground(c.info))

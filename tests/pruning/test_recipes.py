@@ -85,9 +85,9 @@ def test_the_control_differs_by_its_score_alone() -> None:
     for recipe in (*RECIPES.values(), get("magnitude", allocation="uniform"), get("nm-magnitude", m=8)):
         control = control_of(recipe)
         assert control.score == Random()
-        assert {k: p for k, p in control.parts.items() if k != "score"} == {
-            k: p for k, p in recipe.parts.items() if k != "score"
-        }
+        same = {**recipe.parts, "schedule": recipe.schedule.control(), "score": Random()}
+        assert control.parts == same
+        assert (control.at, control.schedule.kind) == (recipe.at, recipe.schedule.kind)
         assert control.recovery == recipe.recovery
         assert control_of(control) == control
         assert resolve(Choice(control.name, {}), "here").unit == control.unit

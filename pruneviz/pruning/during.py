@@ -1,0 +1,206 @@
+"""Pruning while a network is trained: what a schedule's hook sees, and what all such hooks share.
+
+The trainer is known here by what it offers only (see ``pruneviz.training.trainer``), since it stands a room above this
+one: a hook is called before the first step, after each backward pass, when gradients are dense, after each step, after
+each epoch and after the last step. A hook that sets a gradient to None keeps the optimiser from its parameter for this
+step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from pruneviz.core.masks import Mask
+from pruneviz.core.quantities import Target
+from pruneviz.pruning.parts import Score, Units
+from pruneviz.pruning.selection import Selected, select
+from pruneviz.pruning.statistics import gather
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from pruneviz.data import ImageData
+    from pruneviz.models.inspect import ModelInfo
+    from pruneviz.pruning.recipe import Recipe
+
+
+class Keeper(Protocol):
+    """Holds removed weights at zero."""
+
+    @property
+    def mask(self) -> Mask:
+        """What is kept."""
+        ...
+
+    def replace(self, mask: Mask, optimizer: torch.optim.Optimizer | None) -> None:
+        """Keep this instead."""
+        ...
+
+
+class Training(Protocol):
+    """What a hook uses of a training's state."""
+
+    @property
+    def net(self) -> nn.Module:
+        """The network in training."""
+        ...
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Its optimiser."""
+        ...
+
+    @property
+    def keeper(self) -> Keeper:
+        """Its mask keeper."""
+        ...
+
+    @property
+    def step(self) -> int:
+        """Finished steps."""
+        ...
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole schedule."""
+        ...
+
+    @property
+    def data(self) -> ImageData:
+        """What it is trained on."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What a hook is told beforehand.
+
+    Attributes:
+        info: the network's layers.
+        exclude: shell patterns of layers that are never pruned.
+        seed: of scores that draw and of calibration images.
+        samples: training images for scores that need data, unless the recipe says how many itself.
+    """
+
+    info: ModelInfo
+    exclude: tuple[str, ...] = ()
+    seed: int = 0
+    samples: int = 1000
+
+
+class DuringTraining:
+    """A hook that prunes; it does nothing by itself.
+
+    Attributes:
+        mask: what is kept so far.
+        achieved: fraction of the recipe's units removed so far.
+        warnings: of the last pruning, for people.
+    """
+
+    def __init__(self, recipe: Recipe, target: Target, ground: Ground) -> None:
+        self.recipe, self.target, self.ground = recipe, target, ground
+        self._units: Units | None = None
+        self._last: Selected | None = None
+
+    @property
+    def mask(self) -> Mask:
+        """See the class."""
+        return self._selected.mask
+
+    @property
+    def achieved(self) -> float:
+        """See the class."""
+        return self._selected.achieved
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """See the class."""
+        return self._selected.warnings
+
+    @property
+    def _selected(self) -> Selected:
+        if self._last is None:
+            raise RuntimeError("nothing was pruned yet")
+        return self._last
+
+    def on_start(self, t: Training) -> None:
+        """Before the first step."""
+
+    def after_backward(self, t: Training) -> None:
+        """Gradients are dense."""
+
+    def after_step(self, t: Training) -> None:
+        """The optimiser has moved."""
+
+    def on_epoch(self, t: Training) -> None:
+        """An epoch is over."""
+
+    def on_end(self, t: Training) -> None:
+        """After the last step."""
+
+    def units(self, t: Training) -> Units:
+        """What can be removed of the network, found once."""
+        if self._units is None:
+            self._units = self.recipe.space(t.net, self.ground.info, self.ground.exclude, self.example(t))
+        return self._units
+
+    def example(self, t: Training) -> Tensor:
+        """One training image, float32 (1, C, H, W), preprocessed."""
+        assert t.data.train is not None
+        return t.data.preprocess(t.data.train.images[:1], t.device)
+
+    def choose(self, t: Training, target: Target, score: Score | None = None, mask: Mask | None = None) -> Selected:
+        """What the recipe, or with a score of the hook's own, removes of the network as it is now.
+
+        A score that needs statistics has them gathered anew.
+
+        Args:
+            t: the training.
+            target: what shall be removed.
+            score: absent: the recipe's.
+            mask: what is removed already and stays so; absent: everything may come back.
+        """
+        recipe = self.recipe if score is None else replace(self.recipe, score=score)
+        samples = recipe.samples or self.ground.samples
+        statistics = {
+            need: gather(need, t.net, t.data, samples=samples, seed=self.ground.seed, device=t.device)
+            for need in sorted(recipe.needs)
+        }
+        return select(
+            t.net,
+            self.ground.info,
+            recipe,
+            target,
+            mask=mask,
+            statistics=statistics,
+            seed=self.ground.seed,
+            exclude=self.ground.exclude,
+            example=self.example(t),
+            units=self.units(t),
+        )
+
+    def keep(self, t: Training, selected: Selected) -> None:
+        """Remove what was selected, and let nothing else be removed."""
+        self._last = selected
+        t.keeper.replace(selected.mask, t.optimizer)
+
+
+def training_hook(recipe: Recipe, target: Target, ground: Ground) -> DuringTraining:
+    """A hook for the trainer that prunes as the recipe's schedule says.
+
+    Args:
+        recipe: with a schedule of kind ``training``.
+        target: reached exactly at the schedule's end.
+        ground: the network's layers, and what else there is to know.
+
+    Raises:
+        TypeError: the schedule is of another kind.
+    """
+    return recipe.schedule.hook(recipe, target, ground)
