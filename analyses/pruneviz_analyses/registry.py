@@ -14,7 +14,10 @@ from pruneviz.core.spec import Choice
 from pruneviz.core.tables import SCHEMAS, Schema
 from pruneviz_analyses.calibration import Calibration
 from pruneviz_analyses.corruption_robustness import CorruptionRobustness
+from pruneviz_analyses.effective_sparsity import EffectiveSparsity
 from pruneviz_analyses.feature_geometry import FeatureGeometry
+from pruneviz_analyses.layer_sensitivity import LayerSensitivity
+from pruneviz_analyses.mask_checks import MaskChecks
 from pruneviz_analyses.pq_index import PQIndex
 from pruneviz_analyses.prediction_changes import PredictionChanges
 from pruneviz_analyses.retrain_correlation import RetrainCorrelation
@@ -32,6 +35,9 @@ ANALYSES: Mapping[str, type[Analysis]] = {
         PQIndex,
         RetrainCorrelation,
         Similarity,
+        LayerSensitivity,
+        EffectiveSparsity,
+        MaskChecks,
         FeatureGeometry,
     )
 }

@@ -1,0 +1,87 @@
+"""What effective_sparsity found, in sentences that claim no more than their interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.core.tables import Tables
+from pruneviz_analyses.effective_sparsity.schemas import ARMS, RUNS, SEEN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, limit: int) -> tuple[str, ...]:
+    """Arms with anything cut off, most first; then how many have nothing, and what was left out."""
+    arms = frames[ARMS.name].to_dict("records")
+    cut = sorted((r for r in arms if r["most"] > 0), key=lambda r: (bool(r["control"]), -float(r["cut_off"])))
+    said = [_arm(r, level) for r in cut[:limit]]
+    if (more := len(cut) - limit) > 0:
+        said.append(f"{_count(more, 'more arm')} with weights cut off in the table {ARMS.name}.")
+    if whole := [r for r in arms if r["most"] == 0]:
+        runs = sum(int(r["runs"]) for r in whole)
+        who = "in all of them" if not cut else "in the others"
+        said.append(
+            f"{_count(len(whole), 'arm')} ({_count(runs, 'run')}): nothing is cut off, direct and effective sparsity "
+            f"are the same {who}."
+        )
+    return (*said, *_left_out(tables, frames[RUNS.name]))
+
+
+def _arm(r: Mapping[Any, Any], level: float) -> str:
+    n = f"{_count(int(r['runs']), 'run')} of {_count(int(r['dense_models']), 'dense model')}"
+    text = (
+        f"{r['arm']}: {_percent(r['cut_off'])} of the kept weights are cut off{_interval(r, 'cut_off', level)}"
+        f"{_span(r)}sparsity is {_percent(r['sparsity'], 2)}, "
+        f"effective sparsity {_percent(r['effective_sparsity'], 2)} ({n})."
+    )
+    if gone := int(r["disconnected"]):
+        text += f" In {_count(gone, 'run')} no path is left: every image gives the same output."
+    if not _known(r["beyond_control"]):
+        return text
+    low, high = r["beyond_control_low"], r["beyond_control_high"]
+    if not _known(low):
+        return f"{text} Against random pruning of as many: {_points(r['beyond_control'])} points."
+    verdict = "more" if low > 0 else "less" if high < 0 else "no difference detected"
+    return (
+        f"{text} Against random pruning of as many: {verdict} ({_points(r['beyond_control'])} points, {_points(low)} … "
+        f"{_points(high)} at {100 * level:g} %)."
+    )
+
+
+def _span(r: Mapping[Any, Any]) -> str:
+    least, most = _percent(r["least"]), _percent(r["most"])
+    return "; " if least == most else f", {least} to {most} by run; "
+
+
+def _interval(r: Mapping[Any, Any], name: str, level: float) -> str:
+    low, high = r[f"{name}_low"], r[f"{name}_high"]
+    return f" ({_percent(low)} … {_percent(high)} at {100 * level:g} %)" if _known(low) else ""
+
+
+def _left_out(tables: Tables, runs: pd.DataFrame) -> Iterator[str]:
+    status = tables.runs["status"]
+    for name, words in (("failed", "failed"), ("waiting", "not done yet")):
+        if count := int((status == name).sum()):
+            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+    done = tables.runs[(status == "done") & (tables.runs["method"] != "dense")]
+    if unseen := len(done) - len(runs):
+        yield f"{_count(unseen, 'run')} left out: not in the table {SEEN.name} yet. Run the study again."
+
+
+def _known(value: Any) -> bool:
+    return value is not None and str(value) not in ("<NA>", "nan") and math.isfinite(value)
+
+
+def _percent(share: Any, digits: int = 1) -> str:
+    return f"{100 * share:.{digits}f} %" if _known(share) else "–"
+
+
+def _points(difference: float) -> str:
+    return f"{round(100 * difference, 1) + 0.0:+.1f}".replace("-", "−")
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -1,0 +1,89 @@
+"""What layer_sensitivity found, in sentences that claim no more than their interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.core.tables import Tables
+from pruneviz_analyses.layer_sensitivity.schemas import CURVES, LAYERS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST = 6  # layers named in a sentence
+
+
+def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], drop: float, level: float) -> tuple[str, ...]:
+    """By model and criterion: which layers are hurt most, what each tolerates, and what random pruning does."""
+    layers, curves = frames[LAYERS.name], frames[CURVES.name]
+    said: list[str] = []
+    for (model, criterion), own in layers.groupby(["model", "criterion"], sort=False):
+        mine = curves[(curves["model"] == model) & (curves["criterion"] == criterion)]
+        said += _criterion(str(model), str(criterion), own, mine, drop, level)
+    return (*said, *_left_out(tables, layers))
+
+
+def _criterion(
+    model: str, criterion: str, own: pd.DataFrame, curves: pd.DataFrame, drop: float, level: float
+) -> Iterator[str]:
+    rows = own.sort_values("rank").to_dict("records")
+    n, images = int(own["dense_models"].max()), int(curves["images"].iloc[0])
+    most, split = float(curves["sparsity"].max()), str(curves["split"].iloc[0])
+    where = "validation" if split == "val" else "training"
+    told = ", ".join(_area(r, level) for r in rows[:_MOST])
+    more = f", and {len(rows) - _MOST} more" if len(rows) > _MOST else ""
+    yield (
+        f"{model}, {criterion}: mean fall of accuracy over sparsities up to {most:g} with one layer pruned, in points, "
+        f"on {images:,} {where} images ({_count(n, 'dense model')}): {told}{more}."
+    )
+    least = ", ".join(_tolerated(r) for r in sorted(rows, key=lambda r: r["tolerated"])[:_MOST])
+    yield (
+        f"{model}, {criterion}: sparsity that a layer tolerates by itself, without retraining, for a fall of "
+        f"{100 * drop:g} points: {least}{more}."
+    )
+    beside = [r for r in rows if _known(r["beyond_random_low"])]
+    if beside:
+        better = [str(r["layer"]) for r in beside if r["beyond_random_high"] < 0]
+        worse = [str(r["layer"]) for r in beside if r["beyond_random_low"] > 0]
+        same = [str(r["layer"]) for r in beside if r["beyond_random_low"] <= 0 <= r["beyond_random_high"]]
+        parts = [
+            f"{words} in {', '.join(names[:_MOST])}{' …' if len(names) > _MOST else ''}"
+            for words, names in (("less", better), ("more", worse), ("no difference detected", same))
+            if names
+        ]
+        yield f"{model}, {criterion}: it hurts, against random pruning of the same layer, {'; '.join(parts)}."
+
+
+def _area(r: Mapping[Any, Any], level: float) -> str:
+    span = f" ({_points(r['area_low'])} … {_points(r['area_high'])})" if _known(r["area_low"]) else ""
+    return f"{r['layer']} {_points(r['area'])}{span}"
+
+
+def _tolerated(r: Mapping[Any, Any]) -> str:
+    low, high = r["tolerated_least"], r["tolerated_most"]
+    span = f" ({low:g} to {high:g} by dense model)" if low != high else ""
+    return f"{r['layer']} {r['tolerated']:g}{span}"
+
+
+def _left_out(tables: Tables, layers: pd.DataFrame) -> Iterator[str]:
+    runs = tables.runs
+    dense = runs[(runs["method"] == "dense") & (runs["run_id"] == runs["dense_run_id"])]
+    for model, own in dense.groupby("model", sort=False):
+        seen = layers.loc[layers["model"] == model, "dense_models"]
+        lacking = len(own) - (int(seen.min()) if len(seen) else 0)
+        if lacking:
+            yield f"{model}: {_count(lacking, 'dense model')} not looked at yet or failed. Run the study again."
+
+
+def _known(value: Any) -> bool:
+    return value is not None and str(value) not in ("<NA>", "nan") and math.isfinite(value)
+
+
+def _points(share: float) -> str:
+    return f"{round(100 * share, 1) + 0.0:.1f}".replace("-", "−")
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -1,0 +1,85 @@
+"""What mask_checks found, in sentences that claim no more than their interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.core.tables import Tables
+from pruneviz.measures.statistics import POINTS_BELOW
+from pruneviz_analyses.mask_checks.schemas import ARMS, RUNS, SEEN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DONE = {
+    "shuffled": "shuffled within its layers",
+    "reinitialised": "with its weights drawn anew",
+    "both": "shuffled, with weights drawn anew",
+}
+_MATTERS = {
+    "shuffled": "which units of a layer it keeps matters",
+    "reinitialised": "the weights that it keeps matter",
+    "both": "mask and weights together matter",
+}
+
+
+def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float) -> tuple[str, ...]:
+    """Each arm and check, the random controls last; then what was left out and why."""
+    rows = sorted(frames[ARMS.name].to_dict("records"), key=lambda r: bool(r["control"]))
+    return (*(_arm(r, level, len(rows)) for r in rows), *_left_out(tables, frames[RUNS.name]))
+
+
+def _arm(r: Mapping[Any, Any], level: float, tests: int) -> str:
+    epochs = _count(int(r["epochs"]), "epoch")
+    head = (
+        f"{r['arm']}: retrained for {epochs} the mask reaches {_percent(r['original'])}, {_DONE[r['check']]} "
+        f"{_percent(r['accuracy'])}"
+    )
+    n = f"{_count(int(r['runs']), 'run')} of {_count(int(r['dense_models']), 'dense model')}"
+    if not math.isfinite(r["low"]):
+        return (
+            f"{head}: {_points(r['difference'])} points{_span(r)} ({n}; {POINTS_BELOW} dense models are needed for an "
+            "interval)."
+        )
+    span = f"{_points(r['difference'])} points, {_points(r['low'])} … {_points(r['high'])} at {100 * level:g} %, {n}"
+    if r["low"] <= 0 <= r["high"]:
+        return f"{head}: no difference detected ({span})."
+    holm = f"p {r['p_holm']:.2g} corrected for {tests} comparisons"
+    if r["p_holm"] > 1 - level:
+        return f"{head}: a difference for this comparison alone, not among {tests} ({span}; {holm})."
+    verdict = _MATTERS[r["check"]] if r["low"] > 0 else "the destroyed one is better"
+    return f"{head}: {verdict} ({span}; {holm})."
+
+
+def _span(r: Mapping[Any, Any]) -> str:
+    return "" if r["runs"] == 1 else f", {_points(r['least'])} to {_points(r['most'])} by run"
+
+
+def _left_out(tables: Tables, runs: pd.DataFrame) -> Iterator[str]:
+    planned = tables.runs
+    bare = planned[(planned["method"] != "dense") & (planned["recovery"] == "none")]
+    own = planned[(planned["method"] != "dense") & ~planned["method"].isin(set(bare["method"]))]
+    if names := sorted(own["method"].unique()):
+        yield f"{', '.join(names)}: not checked, since it brings a recovery of its own or prunes while training."
+    if count := int((bare["unit"] == "nm").sum()):
+        yield f"{_count(count, 'run')} of N:M patterns not checked: shuffled, they would be none."
+    done = bare[(bare["status"] == "done") & (bare["unit"] != "nm")]
+    if lacking := int((~done["run_id"].isin(set(runs["run_id"]))).sum()):
+        yield f"{_count(lacking, 'run')} without a comparison, see the table {SEEN.name}: not done, or diverged."
+    for name, words in (("failed", "failed"), ("waiting", "not done yet")):
+        if count := int((planned["status"] == name).sum()):
+            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _points(difference: float) -> str:
+    return f"{round(100 * difference, 1) + 0.0:+.1f}".replace("-", "−")
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
