@@ -25,6 +25,9 @@ def check_mark(mark: m.Mark, picture: m.Picture) -> None:
     inks = getattr(mark, "ink", "ink")
     for name in {inks} if isinstance(inks, str) else set(inks):
         assert all(re.fullmatch("#[0-9a-f]{6}", ink(name, theme)) for theme in THEMES)
+    if isinstance(mark, m.Maps):
+        assert mark.ramp in RAMPS
+        assert mark.places.dtype == np.uint8
     if isinstance(mark, m.Cells):
         assert mark.ramp in RAMPS
         assert ((mark.value >= 0) & (mark.value <= 1)).all()

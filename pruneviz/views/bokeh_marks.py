@@ -173,6 +173,14 @@ def _image_glyph(p: m.Images, theme: str) -> list[GlyphSpec]:
     return [("ImageRGBA", {"image": "image", "x": "x", "y": "y", "dw": p.width, "dh": p.height})]
 
 
+def _map_glyph(p: m.Maps, theme: str) -> list[GlyphSpec]:
+    from bokeh.models import LinearColorMapper
+
+    mapper = LinearColorMapper(palette=ramp(p.ramp, np.linspace(0, 1, 256), theme), low=0, high=255)
+    look = {"dw": p.width, "dh": p.height, "color_mapper": mapper}
+    return [("Image", {"image": "image", "x": "x", "y": "y", **look})]
+
+
 def _text(p: m.Text, theme: str) -> Columns:
     return {"x": p.x, "y": p.y, "text": list(p.text), "on": _each(p.ink, len(p.x), theme)}
 
@@ -198,6 +206,7 @@ _COLUMNS: dict[type, Callable[[Any, str], Columns]] = {
     m.Intervals: _intervals,
     m.Boxes: _boxes,
     m.Images: _images,
+    m.Maps: lambda p, theme: {"image": list(p.places), "x": p.left, "y": p.top},
     m.Text: _text,
 }
 _GLYPHS: dict[type, Callable[[Any, str], list[GlyphSpec]]] = {
@@ -211,5 +220,6 @@ _GLYPHS: dict[type, Callable[[Any, str], list[GlyphSpec]]] = {
     m.Intervals: _interval_glyph,
     m.Boxes: _box_glyph,
     m.Images: _image_glyph,
+    m.Maps: _map_glyph,
     m.Text: _text_glyph,
 }

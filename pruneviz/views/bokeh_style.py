@@ -159,7 +159,9 @@ def set_tools(figure: Figure, drawn: Sequence[tuple[m.Mark, GlyphRenderer[Any]]]
             renderers=[renderer],
             tooltips=_tooltip(mark, theme),
             visible=False,
-            point_policy="follow_mouse" if isinstance(mark, m.Cells | m.Bars | m.Boxes | m.Images) else "snap_to_data",
+            point_policy="follow_mouse"
+            if isinstance(mark, m.Cells | m.Bars | m.Boxes | m.Images | m.Maps)
+            else "snap_to_data",
             attachment="horizontal" if isinstance(mark, m.Points | m.LinkedPoints | m.Line) else "vertical",
             show_arrow=False,
             limit=3,

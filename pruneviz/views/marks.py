@@ -229,6 +229,24 @@ class Images:
 
 
 @dataclass(frozen=True, eq=False)
+class Maps:
+    """Small maps of numbers as colours, by their left and top edges; all of one size, where y grows downwards.
+
+    Attributes:
+        places: uint8 (n, h, w), the top row first: 0 is the ramp's beginning, 255 its end.
+        ramp: a ramp's name out of the palette.
+    """
+
+    places: npt.NDArray[np.uint8]
+    ramp: str
+    left: Floats
+    top: Floats
+    width: float
+    height: float
+    hover: Hover = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class Text:
     """Words at places."""
 
@@ -242,7 +260,7 @@ class Text:
     slant: float = 0.0
 
 
-Mark = Points | LinkedPoints | Line | Band | Rule | Cells | Bars | Intervals | Boxes | Images | Text
+Mark = Points | LinkedPoints | Line | Band | Rule | Cells | Bars | Intervals | Boxes | Images | Maps | Text
 
 
 @dataclass(frozen=True)

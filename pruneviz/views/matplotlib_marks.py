@@ -207,6 +207,15 @@ def _images(axes: Axes, p: m.Images, pen: Pen, layer: float) -> None:
         axes.imshow(shown, extent=edges, aspect="auto", interpolation="none", zorder=layer)
 
 
+def _maps(axes: Axes, p: m.Maps, pen: Pen, layer: float) -> None:
+    from matplotlib.colors import to_rgb
+
+    colours = np.array([to_rgb(c) for c in ramp(p.ramp, np.linspace(0, 1, 256), THEME)])
+    for places, left, top in zip(p.places, p.left, p.top, strict=True):
+        edges = (left, left + p.width, top + p.height, top)
+        axes.imshow(colours[places], extent=edges, aspect="auto", interpolation="none", zorder=layer)
+
+
 def _text(axes: Axes, p: m.Text, pen: Pen, layer: float) -> None:
     axes.update_datalim(np.column_stack([p.x, p.y]))
     axes.autoscale_view()
@@ -235,5 +244,6 @@ _DRAW: Mapping[type, Callable[[Axes, Any, Pen, float], list[Text] | None]] = {
     m.Intervals: _intervals,
     m.Boxes: _boxes,
     m.Images: _images,
+    m.Maps: _maps,
     m.Text: _text,
 }

@@ -69,6 +69,7 @@ MARKS = (
     m.Intervals(np.arange(2.0), np.zeros(2), np.ones(2), ["lost", "gained"]),
     m.Boxes(np.zeros(2), np.ones(2), np.zeros(2), np.ones(2), "right-fill"),
     m.Text(np.zeros(2), np.ones(2), ["one", "two"], "soft", "right", True),
+    m.Maps(np.full((2, 3, 4), 255, np.uint8), "change", np.zeros(2), np.arange(2.0), 0.5, 0.4),
     m.Cells(np.arange(2.0), np.zeros(2), np.array([0.1, np.nan]), "density", ["1 %", ""], ((0.0, "none"),), "kept"),
 )
 
