@@ -22,6 +22,7 @@ from pruneviz_analyses.pq_index import PQIndex
 from pruneviz_analyses.prediction_changes import PredictionChanges
 from pruneviz_analyses.retrain_correlation import RetrainCorrelation
 from pruneviz_analyses.similarity import Similarity
+from pruneviz_analyses.three_regime import ThreeRegime
 
 GROUP = "pruneviz.analyses"
 _MEMORY = "memory:"  # begins the names of what is given in Python
@@ -39,6 +40,7 @@ ANALYSES: Mapping[str, type[Analysis]] = {
         EffectiveSparsity,
         MaskChecks,
         FeatureGeometry,
+        ThreeRegime,
     )
 }
 

@@ -1,0 +1,219 @@
+"""What three_regime found, in sentences that claim no more than was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pruneviz.core.tables import Tables
+from pruneviz.measures.connectivity import APART, HOT, LOWER, NEITHER, RAISE, WELL
+from pruneviz.measures.statistics import POINTS_BELOW
+from pruneviz_analyses.three_regime.cases import ANY, BEST, DENSE, OURS
+from pruneviz_analyses.three_regime.diagrams import TRAIN, seen, with_texts
+from pruneviz_analyses.three_regime.looking import PRUNED_APART
+from pruneviz_analyses.three_regime.schemas import CELLS, CHOICES, MODELS, MOVES, PAIRS, RETRAINED
+from pruneviz_analyses.three_regime.temperature import Temperature, spec_of, temperature_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from pruneviz_analyses.three_regime import ThreeRegime
+
+
+def findings(asked: ThreeRegime, tables: Tables, frames: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """Diagram by diagram: transition, regimes, the three case studies; then what was varied, and left out."""
+    cells, moves, choices, models = (with_texts(frames[s.name], s) for s in (CELLS, MOVES, CHOICES, MODELS))
+    at = temperature_of(spec_of(tables.spec), asked.temperature, asked.hotter)
+    said: list[str] = []
+    several = cells["diagram"].nunique() > 1
+    for name, own in cells.groupby("diagram", sort=False):
+        diagram = str(name) if several else str(own["model"].iloc[0])
+        known = own[own["regime"].fillna("") != ""]
+        if known.empty:
+            said.append(f"{diagram}: no two retrainings could be compared, so nothing is known of its regimes.")
+            continue
+        said.append(_transition(diagram, known, at, asked))
+        said += _regimes(diagram, known, at, asked)
+        said += _which_way(diagram, moves[moves["diagram"] == name], at)
+        said += _which_model(diagram, choices[choices["diagram"] == name], at)
+    if len(said):
+        said += _conditions(asked, tables, cells, at)
+    return (*said, *_left_out(tables, models))
+
+
+def _transition(diagram: str, cells: pd.DataFrame, at: Temperature, asked: ThreeRegime) -> str:
+    """Where barriers begin, or that there is no change in the range, and what to try."""
+    barrier = cells["regime"].isin([APART, NEITHER]).to_numpy(bool)
+    low, high = float(cells["density"].min()), float(cells["density"].max())
+    values = cells.sort_values("rank")["temperature"].to_numpy(float)
+    spanned = (
+        f"{at.words} {values[0]:g} (coldest) … {values[-1]:g}, densities {_percent(low)} … {_percent(high)}, "
+        f"{_count(len(cells), 'cell')}"
+    )
+    lmc = cells["lmc"].to_numpy(float)
+    among = f"mean LMC {_signed(lmc.min())} … {_signed(lmc.max())}"
+    if not barrier.any():
+        colder = at.towards(LOWER)
+        return (
+            f"{diagram}: no transition found in this range ({spanned}): {among}, nowhere below "
+            f"{_signed(-asked.barrier)}. Where one would be looked for: densities below {_percent(low)}, such as "
+            f"{_percent(low / 2)} and {_percent(low / 4)}; {colder} than {values[0]:g}; retraining at a larger "
+            "learning rate or for longer."
+        )
+    if barrier.all():
+        return (
+            f"{diagram}: no transition found in this range ({spanned}): {among}, everywhere below "
+            f"{_signed(-asked.barrier)}. Where one would be looked for: densities above {_percent(high)}, or "
+            f"{at.towards(RAISE)} than {values[-1]:g}."
+        )
+    edges = []
+    for _, row in cells.sort_values("rank").groupby("rank", sort=True):
+        with_barrier = row[row["regime"].isin([APART, NEITHER])]
+        where = f"up to density {_percent(float(with_barrier['density'].max()))}" if len(with_barrier) else "none"
+        edges.append(f"{where} at {float(row['temperature'].iloc[0]):g}")
+    return (
+        f"{diagram}: barriers in {int(barrier.sum())} of {len(cells)} cells ({spanned}), {among}. By {at.words}, from "
+        f"the coldest: {'; '.join(edges)}."
+    )
+
+
+def _regimes(diagram: str, cells: pd.DataFrame, at: Temperature, asked: ThreeRegime) -> Iterator[str]:
+    n = {name: int((cells["regime"] == name).sum()) for name in (APART, HOT, WELL, NEITHER)}
+    cka = cells["cka"].to_numpy(float)
+    told = [
+        f"{APART} (barrier, outputs not alike) in {n[APART]}: {at.towards(RAISE)}",
+        f"{HOT} (no barrier, outputs not alike) in {n[HOT]}: {at.towards(LOWER)}",
+        f"{WELL} (no barrier, outputs alike) in {n[WELL]}: stay",
+    ]
+    if n[NEITHER]:
+        told.append(f"a barrier between alike outputs, which the paper has no name for, in {n[NEITHER]}: no advice")
+    models = int(cells["dense_models"].max())
+    same = int((cells["agreeing"] == cells["dense_models"]).sum())
+    agree = f" All dense models agree in {same} of {len(cells)} cells." if models > 1 else ""
+    yield (
+        f"{diagram}: of {_count(len(cells), 'cell')}, regime {'; regime '.join(told)}. "
+        f"CKA {cka.min():.3f} … {cka.max():.3f}.{agree} "
+        f"The thresholds (barrier {asked.barrier:g}, similar {asked.similar:g}) are ours: the paper has none."
+    )
+
+
+def _which_way(diagram: str, moves: pd.DataFrame, at: Temperature) -> Iterator[str]:
+    """The first case study: whether a step in the direction advised lowers the error."""
+    advised = moves[moves["advice"] == moves["direction"]]
+    if advised.empty:
+        return
+    right = int((advised["change"] < 0).sum())
+    others = []
+    for direction, word in ((RAISE, "hotter"), (LOWER, "colder")):
+        way = moves[moves["direction"] == direction]
+        others.append(f"always {word} in {int((way['change'] < 0).sum())} of {len(way)}")
+    yield (
+        f"{diagram}, which way to move {at.words}: a step as advised lowered the error after retraining in {right} of "
+        f"{len(advised)} cells (mean change {_points(float(advised['change'].mean()))}); for comparison, "
+        f"{' and '.join(others)}. Neighbouring cells share models, so these are counts and no test."
+    )
+
+
+def _which_model(diagram: str, choices: pd.DataFrame, at: Temperature) -> Iterator[str]:
+    """The second case study, and the third where ρ is what is chosen."""
+    ours = choices[choices["rule"] == OURS].sort_values("density", ascending=False)
+    if ours.empty:
+        return
+    choices = choices[choices["target"].isin(set(ours["target"]))]  # the same loads for all of them
+    loads = len(ours)
+    mean = choices.groupby("rule")["regret"].mean()
+    told = [f"{_points(float(mean[OURS]))} by connectivity and similarity alone"]
+    told += [f"{_points(float(mean[DENSE]))} by the best dense model"] if DENSE in mean else []
+    told.append(f"{_points(float(mean[ANY]))} on average over all")
+    models = int(choices["models"].max())
+    yield (
+        f"{diagram}, which of {models} models to prune: error above the best choice's, mean over "
+        f"{_count(loads, 'density', 'densities')}: {', '.join(told)}."
+    )
+    if at.name == "sam_rho":
+        best = choices[choices["rule"] == BEST].set_index("target")["temperature"]
+        each = [
+            f"{r['temperature']:g} at density {_percent(r['density'])} (best {best[r['target']]:g})"
+            for r in ours.to_dict("records")
+        ]
+        yield f"{diagram}, tuning SAM's ρ by connectivity and similarity alone: {', '.join(each)}."
+
+
+def _conditions(asked: ThreeRegime, tables: Tables, cells: pd.DataFrame, at: Temperature) -> Iterator[str]:
+    models, pairs = int(cells["dense_models"].max()), int(cells["pairs"].max())
+    over = (
+        "intervals are over dense models" if models >= POINTS_BELOW else f"intervals need {POINTS_BELOW} dense models"
+    )
+    split = (
+        "the validation split"
+        if (cells["judged"] != TRAIN).all()
+        else "the training images, since there is no validation split"
+    )
+    yield (
+        f"What varied: dense models ({models}) and retraining seeds ({pairs} pairs of retrainings a cell at most); "
+        f"{over}. Temperature: {at.words}, {at.mode}. Errors compared are those on {split}; the test split decides "
+        "nothing."
+    )
+    spec = spec_of(tables.spec)
+    if at.name == "batch_size" and all(t.steps is None for t in spec.trains):
+        yield (
+            "batch_size was swept at a fixed number of epochs, so that smaller batches also mean more steps; with "
+            "steps under [train] their number is the same."
+        )
+    if varies := _retraining_varies(tables, at):
+        yield f"{at.words} is not the temperature of the dense training alone: {varies} retrains with its own, too."
+
+
+def _retraining_varies(tables: Tables, at: Temperature) -> str:
+    """A recovery whose own training differs with the temperature; empty where there is none."""
+    from pruneviz.core.spec import Choice
+    from pruneviz.training import RECOVERIES, recovery_from
+
+    trains = spec_of(tables.spec).trains
+    for choice in tables.spec.get("recover", {}).get("recoveries", ()):
+        if RECOVERIES[choice["name"]].trains and choice["name"] not in ("bn", "custom", "scratch"):
+            recovery = recovery_from(Choice(choice["name"], choice.get("options") or {}), "[recover]")
+            if len({getattr(recovery.settings(t), at.name) for t in trains}) > 1:
+                return str(choice["name"])
+    return ""
+
+
+def _left_out(tables: Tables, models: pd.DataFrame) -> Iterator[str]:
+    if collapsed := int(models["collapsed"].sum()):
+        worst = models.sort_values("collapsed", ascending=False).iloc[0]
+        yield (
+            f"Left out: {_count(collapsed, 'retraining')} that collapsed, ending about as wrong as always guessing one "
+            f"class (most at {worst['diagram']}, density {_percent(float(worst['density']))})."
+        )
+    retrained, pairs = seen(tables, RETRAINED), seen(tables, PAIRS)
+    for frame, what in ((retrained, "retraining"), (pairs, "pair")):
+        for reason, rows in frame[frame["reason"].notna()].groupby("reason", sort=False):
+            ours = "Left out" if reason != PRUNED_APART else "Left out (their score depends on the seed)"
+            yield f"{ours}: {_count(len(rows), what)}, {reason}."
+    constant = pairs[pairs["lmc"].notna() & ~np.isfinite(pairs["cka"].to_numpy(float))]
+    if len(constant):
+        yield f"Without a CKA: {_count(len(constant), 'pair')} of which one gives the same outputs for all images."
+    status = tables.runs["status"]
+    for name, words in (("failed", "failed"), ("waiting", "not done yet")):
+        if count := int((status == name).sum()):
+            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 3) + 0.0:+.3f}".replace("-", "−")  # adding 0 turns −0.0 into +0.0
+
+
+def _points(change: float) -> str:
+    return f"{round(100 * change, 2) + 0.0:+.2f} points".replace("-", "−")
+
+
+def _count(n: int, what: str, many: str = "") -> str:
+    return f"{n:,} {what if n == 1 else many or what + 's'}"
