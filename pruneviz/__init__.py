@@ -7,12 +7,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pruneviz.api import Asked, new_study, read_study
     from pruneviz.api import open_store as open
+    from pruneviz.comparing import compare, new_comparison
     from pruneviz.core.errors import PrunevizError
     from pruneviz.data.corruptions import corrupt
     from pruneviz.study import Study
+    from pruneviz.study.saved import load
 
 __version__ = "0.1.0"
-__all__ = ["Asked", "PrunevizError", "Study", "__version__", "corrupt", "new_study", "open", "read_study"]
+__all__ = [
+    "Asked",
+    "PrunevizError",
+    "Study",
+    "__version__",
+    "compare",
+    "corrupt",
+    "load",
+    "new_comparison",
+    "new_study",
+    "open",
+    "read_study",
+]
 
 # Imported when first used: `import pruneviz` costs nothing.
 _HOMES = {
@@ -23,6 +37,9 @@ _HOMES = {
     "corrupt": ("pruneviz.data.corruptions", "corrupt"),
     "read_study": ("pruneviz.api", "read_study"),
     "new_study": ("pruneviz.api", "new_study"),
+    "compare": ("pruneviz.comparing", "compare"),
+    "new_comparison": ("pruneviz.comparing", "new_comparison"),
+    "load": ("pruneviz.study.saved", "load"),
 }
 
 

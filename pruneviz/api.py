@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import SpecError, UsageError, located
-from pruneviz.core.spec import StudySpec, load_study, place_of, study_from_plain
+from pruneviz.core.spec import Choice, StudySpec, load_study, place_of, study_from_plain
 
 if TYPE_CHECKING:
     from pruneviz.core.analysis import Analysis
@@ -81,10 +81,12 @@ class Asked:
         """Like :meth:`run`, with how it ended: steps made and reused, failures with their reasons."""
         from pruneviz.study import run_study
 
+        analyses, unfit = self._analyses()
         return run_study(
             self.spec,
             store if store is not None else Path("runs") / self.spec.name,
-            analyses=self._analyses(),
+            analyses=analyses,
+            unfit=unfit,
             workers=workers,
             executor=executor,
             device=device,
@@ -93,9 +95,16 @@ class Asked:
             origin=self.origin,
         )
 
-    def _analyses(self) -> tuple[Analysis, ...]:
+    def _analyses(self) -> tuple[tuple[Analysis, ...], dict[str, str]]:
+        """Those asked for; of a comparison that asks for none, all that it can have, and the others' reasons."""
         with located(self.origin):
-            return analyses_of(self.spec, self.live)
+            if self.spec.compare is None or self.spec.analyses:
+                return analyses_of(self.spec, self.live), {}
+            from pruneviz.study.suiting import suited
+            from pruneviz_analyses import names, resolve
+
+            every = tuple(resolve(Choice(name, {}), "[analyses]") for name in names())
+            return suited(self.spec, self.live, every)
 
     def dry_run(
         self,
@@ -108,7 +117,8 @@ class Asked:
         from pruneviz.study import dry_run
 
         ways: dict[str, Any] = {"workers": workers, "executor": executor}
-        return dry_run(self.spec, store, analyses=self._analyses(), live=self.live, origin=self.origin, **ways)
+        analyses, _ = self._analyses()
+        return dry_run(self.spec, store, analyses=analyses, live=self.live, origin=self.origin, **ways)
 
 
 def analyses_of(spec: StudySpec, live: Mapping[str, Any] | None = None) -> tuple[Analysis, ...]:

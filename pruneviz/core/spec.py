@@ -138,6 +138,7 @@ class PruneSpec:
     first_seed: int = option(0, "the first of these seeds", ge=0)
     calibration_samples: int = option(1000, "training images for scores that need data", unit="images", ge=1)
     controls: bool = option(True, "add the random control of each method's unit and allocation where it is absent")
+    retrained: bool = option(True, "retrain the dense model with each recovery: what training alone changes")
     exclude: tuple[str, ...] = option((), "layers never pruned, as shell patterns of their names")
 
 
@@ -179,6 +180,11 @@ class StudySpec:
     analyses: tuple[Choice, ...] = ()
     task: str = "image-classification"
     compare: CompareSpec | None = None
+
+    @property
+    def compares(self) -> bool:
+        """Whether it has models beside the dense ones: pruned here, or given for comparison."""
+        return bool(self.prune.methods) or self.compare is not None
 
     def dense_label(self, model: ModelSpec, train: TrainSpec) -> str:
         """How dense models of one kind, trained with one combination of the swept values, are called."""

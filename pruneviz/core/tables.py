@@ -215,6 +215,23 @@ HISTORY = Schema(
     ),
 )
 
+GIVEN = Schema(
+    "given",
+    "what was found removed in models that were pruned elsewhere; one row per run and prunable layer",
+    (
+        Column("run_id", "str", "the run"),
+        Column("layer", "str", "the parameter's name"),
+        Column("index", "int", "position in the model, from 0"),
+        Column("found", "str", "how the removed weights were told from the kept ones"),
+        Column("pattern", "str", "channels, whole filters, whole inputs, N:M or single weights; empty: nothing removed"),
+        Column("shape", "str", "of the weight as it was given"),
+        Column("reference_shape", "str", "of the reference's weight of this name; null for another architecture"),
+        Column("entries", "int", "entries of the reference's weight, or its own where the architecture is another"),
+        Column("removed", "int", "how many of them are gone", "parameters"),
+    ),
+)
+
+# Of every study; GIVEN is there besides where models are compared.
 SCHEMAS = {s.name: s for s in (RUNS, LAYERS, SAMPLES, TIMINGS, HISTORY)}
 
 

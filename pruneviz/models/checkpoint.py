@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import pickletools
 import re
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import CheckpointError
 from pruneviz.core.keys import bytes_digest
+from pruneviz.models.folding import Folded, fold, merge_pairs, refuse_packed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
+HISTORIES = ("pruning", "pruning_history")  # where torch-pruning's users put the history beside the state dict
 PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and of torch.compile
 SAVE = (
     "Save the weights with safetensors.torch.save_file(net.state_dict(), path) or torch.save(net.state_dict(), path)."
@@ -46,19 +50,86 @@ def read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     Raises:
         CheckpointError: the file is absent, empty, truncated, needs code to be run, or holds NaN or infinities.
     """
-    import torch
+    tensors, _ = _tensors(path)
+    state = merge_pairs(tensors, str(path)).state
+    _require_plain(state, path)
+    return dict(state)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a checkpoint of a model that was pruned elsewhere holds.
+
+    Attributes:
+        folded: plain tensors, and what is known of their masks.
+        history: what torch-pruning did, where the file says so: ``[module, whether outputs, channels]`` in order.
+    """
+
+    folded: Folded
+    history: Any = None
+
+
+def read_given(path: str | os.PathLike[str]) -> Given:
+    """Read a checkpoint of a model pruned elsewhere; see :func:`pruneviz.models.folding.fold` for the forms.
+
+    Raises:
+        CheckpointError: as for :func:`read`, or a form that cannot be read.
+    """
+    tensors, history = _tensors(path)
+    folded = fold(tensors, str(path))
+    _require_plain(folded.state, path)
+    return Given(folded, history)
+
+
+def read_history(path: str | os.PathLike[str]) -> Any:
+    """Read what torch-pruning's ``pruning_history()`` gave, from JSON or a torch file; what it says is not checked.
+
+    Raises:
+        CheckpointError: the file is absent, or is neither.
+    """
+    require_file(path)
+    if Path(path).suffix.lower() != ".json":
+        return _torch(path)
+    try:
+        return json.loads(Path(path).read_text("utf-8"))
+    except ValueError as e:
+        raise CheckpointError(f"{path}: is not valid JSON ({e}).") from None
+
+
+def metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The texts in a safetensors file's head; none of other files, or of one that cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    if Path(path).suffix != ".safetensors" or not Path(path).is_file():
+        return {}
+    try:
+        with safe_open(path, framework="np") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError):
+        return {}
+
+
+def _tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Any]:
+    """A file's tensors by name, and the pruning history beside them where there is one."""
     from torch import Tensor
 
     require_file(path)
-    content = _safetensors(path) if Path(path).suffix == ".safetensors" else _torch(path)
-    content = _unwrap(content)
+    whole = _safetensors(path) if Path(path).suffix == ".safetensors" else _torch(path)
+    history = next((whole[k] for k in HISTORIES if k in whole), None) if isinstance(whole, Mapping) else None
+    content = _unwrap(whole)
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path}: holds {type(content).__name__}, allowed: a state dict of tensors. {SAVE}")
+    refuse_packed(map(str, content), str(path))
     others = [f"{k} ({type(v).__name__})" for k, v in content.items() if not isinstance(v, Tensor)]
     if others or not content:
         what = f"besides tensors: {_some(others)}" if others else "no tensors"
         raise CheckpointError(f"{path}: holds {what}; allowed: a state dict of tensors. {SAVE}")
-    state = _merged(_stripped({str(k): v for k, v in content.items()}))
+    return _stripped({str(k): v for k, v in content.items()}), history
+
+
+def _require_plain(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
+    import torch
+
     odd = [f"{name} ({t.layout if t.layout != torch.strided else t.dtype})" for name, t in state.items() if _odd(t)]
     if odd:
         raise CheckpointError(f"{path}: holds {_some(odd)}; allowed: dense tensors of plain numbers. {SAVE}")
@@ -67,7 +138,6 @@ def read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         raise CheckpointError(
             f"{path}: holds NaN or infinite values in {_some(bad)}. The training that made it diverged."
         )
-    return state
 
 
 def _odd(t: Tensor) -> bool:
@@ -143,6 +213,12 @@ def _torch(path: str | os.PathLike[str]) -> Any:
     except pickle.UnpicklingError as e:
         refused = re.search(r"GLOBAL ([\w.]+)", str(e))
         wants = f" (it wants to run {refused[1]})" if refused is not None else ""
+        if refused is not None and refused[1].startswith("torch.sparse.semi_structured"):
+            raise CheckpointError(
+                f"{path}: holds 2:4 sparse tensors of torch ({refused[1]}), whose file names code that would have to "
+                "be run. Save dense ones: {k: v.to_dense() if hasattr(v, 'packed') else v for k, v in "
+                "net.state_dict().items()}; their zeros say which weights were removed."
+            ) from None
         if refused is None and not _names_code(path):
             raise CheckpointError(f"{path}: is truncated or not a torch checkpoint. {SAVE}") from None
         raise CheckpointError(
@@ -179,13 +255,6 @@ def _stripped(state: dict[str, Tensor]) -> dict[str, Tensor]:
         if all(k.startswith(prefix) for k in state):
             return _stripped({k.removeprefix(prefix): t for k, t in state.items()})
     return state
-
-
-def _merged(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors that torch.nn.utils.prune split into ``*_orig`` and ``*_mask``, put together."""
-    pairs = [k[:-5] for k in state if k.endswith("_orig") and f"{k[:-5]}_mask" in state]
-    merged = {k: state[f"{k}_orig"] * state[f"{k}_mask"] for k in pairs}
-    return {k: t for k, t in state.items() if k.removesuffix("_orig").removesuffix("_mask") not in merged} | merged
 
 
 def _some(names: Iterable[str], count: int = 4) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.core.errors import ModelError, SpecError, nearest
 from pruneviz.core.spec import ModelSpec
 from pruneviz.models import imports, samples
+from pruneviz.models.plain import computed_tensors
 from pruneviz.models.sources import WHERE, checkpoint_file, has_weights, live_module, split, timm_package
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _make(spec: ModelSpec, replicate: int, seed: int, live: Mapping[str, Any]) -
 
 def _copied(net: nn.Module, spec: ModelSpec) -> nn.Module:
     try:
-        return copy.deepcopy(net)
+        return copy.deepcopy(net, dict(computed_tensors(net)))
     except Exception as e:
         raise ModelError(
             f"{WHERE}: {spec.source} cannot be copied: {imports.said(e)}. Keep no tensors that carry gradients, and no "

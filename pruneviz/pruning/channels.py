@@ -160,18 +160,33 @@ def _cut(net: nn.Module, groups: Sequence[Group], units: Mapping[str, BoolArray]
             gone = m.index[~units[group.name][m.unit]]
             removed.setdefault((m.module, m.attribute), {}).setdefault(m.axis, set()).update(gone.tolist())
     smaller = copy.deepcopy(net)
+    tensors = {}
     for (module_name, attribute), axes in removed.items():
-        module = smaller.get_submodule(module_name)
-        old: Tensor = getattr(module, attribute)
+        old: Tensor = getattr(smaller.get_submodule(module_name), attribute)
         new = old.detach()
         for axis, positions in axes.items():
             stay = [i for i in range(old.shape[axis]) if i not in positions]
             new = new.index_select(axis, torch.tensor(stay, dtype=torch.int64, device=old.device))
-        new = new.clone()
-        setattr(module, attribute, nn.Parameter(new, old.requires_grad) if isinstance(old, nn.Parameter) else new)
-    for module_name in dict.fromkeys(module for module, _ in removed):
-        _declare_sizes(smaller.get_submodule(module_name))
+        tensors[f"{module_name}.{attribute}" if module_name else attribute] = new
+    reshape(smaller, tensors)
     return smaller
+
+
+def reshape(net: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give layers tensors of other shapes, as :func:`cut` does, in place; the layers' own numbers follow.
+
+    Args:
+        net: as it was before it was cut.
+        tensors: those that were cut, by full name.
+    """
+    for name, tensor in tensors.items():
+        path, _, attribute = name.rpartition(".")
+        module = net.get_submodule(path)
+        old = getattr(module, attribute)
+        new = tensor.detach().clone()
+        setattr(module, attribute, nn.Parameter(new, old.requires_grad) if isinstance(old, nn.Parameter) else new)
+    for path in dict.fromkeys(name.rpartition(".")[0] for name in tensors):
+        _declare_sizes(net.get_submodule(path))
 
 
 def _declare_sizes(module: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -58,7 +59,7 @@ def measure(at: Loaded, batch_size: int, device: str, folder: Path) -> dict[str,
         frame[name] = values
     frame["run_id"] = ""  # filled in by the reader: an artifact may serve runs of several studies
     save_table(folder / "samples.parquet", SAMPLES, frame)
-    save_table(folder / "layers.parquet", LAYERS, LAYERS.frame(layer_rows(at.net, at.info, at.mask)))
+    save_table(folder / "layers.parquet", LAYERS, LAYERS.frame(layer_rows(at)))
     return row
 
 
@@ -85,6 +86,10 @@ def _costs(at: Loaded) -> dict[str, Any]:
         "bytes_compressed": saved_bytes(at.net.state_dict(), mask),
         "warnings": [],
     }
+    if at.given:
+        row["unit"] = at.given["unit"]
+    if at.given.get("reference"):
+        row |= _beside(at.given["reference"], cost.prunable_kept, info)
     if mask.units:
         cut = pruning.cut(at.net, mask, at.example)
         images = at.data.test.images[:CHECKED_IMAGES]
@@ -103,6 +108,19 @@ def _costs(at: Loaded) -> dict[str, Any]:
                 f"the cut model's logits differ from the masked model's by {gap:.2g} of the largest logit"
             ]
     return row
+
+
+def _beside(reference: Mapping[str, Any], kept: int, info: ModelInfo) -> dict[str, Any]:
+    """The columns of a model that came cut, told by the reference that it was cut from."""
+    prunable = sum(math.prod(of["shape"]) for of in reference["layers"].values())
+    return {
+        "parameters": reference["parameters"],
+        "parameters_prunable": prunable,
+        "density": kept / prunable,
+        "macs_dense": reference["macs"],
+        "parameters_cut": info.parameters,
+        "macs_cut": info.macs,
+    }
 
 
 def _largest_gap(masked: nn.Module, cut: nn.Module, batch: Tensor) -> float:
@@ -136,11 +154,13 @@ def saved_bytes(state: Mapping[str, Tensor], mask: Mask | None = None) -> int:
     return len(save(packed))
 
 
-def layer_rows(net: nn.Module, info: ModelInfo, mask: Mask | None) -> list[dict[str, Any]]:
-    """The layers table of one model, without its run id."""
-    weights = dict(net.named_parameters())
+def layer_rows(at: Loaded) -> list[dict[str, Any]]:
+    """The layers table of one model, without its run id; a model that came cut has its reference's shapes there."""
+    weights, mask = dict(at.net.named_parameters()), at.mask
+    whole_shapes = {n: of["shape"] for n, of in (at.given.get("reference") or {"layers": {}})["layers"].items()}
     rows = []
-    for i, layer in enumerate(info.layers):
+    for i, layer in enumerate(at.info.layers):
+        shape = whole_shapes.get(layer.parameter, layer.shape)
         w = weights[layer.parameter].detach()
         whole = np.ones(layer.shape, dtype=np.bool_)
         kept = mask.get(layer.parameter, whole) if mask is not None else whole
@@ -152,11 +172,11 @@ def layer_rows(net: nn.Module, info: ModelInfo, mask: Mask | None) -> list[dict[
                 "layer": layer.parameter,
                 "index": i,
                 "kind": layer.kind,
-                "shape": "×".join(str(n) for n in layer.shape),
-                "parameters": layer.parameters,
+                "shape": "×".join(str(n) for n in shape),
+                "parameters": math.prod(shape),
                 "kept": count,
-                "density": count / layer.parameters,
-                "channels": layer.shape[0],
+                "density": count / math.prod(shape),
+                "channels": shape[0],
                 "channels_kept": int(np.count_nonzero(channels)),
                 "macs": count * layer.positions,
                 "l2_norm": float(w.double().norm()),
@@ -171,7 +191,7 @@ def latency(at: Loaded, batch: int, seconds: float, device: str, folder: Path) -
 
     images = np.repeat(at.data.test.images[:1], batch, axis=0)
     inputs = at.data.preprocess(images, at.example.device)
-    nets = {"dense" if at.mask is None else "masked": at.net}
+    nets = {"cut" if at.given.get("reference") else "dense" if at.mask is None else "masked": at.net}
     if at.mask is not None and at.mask.units:
         nets["cut"] = pruning.cut(at.net, at.mask, at.example)
     rows = []

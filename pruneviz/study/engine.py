@@ -85,6 +85,7 @@ def run_study(
     live: Mapping[str, Any] | None = None,
     listener: Listener | None = None,
     origin: str = "",
+    unfit: Mapping[str, str] | None = None,
 ) -> Result:
     """Carry out whatever of a study is not in the store yet.
 
@@ -98,6 +99,7 @@ def run_study(
         live: objects given in Python, by name.
         listener: told of every step; raises :class:`~pruneviz.core.errors.Cancelled` to stop.
         origin: the file that the study comes from, for messages.
+        unfit: why analyses were left out of a comparison, by name; kept with the study.
 
     Raises:
         PrunevizError: something cannot be done, said before anything is trained or written wherever it can be known
@@ -108,6 +110,7 @@ def run_study(
     workers, executor = _ways(workers, executor, live)
     with located(origin):
         made = plan(spec, live)
+    made.unfit = dict(unfit or {})
     there = Store.existing(store)
     kept = Store.create(store) if there is not None else None
     analyses = _planned(made, analyses, kept, live, workers if executor == "local" else 1, device)

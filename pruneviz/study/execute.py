@@ -66,13 +66,18 @@ def execute(step: Step, bench: Bench) -> Artifact:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model at one state, on the bench's device, in eval mode."""
+    """A model at one state, on the bench's device, in eval mode.
+
+    Attributes:
+        given: what :func:`pruneviz.study.given.give` found of a model that was pruned elsewhere; empty for others.
+    """
 
     net: nn.Module
     mask: Mask | None
     info: ModelInfo
     data: ImageData
     example: Tensor
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 def data_of(step: Step, bench: Bench) -> ImageData:
@@ -84,10 +89,13 @@ def load_state(step: Step, bench: Bench) -> Loaded:
     """Build the step's model and give it the weights and mask that its inputs name."""
     from pruneviz import models
     from pruneviz.pruning import apply
+    from pruneviz.study import given
 
     data, dense = data_of(step, bench), step.inputs["dense"]
     inputs.require_same_model(step.context, dense, bench.live)
-    net = models.architecture(step.context["model"], step.context["replicate"], bench.live)
+    found = bench.store.need(dense).meta.get("given", {})
+    make = given.architecture if found else models.architecture
+    net = make(step.context["model"], step.context["replicate"], bench.live)
     net.load_state_dict(load_tensors(bench.store.need(step.inputs["weights"]).path(WEIGHTS)))
     example = data.preprocess(data.test.images[:1])
     info = inputs.examined(net, example, len(data.classes), dense, step.context["data_digest"])
@@ -95,7 +103,9 @@ def load_state(step: Step, bench: Bench) -> Loaded:
     if "mask" in step.inputs:
         mask = load_mask(bench.store.need(step.inputs["mask"]).path(MASK))
         apply(net, mask)
-    return Loaded(net.to(bench.device).eval(), mask, info, data, example.to(bench.device))
+        if found and not mask.removed_count:  # of a model whose mask was looked for and not found
+            mask = None
+    return Loaded(net.to(bench.device).eval(), mask, info, data, example.to(bench.device), found)
 
 
 def _pictures(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
@@ -160,6 +170,12 @@ def _start(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
 def _kept(step: Step, bench: Bench, at: int) -> dict[str, Tensor]:
     """The dense model's weights at a step of its training."""
     return load_tensors(bench.store.need(step.inputs["dense"]).path(f"kept-{at}.safetensors"))
+
+
+def _given(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
+    from pruneviz.study.given import give
+
+    return give(step, bench, folder)
 
 
 def _statistics(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
@@ -278,6 +294,7 @@ def _no_work(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
 _WORK: dict[str, Callable[[Step, Bench, Path], Mapping[str, Any]]] = {
     "pictures": _pictures,
     "dense": _dense,
+    "given": _given,
     "start": _start,
     "statistics": _statistics,
     "prune": _prune,

@@ -58,6 +58,7 @@ class Plan:
     Attributes:
         pictures: key of the step that keeps the test images for showing.
         observations: keys of the steps in which an analysis looks at models, by its name.
+        unfit: why analyses are left out of a comparison, by name.
         fitted: options of analyses that were fitted to a time, beside those asked, by the analysis's name.
     """
 
@@ -68,6 +69,7 @@ class Plan:
     pictures: str = ""
     observations: dict[str, tuple[str, ...]] = field(default_factory=dict)
     fitted: dict[str, Any] = field(default_factory=dict)
+    unfit: dict[str, str] = field(default_factory=dict)
 
     def add(self, step: Step) -> str:
         """Add a step unless an equal one is there; returns its key."""
@@ -130,6 +132,11 @@ def plan(spec: StudySpec, live: Mapping[str, Any] | None = None) -> Plan:
     made = Plan(spec, data.identity(spec.data, live))
     where_data = {"data": spec.data, "data_digest": made.data_digest}
     made.pictures = made.add(Step("pictures", {"data": made.data_digest}, {}, where_data, "test images"))
+    if spec.compare is not None:
+        from pruneviz.study.expand_given import expand_given
+
+        expand_given(made, live, where_data)
+        return made
     owners: dict[str, str] = {}
     for model in spec.models:
         trained_here = not models.has_weights(model)

@@ -68,7 +68,7 @@ class Costs:
         """How many bytes a step's artifact takes, roughly."""
         model = step.context.get("model")
         weights = self.bytes.get(model.label, 0) if model is not None else 0
-        if step.kind in ("dense", "start", "statistics", "train"):
+        if step.kind in ("dense", "given", "start", "statistics", "train"):
             kept = len(step.context["train"].keep_steps) if step.kind == "dense" and step.context["train"] else 0
             return weights * (1 + kept) + 4096
         if step.kind == "prune":
@@ -143,9 +143,14 @@ class _Preflight:
         """Build every replicate; the last, with what it consists of."""
         from pruneviz import models, pruning
         from pruneviz.pruning.recipes import label
+        from pruneviz.study.given import read_given
 
         prune = self.plan.spec.prune
         example = self.loaded.preprocess(self.loaded.test.images[:1])
+        if self.plan.spec.compare is not None:
+            for replicate in range(model.first, model.first + model.replicates):
+                given = read_given(model, replicate, self.live, example, len(self.loaded.classes))
+            return given.net, given.info
         make = models.build if models.has_weights(model) else models.build_fresh
         for replicate in range(model.first, model.first + model.replicates):
             net = make(model, replicate, self.live)

@@ -36,6 +36,7 @@ def record_of(plan: Plan) -> dict[str, Any]:
         "data": plan.data_digest,
         "pictures": plan.pictures,
         "fitted": plan.fitted,
+        "unfit": plan.unfit,
         "observations": {name: list(keys) for name, keys in plan.observations.items()},
         "runs": [
             {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import unknown
 from pruneviz.core.selection import Selection
-from pruneviz.core.tables import HISTORY, LAYERS, RUNS, SAMPLES, SCHEMAS, TIMINGS, Schema
+from pruneviz.core.tables import GIVEN, HISTORY, LAYERS, RUNS, SAMPLES, SCHEMAS, TIMINGS, Schema
 from pruneviz.study.record import RunRecord, runs_of
 from pruneviz.study.store import Artifact, Store
 from pruneviz.study.tensors import load_table
@@ -85,7 +85,8 @@ class Study:
         row |= {k: v for k, v in measured.meta.items() if k in _MEASURED}
         steps = [self._steps(k) for k in run.lineage]
         own = [self._steps(k) for k in run.own]
-        row["train_steps"] = sum(s or 0 for s in own) if run.own else steps[0]
+        known = run.own and self._record["spec"].get("compare") is None
+        row["train_steps"] = sum(s or 0 for s in own) if known else steps[0]
         row["train_steps_total"] = sum(s for s in steps if s is not None) if None not in steps else None
         row["sparsity_achieved"] = self._achieved(run)
         return row | {"status": "done", "reason": None}
@@ -143,7 +144,8 @@ class Study:
 
     def table_names(self) -> list[str]:
         """The tables there are, those of analyses included."""
-        return [*SCHEMAS, *self.analysis_tables()]
+        given = [GIVEN.name] if self._record["spec"].get("compare") is not None else []
+        return [*SCHEMAS, *given, *self.analysis_tables()]
 
     def analysis_tables(self) -> dict[str, list[Path]]:
         """The Parquet files of the analyses' tables, by table name: of their own, and of what they observed."""
@@ -164,6 +166,10 @@ class Study:
         keys = (self._record.get("analyses", {}).get(analysis, ""), *self.observed(analysis)[:1])
         found = (self.store.get(k) for k in keys if k)
         return [f.removesuffix(".parquet") for a in found if a is not None for f in a.files]
+
+    def unfit(self) -> dict[str, str]:
+        """Analyses that the models compared cannot have, with the reason, by name; empty for other studies."""
+        return dict(self._record.get("unfit", {}))
 
     def findings(self) -> dict[str, tuple[str, ...]]:
         """The sentences of each analysis, by its name."""
@@ -193,6 +199,8 @@ class Study:
             return (run.latency,) if run.latency else ()
         if schema is HISTORY:
             return run.own or run.lineage[:1]
+        if schema is GIVEN:
+            return run.lineage[:1]
         return (run.measure,)
 
     def _part(self, schema: Schema, key: str) -> Any:
@@ -328,7 +336,7 @@ class Study:
         return f"<Study {self._name!r} in {self.store.root}: {counts or 'no runs'}>"
 
 
-_PARTS = {s.name: s for s in (LAYERS, SAMPLES, TIMINGS, HISTORY)}
+_PARTS = {s.name: s for s in (LAYERS, SAMPLES, TIMINGS, HISTORY, GIVEN)}
 
 
 def _to_pandas(table: Any, schema: Schema) -> pd.DataFrame:

@@ -55,7 +55,7 @@ class PredictionChanges:
             )
         if subject.samples < 1:
             raise Unsupported("prediction_changes: the test split has no samples. Use data with a test split.")
-        if not subject.spec.prune.methods and all(m.replicates < 2 for m in subject.spec.models):
+        if not subject.spec.compares and all(m.replicates < 2 for m in subject.spec.models):
             raise Unsupported(
                 "prediction_changes: the study prunes nothing and trains each model once, so there are no two models "
                 "to compare. Add methods under [prune], or replicates = 2 under [model]."

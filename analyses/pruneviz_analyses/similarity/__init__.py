@@ -85,7 +85,7 @@ class Similarity:
         spec, where = subject.spec, "[analyses] similarity"
         retrained = any(choice.name != "none" for choice in spec.recover.recoveries)
         replicates = any(m.replicates > 1 for m in spec.models)
-        if not spec.prune.methods and not retrained and not replicates and len(self.criteria) < 2:
+        if not spec.compares and not retrained and not replicates and len(self.criteria) < 2:
             raise Unsupported(
                 "similarity: the study has a single model of each kind, so there is nothing to compare. Add a method "
                 "under [prune], or replicates = 2 under [model]."

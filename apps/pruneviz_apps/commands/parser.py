@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from pruneviz.core.errors import nearest
+from pruneviz_apps.commands.parser_models import add_models
 
 CATALOGUES = {
     "methods": "pruning methods: what each removes, by which score, where, and its paper",
@@ -70,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _demo(command)
     _run(command)
+    add_models(command)
     _looking(command)
     for name, summary in CATALOGUES.items():
         example = f"  pruneviz {name}\n  pruneviz {name} --json"

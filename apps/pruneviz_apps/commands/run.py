@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     store = Path(arguments.store or f"runs/{asked.spec.name}")
     ways = {"workers": arguments.workers, "executor": arguments.executor}
     if arguments.dry_run:
-        return _plan(asked, store, ways, arguments.json)
+        return dry_run(asked, store, ways, arguments.json)
     started = time.monotonic()
     result = carry_out(asked, store, device=arguments.device, **ways)
     summary = summary_of(result, store, time.monotonic() - started)
@@ -107,7 +107,8 @@ def say(summary: dict[str, Any]) -> None:
     print(f"Look at it: pruneviz app {store}")
 
 
-def _plan(asked: Asked, store: Path, ways: dict[str, Any], as_json: bool) -> int:
+def dry_run(asked: Asked, store: Path, ways: dict[str, Any], as_json: bool) -> int:
+    """Print what a study would take."""
     plan = asked.dry_run(store, **ways)
     if as_json:
         print_json({"study": asked.spec.name, "store": str(store), "plan": plan})
