@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pruneviz.core.tables import Tables
-from pruneviz.measures.connectivity import LOWER, RAISE, chosen
+from pruneviz.measures.regimes import LOWER, RAISE, chosen
 from pruneviz_analyses.three_regime.diagrams import VALIDATION, judged_by
 from pruneviz_analyses.three_regime.schemas import CHOICES, MOVES
 from pruneviz_analyses.three_regime.temperature import spec_of, temperature_of

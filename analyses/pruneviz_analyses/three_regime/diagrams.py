@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pruneviz.core.tables import Schema, Tables
-from pruneviz.measures.connectivity import ADVICE, normalised, regime
+from pruneviz.measures.regimes import ADVICE, normalised, regime
 from pruneviz.measures.statistics import t_interval
 from pruneviz_analyses.three_regime.schemas import CELLS, MODELS, PAIRS, RETRAINED
 from pruneviz_analyses.three_regime.temperature import ranks, spec_of, temperature_of

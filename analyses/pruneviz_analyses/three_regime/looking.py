@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pruneviz import training
 from pruneviz.core.analysis import Seen
 from pruneviz.measures.cka import cosines, direction
-from pruneviz.measures.connectivity import PLACES, linear_mode_connectivity
+from pruneviz.measures.regimes import PLACES, linear_mode_connectivity
 from pruneviz_analyses.three_regime.schemas import LINES, PAIRS, RETRAINED
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pruneviz.core.tables import Tables
-from pruneviz.measures.connectivity import APART, HOT, LOWER, NEITHER, RAISE, WELL
+from pruneviz.measures.regimes import APART, HOT, LOWER, NEITHER, RAISE, WELL
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.three_regime.cases import ANY, BEST, DENSE, OURS
 from pruneviz_analyses.three_regime.diagrams import TRAIN, seen, with_texts

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from references import connectivity_slow as slow
+from references import regimes_slow as slow
 
-from pruneviz.measures.connectivity import (
+from pruneviz.measures.regimes import (
     ADVICE,
     APART,
     HOT,
