@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -147,6 +148,49 @@ def test_the_address_restores_page_models_and_reference(serve: Callable[..., Any
     second.says("The 2 models compared.")
     second.nav("Compare")
     assert all(m in second.page.url for m in (reference, *others))
+
+
+def test_a_selection_is_refined_saved_carried_undone_and_comes_back(
+    serve: Callable[..., Any], tab: Callable[..., Any]
+) -> None:
+    first, second = models(2)
+    t = tab(serve(**STUDY), height=1000)
+    t.go(f"?page=compare&models={first},{second}")
+    t.page.get_by_role("button", name="Refine, save, export").click()
+
+    def choose(label: str, option: str) -> None:
+        t.page.get_by_label(label, exact=True).locator("visible=true").click()
+        t.page.locator("li").get_by_text(option, exact=True).locator("visible=true").click()
+
+    choose("Column", "margin")
+    choose("of", "random 90 % finetune")
+    t.page.get_by_label("to", exact=True).fill("-1.5")
+    t.page.get_by_role("button", name="Apply").click()
+    said = t.says(re.compile(r"^[\d,]+ images selected: margin of .* ≤ -1.5\.$"))
+    assert "random 90 % finetune" in said  # by the models' names, not their ids
+    t.page.get_by_label("Save as", exact=True).fill("sure and wrong")
+    t.page.get_by_role("button", name="Save", exact=True).click()
+    t.says(re.compile("^Saved as 'sure and wrong'"))
+    assert "selection=sure" in t.page.url
+    number = t.says(re.compile(r"images selected: ‘sure and wrong’\.$"))
+    again = tab(serve(**STUDY), height=1000)
+    again.go(t.page.url.removeprefix(t.app.base))
+    assert again.says(re.compile(r"images selected: ‘sure and wrong’\.$")) == number
+    t.page.get_by_role("button", name="Invert").click()
+    t.says(re.compile(r"images selected: not ‘sure and wrong’\.$"))
+    t.page.get_by_role("button", name="Undo").click()
+    t.says(number)
+    t.page.get_by_role("button", name="Undo").click()
+    t.says(said)
+    choose("Carry to", "random 90 %")
+    t.page.get_by_role("button", name="Carry", exact=True).click()
+    carried = t.says(re.compile(r"images selected: margin of random 90 % ≤ -1.5\.$"))
+    assert carried.split(" ")[0] != said.split(" ")[0]
+    with t.page.expect_download() as download:
+        t.page.get_by_text("CSV", exact=True).click()
+    lines = Path(download.value.path()).read_text("utf-8").splitlines()
+    assert len(lines) == 1 + 3 * int(carried.split(" ")[0].replace(",", ""))  # the reference and both models
+    assert lines[0].startswith("run_id,run,sample_id,label,prediction")
 
 
 def test_an_address_of_nonsense_is_a_sentence(serve: Callable[..., Any], tab: Callable[..., Any]) -> None:

@@ -14,6 +14,7 @@ from pruneviz.views.pictures.sample_scatter import FRAME, MOST_SCATTERS, sample_
 from pruneviz.views.text import several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.picture_pane import PicturePane
+from pruneviz_apps.explorer.selection_bar import SelectionBar
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import AS_HIGH_AS_IT_IS, html, side_by_side, stack, toolkit
 
@@ -40,20 +41,11 @@ class ComparePage:
         self.session = session
         self._filling = False
         self._made: tuple[Any, tuple[Picture, ...]] = (None, ())  # all scatters are made at once
-        self.chosen = html(margin=(8, 0))
-        self.clear = pmui.Button(
-            label="Clear selection",
-            variant="outlined",
-            size="small",
-            margin=0,
-            on_click=lambda e: session.change(samples=()),
-        )
+        self.selection = SelectionBar(session)
         self.metric = pmui.RadioButtonGroup(label="", options=["margin", "confidence", "loss"], size="small", margin=0)
         self.metric.param.watch(self._changed, "value")
-        self.bar = side_by_side(
-            html(fragments.note("Plot each image's"), sizing_mode=None, margin=(8, 0)), self.metric, self.chosen
-        )
-        self.bar.append(self.clear)
+        metric = side_by_side(html(fragments.note("Plot each image's"), sizing_mode=None, margin=(8, 0)), self.metric)
+        self.bar = stack(metric, self.selection.panel, gap=0)
         self.bar.styles = _BAR
         self.suggest = pmui.Button(variant="contained", margin=(4, 0), on_click=lambda e: self._suggested())
         self.nothing = stack(html(fragments.note(_NOTHING)), self.suggest, gap=12)
@@ -94,11 +86,7 @@ class ComparePage:
         finally:
             self._filling = False
         compared = on.compared(measured(tables), state)
-        n = len(state.samples)
-        self.chosen.object = fragments.note(
-            f"{several(n, 'image')} selected." if n else "No selection: everything is about all test images."
-        )
-        self.clear.disabled = not n
+        self.selection.show()
         self.linked.visible = self.bar.visible = bool(compared)
         suggestion, words = suggested(tables, state) if not compared else ((), "")
         self.nothing.visible, self.suggest.visible, self.suggest.label = not compared, bool(suggestion), words
@@ -140,14 +128,13 @@ class ComparePage:
 
 
 _BAR = {
-    "gap": "16px",
     "position": "sticky",
     "top": "0",
     "z-index": "5",
     "padding": "8px 0",
     "background": "var(--panel-surface-color)",
     "border-bottom": "1px solid rgb(128 136 150 / 0.28)",
-    "align-items": "center",
+    **AS_HIGH_AS_IT_IS,
 }
 _GRID = {"display": "grid", "gap": "28px 32px", **AS_HIGH_AS_IT_IS}
 # Wide windows have scatters beside the other views; narrow ones have pairs of scatters above them.
