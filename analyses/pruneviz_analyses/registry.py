@@ -12,6 +12,7 @@ from pruneviz.core.errors import PrunevizError, SpecError, nearest, unknown
 from pruneviz.core.options import build
 from pruneviz.core.spec import Choice
 from pruneviz.core.tables import SCHEMAS, Schema
+from pruneviz_analyses.attributions import Attributions
 from pruneviz_analyses.calibration import Calibration
 from pruneviz_analyses.corruption_robustness import CorruptionRobustness
 from pruneviz_analyses.effective_sparsity import EffectiveSparsity
@@ -31,6 +32,7 @@ ANALYSES: Mapping[str, type[Analysis]] = {
     cls.name: cls
     for cls in (
         PredictionChanges,
+        Attributions,
         Calibration,
         CorruptionRobustness,
         PQIndex,

@@ -1,0 +1,187 @@
+"""What attributions found, in sentences that claim no more than their interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pruneviz.core.tables import Tables
+from pruneviz.measures.attribution import ATTRIBUTIONS, relative_gap
+from pruneviz.measures.statistics import POINTS_BELOW
+from pruneviz_analyses.attributions.schemas import ARMS, FLIPPED, MAPS, RANDOM, RUNS
+from pruneviz_analyses.pairs import REPLICATE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pruneviz_analyses.attributions import Attributions
+
+Row = Mapping[Any, Any]
+Arm = Mapping[str, Row]  # by way of attributing
+
+
+def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], asked: Attributions) -> tuple[str, ...]:
+    """What was explained and whether it adds up, dense models and retraining, then the arms that differ most."""
+    runs, arms = frames[RUNS.name], frames[ARMS.name]
+    ranked = arms[arms["similarity"] == "rank"]
+    grouped = [_by_attribution(rows) for _, rows in ranked.groupby("arm", sort=False)]
+    controls = _controls(tables.runs, runs)
+    pruned = [a for a in grouped if _first(a)["kind"] == "pruned"]
+    pruned.sort(key=lambda a: (_first(a)["arm"] in controls, np.mean([r["mean"] for r in a.values()])))
+    said = [*_explained(tables, runs, asked), *_adds_up(tables, runs)]
+    said += [_together(a) for a in grouped if _first(a)["kind"] == REPLICATE]
+    said += [_alike(a, asked.level) for a in grouped if _first(a)["kind"] == "retrained"]
+    said += [_alike(a, asked.level) for a in pruned[: asked.sentences]]
+    if (more := len(pruned) - asked.sentences) > 0:
+        said.append(f"{_count(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
+    return (*said, *_left_out(tables, runs))
+
+
+def _explained(tables: Tables, runs: pd.DataFrame, asked: Attributions) -> Iterator[str]:
+    if runs.empty:
+        return
+    what = "the true class" if asked.explain == "true" else "each model's own prediction"
+    images = int(runs["samples"].max())
+    yield (
+        f"Explained is the logit of {what}, of {images:,} test images drawn at random (seed {asked.seed}); every "
+        "number here is of these."
+    )
+    try:
+        flipped = tables.table(FLIPPED.name)
+    except KeyError:
+        flipped = None
+    if flipped is not None and len(flipped):
+        most = int(flipped["flips"].max())
+        yield (
+            f"Shown besides, and in no number: {_count(len(flipped), 'image')} that most runs see differently than "
+            f"their dense model (up to {most} of {int(flipped['runs'].max())} runs)."
+        )
+
+
+def _adds_up(tables: Tables, runs: pd.DataFrame) -> Iterator[str]:
+    """Completeness of integrated gradients, and what of the logit relevance brings to the pixels."""
+    if runs.empty:
+        return
+    maps = tables.table(MAPS.name)
+    maps = maps[(maps["chosen"] == RANDOM).to_numpy(bool)]
+    for name in ("integrated_gradients", "lrp"):
+        own = maps[(maps["attribution"] == name).to_numpy(bool)]
+        if own.empty:
+            continue
+        total, expected = own["total"].to_numpy(float), own["expected"].to_numpy(float)
+        if name == "lrp":
+            share = total.sum() / expected.sum() if expected.sum() else float("nan")
+            yield (
+                f"LRP: {100 * share:.0f} % of the explained logits reach the pixels, over all {len(own):,} maps; "
+                "biases keep the rest."
+            )
+            continue
+        gap = relative_gap(total, expected)
+        gap = gap[np.isfinite(gap)]
+        if len(gap):
+            yield (
+                f"Integrated gradients miss the change of the logit, to which they should add up, by "
+                f"{100 * np.median(gap):.2g} % in the median of {len(gap):,} maps (95 % of them by at most "
+                f"{100 * np.quantile(gap, 0.95):.2g} %); more steps would make it less."
+            )
+
+
+def _controls(planned: pd.DataFrame, runs: pd.DataFrame) -> set[str]:
+    """The arms that are random controls of others."""
+    ids = set(planned["control_run_id"].dropna())
+    return set(runs.loc[runs["run_id"].isin(ids), "arm"])
+
+
+def _by_attribution(rows: pd.DataFrame) -> Arm:
+    return {str(r["attribution"]): r for r in rows.to_dict("records")}
+
+
+def _first(a: Arm) -> Row:
+    return next(iter(a.values()))
+
+
+def _together(a: Arm) -> str:
+    told = "; ".join(f"{ATTRIBUTIONS[n]} {_range(r)}" for n, r in a.items())
+    first = _first(a)
+    return (
+        f"{first['model']}: rank correlation of the maps of two dense models, mean of {_count(first['runs'], 'pair')} "
+        f"of {_count(first['dense_models'], 'model')} (least to most): {told}."
+    )
+
+
+def _range(r: Row) -> str:
+    return two(r["mean"]) if r["runs"] == 1 else f"{two(r['mean'])} ({two(r['least'])} to {two(r['most'])})"
+
+
+def _alike(a: Arm, level: float) -> str:
+    first = _first(a)
+    runs = f"{_count(first['runs'], 'run')} of {_count(first['dense_models'], 'dense model')}"
+    told = "; ".join(f"{ATTRIBUTIONS[n]} {_one(r)}" for n, r in a.items())
+    few = "" if np.isfinite(first["low"]) else f" Intervals need {POINTS_BELOW} dense models."
+    alone = first["kind"] == "pruned" and first["recovery"] != "none" and not first["retrained_runs"]
+    lacks = " No dense model was retrained the same way to set beside it." if alone else ""
+    at = f", intervals at {100 * level:g} %" if np.isfinite(first["low"]) else ""
+    return f"{first['arm']} ({runs}{at}): rank correlation with the dense model's maps: {told}.{few}{lacks}"
+
+
+def _one(r: Row) -> str:
+    """A way of attributing: the similarity, then what stands beside it."""
+    own = f"{two(r['mean'])}{_interval(r, '')}"
+    beside = []
+    for name, prefix, words in (("retrained", "retraining", "retraining alone"), ("control", "control", "random")):
+        if r[f"{name}_runs"]:
+            change = r[f"beyond_{prefix}"]
+            text = f"{words} {two(r[name])}, difference {signed(change)}"
+            beside.append(text + _interval(r, f"beyond_{prefix}_", signed, verdict=True))
+    return own + (f" [{'; '.join(beside)}]" if beside else "")
+
+
+def _interval(r: Row, prefix: str, text: Any = None, verdict: bool = False) -> str:
+    low, high = r[f"{prefix}low"], r[f"{prefix}high"]
+    if not np.isfinite(low):
+        return ""
+    write = text or two
+    none = ", none detected" if verdict and low <= 0 <= high else ""
+    return f" ({write(low)} … {write(high)}{none})"
+
+
+def _left_out(tables: Tables, runs: pd.DataFrame) -> Iterator[str]:
+    status = tables.runs["status"]
+    for name, words in (("failed", "failed"), ("waiting", "not done yet")):
+        if count := int((status == name).sum()):
+            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+    unseen = int((status == "done").sum()) - runs["run_id"].nunique()
+    if unseen:
+        yield (
+            f"{_count(unseen, 'run')} left out: their maps, or those of their dense model, are not there. Run the "
+            "study again."
+        )
+    for name, words in ATTRIBUTIONS.items():
+        own = runs[runs["attribution"] == name]
+        if count := int(own["flat"].sum()):
+            yield (
+                f"{words}: {count:,} of {int(own['samples'].sum()):,} maps have one value everywhere and explain "
+                "nothing; they are left out of the similarities."
+            )
+    compared = runs[runs["compared"].notna()]
+    if other := int((compared["samples"] - compared["compared"]).sum()):
+        yield (
+            f"{_count(other, 'comparison')} of {int(compared['samples'].sum()):,} left out: a flat map, or another "
+            "class explained than in the dense model."
+        )
+
+
+def two(value: float) -> str:
+    """A similarity with two decimals and a true minus."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
+
+
+def signed(value: float) -> str:
+    """A difference of similarities with its sign."""
+    return f"{round(value, 3) + 0.0:+.3f}".replace("-", "−")
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
