@@ -11,19 +11,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from pruneviz.core.masks import Mask
-from pruneviz.core.quantities import Target
-from pruneviz.pruning.parts import Score, Units
-from pruneviz.pruning.selection import Selected, select
-from pruneviz.pruning.statistics import gather
+from pruneviz.pruning.parts import Given, Score, Scores, Units
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
     from torch import Tensor, nn
 
+    from pruneviz.core.masks import Mask
+    from pruneviz.core.quantities import Target
     from pruneviz.data import ImageData
     from pruneviz.models.inspect import ModelInfo
     from pruneviz.pruning.recipe import Recipe
+    from pruneviz.pruning.selection import Selected
 
 
 class Keeper(Protocol):
@@ -95,6 +96,20 @@ class Ground:
     samples: int = 1000
 
 
+class Held(Score):
+    """Scores that a hook holds."""
+
+    name = "held"
+    summary = "scores that were learned"
+
+    def __init__(self, values: Mapping[str, Tensor]) -> None:
+        self.values = values
+
+    def __call__(self, given: Given) -> Scores:
+        """See :class:`~pruneviz.pruning.parts.Score`."""
+        return Scores(self.values)
+
+
 class DuringTraining:
     """A hook that prunes; it does nothing by itself.
 
@@ -112,20 +127,21 @@ class DuringTraining:
     @property
     def mask(self) -> Mask:
         """See the class."""
-        return self._selected.mask
+        return self.selected.mask
 
     @property
     def achieved(self) -> float:
         """See the class."""
-        return self._selected.achieved
+        return self.selected.achieved
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """See the class."""
-        return self._selected.warnings
+        return self.selected.warnings
 
     @property
-    def _selected(self) -> Selected:
+    def selected(self) -> Selected:
+        """What was chosen last."""
         if self._last is None:
             raise RuntimeError("nothing was pruned yet")
         return self._last
@@ -156,35 +172,56 @@ class DuringTraining:
         assert t.data.train is not None
         return t.data.preprocess(t.data.train.images[:1], t.device)
 
-    def choose(self, t: Training, target: Target, score: Score | None = None, mask: Mask | None = None) -> Selected:
-        """What the recipe, or with a score of the hook's own, removes of the network as it is now.
-
-        A score that needs statistics has them gathered anew.
+    def choose(
+        self, t: Training, target: Target, values: Mapping[str, Tensor] | None = None, mask: Mask | None = None
+    ) -> Selected:
+        """What is removed of the network as it is now.
 
         Args:
             t: the training.
             target: what shall be removed.
-            score: absent: the recipe's.
+            values: scores of the hook's own, by parameter or block; absent: the recipe's score, with its statistics
+                gathered anew.
             mask: what is removed already and stays so; absent: everything may come back.
         """
-        recipe = self.recipe if score is None else replace(self.recipe, score=score)
-        samples = recipe.samples or self.ground.samples
-        statistics = {
-            need: gather(need, t.net, t.data, samples=samples, seed=self.ground.seed, device=t.device)
-            for need in sorted(recipe.needs)
-        }
+        from pruneviz.pruning.selection import select
+
+        recipe = self.recipe if values is None else replace(self.recipe, score=Held(values))
         return select(
             t.net,
             self.ground.info,
             recipe,
             target,
             mask=mask,
-            statistics=statistics,
+            statistics=self._statistics(t, recipe),
             seed=self.ground.seed,
             exclude=self.ground.exclude,
             example=self.example(t),
             units=self.units(t),
         )
+
+    def scored(self, t: Training) -> dict[str, Tensor]:
+        """The recipe's scores of the network as it is now, by block."""
+        score, units = self.recipe.score, self.units(t)
+        given = Given(
+            t.net,
+            self.ground.info,
+            self.recipe.unit,
+            units.blocks,
+            self._statistics(t, self.recipe),
+            self.ground.seed,
+            self.example(t) if score.uses_example else None,
+        )
+        return {name: ranked.scores for name, ranked in units.rank(score(given)).items()}
+
+    def _statistics(self, t: Training, recipe: Recipe) -> dict[str, dict[str, Tensor]]:
+        from pruneviz.pruning.statistics import gather
+
+        samples, seed = recipe.samples or self.ground.samples, self.ground.seed
+        return {
+            need: gather(need, t.net, t.data, samples=samples, seed=seed, device=t.device)
+            for need in sorted(recipe.needs)
+        }
 
     def keep(self, t: Training, selected: Selected) -> None:
         """Remove what was selected, and let nothing else be removed."""

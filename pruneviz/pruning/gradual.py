@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pruneviz.core.quantities import Target
 from pruneviz.pruning.during import DuringTraining, Ground, Training
 from pruneviz.pruning.schedules import Gradual, at_removed
 
 if TYPE_CHECKING:
+    from pruneviz.core.quantities import Target
     from pruneviz.pruning.recipe import Recipe
 
 

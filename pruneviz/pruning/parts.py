@@ -332,6 +332,13 @@ class Schedule(Part, ABC):
         """
         raise TypeError(f"the schedule of {recipe.name!r} is {self.name!r}, which does not prune while training")
 
+    def check(self, net: nn.Module, units: Units, example: Tensor) -> None:
+        """Say before anything starts if the network lacks what the schedule reads.
+
+        Raises:
+            Unsupported: it does.
+        """
+
     def control(self) -> Schedule:
         """The schedule of the random control: the same amounts at the same times, and nothing learned."""
         return self

@@ -150,6 +150,7 @@ def check(
     units = recipe.space(net, info, exclude, example)
     recipe.score.check(net, units, example)
     recipe.update.check(net, units, example)
+    recipe.schedule.check(net, units, example)
     chooser = _Chooser(units, recipe, info, None)
     for target in recipe.targets(targets):
         for level in recipe.schedule.levels(target):

@@ -53,3 +53,41 @@ def ap_level(weights: Any, start: Any, alive: Any, host: float, least: float) ->
     left = [i for i in positions if i not in gone and weights[i] < 0]
     gone |= smallest(np.abs(weights - start).tolist(), left, round(least * len(positions)))
     return np.array([a and i not in gone for i, a in enumerate(alive)])
+
+
+def learned(
+    first: Any, start: Any, steps: Sequence[Mapping[str, Any]], learn: Any, rank: Any, counts: Mapping[int, int]
+) -> Any:
+    """Scores learned along a training, weight by weight; yields (step, weights whole, mask) at each pruning.
+
+    Args:
+        first: flat scores to begin with.
+        start: flat weights to begin with.
+        steps: of each step, flat ``w`` as the network used it, ``g`` the dense gradient, ``after``: the weights then.
+        learn: (score, gradient, whole weight, kept, number of the step, position) → score.
+        rank: score → what is ranked.
+        counts: how many are removed, by the number of finished steps at which there is a pruning; 0: before the first.
+    """
+    scores, total = [float(s) for s in first], len(first)
+    whole, kept = [float(v) for v in start], [True] * total
+    for done in range(len(steps) + 1):
+        if done:
+            at = steps[done - 1]
+            for i in range(total):
+                whole[i] = float(at["w"][i]) if kept[i] else whole[i]
+                scores[i] = learn(scores[i], float(at["g"][i]), whole[i], kept[i], done - 1, i)
+            for i in range(total):
+                whole[i] = float(at["after"][i]) if kept[i] else whole[i]
+        if done in counts:
+            gone = smallest([rank(s) for s in scores], range(total), counts[done])
+            kept = [i not in gone for i in range(total)]
+            yield done, np.array(whole), np.array(kept)
+
+
+def exchanged(weights: Any, gradient: Any, kept: Any, count: int) -> Any:
+    """What a layer keeps once so many of its smallest weights are dropped and so many others grown, flat."""
+    alive = [i for i in range(len(kept)) if kept[i]]
+    alive = [i for i in alive if i not in smallest(np.abs(weights).tolist(), alive, count)]
+    zeros = [i for i in range(len(kept)) if i not in alive]
+    alive += smallest((-np.abs(gradient)).tolist(), zeros, count)
+    return np.isin(np.arange(len(kept)), alive)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pruneviz import pruning
 from pruneviz.core.errors import SpecError, Unsupported
 from pruneviz.core.spec import study_from_plain
 from pruneviz.study import Result, run_study
@@ -129,3 +130,16 @@ def test_weights_of_an_earlier_step_are_asked_for_before_anything_is_trained(
     table["prune"]["methods"] = [{"name": "magnitude", "schedule": "gradual"}]
     with pytest.raises(SpecError, match=r"recovery: got 'none'; allowed: one that trains"):
         run(table, tmp_path / "s")
+
+
+def test_every_method_that_prunes_in_training_goes_through_a_study(table: dict[str, Any], tmp_path: Path) -> None:
+    able = [r for r in pruning.RECIPES.values() if r.schedule.kind == "training" and r.unit == "weight"]
+    chosen(table, *({"name": r.name, "every": 2} for r in able))
+    runs = run(table, tmp_path / "s").study.runs
+    assert set(runs["status"]) == {"done"}
+    pruned = runs[runs["method"] != "dense"]
+    assert set(pruned["sparsity_achieved"].round(3)) == {0.8}
+    by_name = pruned.set_index("method")
+    of = by_name.loc["multi-prize(every=2)"]
+    assert runs.set_index("run_id").loc[of["control_run_id"], "method"].startswith("random(")
+    assert of["control_run_id"] != of["run_id"]
