@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pruneviz.core.tables import Tables
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views.marks import Picture
+from pruneviz.views.pictures.attribution_maps import attribution_maps_info
+from pruneviz.views.pictures.attribution_similarity import attribution_similarity_info
 from pruneviz.views.pictures.calibration import calibration_info
 from pruneviz.views.pictures.class_changes import class_changes_info
 from pruneviz.views.pictures.density_map import density_map_info
@@ -35,6 +37,8 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "retrain_scatters": retrain_scatters_info,
     "retrain_tau": retrain_tau_info,
     "retrain_rankings": retrain_rankings_info,
+    "attribution_maps": attribution_maps_info,
+    "attribution_similarity": attribution_similarity_info,
 }
 
 # Which pictures show an analysis; those of other packages bring none and are shown as tables.
@@ -43,4 +47,5 @@ OF_ANALYSIS: dict[str, tuple[str, ...]] = {
     "calibration": ("reliability", "calibration"),
     "pq_index": ("pq_index", "pq_index_layers"),
     "retrain_correlation": ("retrain_tau", "retrain_scatters", "retrain_rankings"),
+    "attributions": ("attribution_similarity", "attribution_maps"),
 }
