@@ -23,23 +23,24 @@ Arm = Mapping[str, Row]  # by way of attributing
 
 
 def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], asked: Attributions) -> tuple[str, ...]:
-    """What was explained and whether it adds up, dense models and retraining, then the arms that differ most."""
+    """What was explained, dense models, the arms that differ most, retraining; then what adds up, and what is left."""
     runs, arms = frames[RUNS.name], frames[ARMS.name]
     ranked = arms[arms["similarity"] == "rank"]
     grouped = [_by_attribution(rows) for _, rows in ranked.groupby("arm", sort=False)]
     controls = _controls(tables.runs, runs)
     pruned = [a for a in grouped if _first(a)["kind"] == "pruned"]
     pruned.sort(key=lambda a: (_first(a)["arm"] in controls, np.mean([r["mean"] for r in a.values()])))
-    said = [*_explained(tables, runs, asked), *_adds_up(tables, runs)]
+    said = [*_explained(runs, asked)]
     said += [_together(a) for a in grouped if _first(a)["kind"] == REPLICATE]
-    said += [_alike(a, asked.level) for a in grouped if _first(a)["kind"] == "retrained"]
     said += [_alike(a, asked.level) for a in pruned[: asked.sentences]]
     if (more := len(pruned) - asked.sentences) > 0:
         said.append(f"{_count(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
+    said += [_alike(a, asked.level) for a in grouped if _first(a)["kind"] == "retrained"]
+    said += [*_adds_up(tables, runs), *_besides(tables)]
     return (*said, *_left_out(tables, runs))
 
 
-def _explained(tables: Tables, runs: pd.DataFrame, asked: Attributions) -> Iterator[str]:
+def _explained(runs: pd.DataFrame, asked: Attributions) -> Iterator[str]:
     if runs.empty:
         return
     what = "the true class" if asked.explain == "true" else "each model's own prediction"
@@ -48,11 +49,14 @@ def _explained(tables: Tables, runs: pd.DataFrame, asked: Attributions) -> Itera
         f"Explained is the logit of {what}, of {images:,} test images drawn at random (seed {asked.seed}); every "
         "number here is of these."
     )
+
+
+def _besides(tables: Tables) -> Iterator[str]:
     try:
         flipped = tables.table(FLIPPED.name)
-    except KeyError:
-        flipped = None
-    if flipped is not None and len(flipped):
+    except KeyError:  # not asked for, or not found yet
+        return
+    if len(flipped):
         most = int(flipped["flips"].max())
         yield (
             f"Shown besides, and in no number: {_count(len(flipped), 'image')} that most runs see differently than "
@@ -72,11 +76,12 @@ def _adds_up(tables: Tables, runs: pd.DataFrame) -> Iterator[str]:
             continue
         total, expected = own["total"].to_numpy(float), own["expected"].to_numpy(float)
         if name == "lrp":
-            share = total.sum() / expected.sum() if expected.sum() else float("nan")
-            yield (
-                f"LRP: {100 * share:.0f} % of the explained logits reach the pixels, over all {len(own):,} maps; "
-                "biases keep the rest."
-            )
+            share = total[expected != 0] / expected[expected != 0]
+            if len(share):
+                yield (
+                    f"LRP: {100 * np.median(share):.0f} % of the explained logit reach the pixels in the median of "
+                    f"{len(share):,} maps; biases keep the rest."
+                )
             continue
         gap = relative_gap(total, expected)
         gap = gap[np.isfinite(gap)]
