@@ -194,7 +194,7 @@ def _table(picture: Picture, c: Comparison, d: _Changes) -> Picture:
         ((0.0, points(-reach, 0)), (0.5, "0"), (1.0, points(reach, 0))),
         "percentage points",
         [bool(s) for s in strong.reshape(-1)],
-        {k: [t for h in hovers for t in h[k]] for k in hovers[0]},
+        hover={k: [t for h in hovers for t in h[k]] for k in hovers[0]},
     )
     return replace(
         picture,
