@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 RATIOS = ("error", "relative_error")
+COLLAPSED = 0.5  # of what its dense model is right in above chance: a model that keeps less has little left to lose
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,7 @@ class Errors:
         clean, clean_draws: (R,) and (R, B) on the images as they are.
         error, draws: (R, C) and (R, C, B), mean over severities.
         allowed: by ratio and dense model, (C,) whether the dense models of its kind may all be divided by.
+        chance: share of the most frequent class.
     """
 
     row: Mapping[str, int]
@@ -37,6 +39,12 @@ class Errors:
     error: Floats
     draws: Floats
     allowed: Mapping[str, Mapping[str, Bools]]
+    chance: float
+
+    def collapsed(self, run_id: str, dense: str) -> bool:
+        """Whether a model keeps so little of its dense model's accuracy on clean images that little can be lost."""
+        own, other = (1 - self.clean[self.row[r]] - self.chance for r in (run_id, dense))
+        return bool(own < COLLAPSED * other)
 
     def values(self, metric: str, run_id: str, item: Item) -> tuple[float, Floats]:
         """A run's accuracy, or what corruption takes of it (``drop``), over the images and over draws of them."""
@@ -47,9 +55,14 @@ class Errors:
         return float(error - self.clean[at]), draws - self.clean_draws[at]
 
     def ratios(self, name: str, run_id: str, dense: str, item: Item) -> tuple[float, Floats, int]:
-        """A ratio to the dense model, mean over the corruptions where it exists; its draws; how many were left out."""
+        """A ratio to the dense model, mean over the corruptions where it exists; its draws; how many were left out.
+
+        NaN where there is none, or for the relative error of a model that has collapsed.
+        """
         members = np.array(item.members)
         kept = members[self.allowed[name][dense][members]]
+        if name == "relative_error" and self.collapsed(run_id, dense):
+            kept = kept[:0]
         if not len(kept):
             return np.nan, np.full(self.draws.shape[2], np.nan), len(members)
         sure = np.ones(len(kept), np.bool_)
@@ -78,4 +91,5 @@ def errors_of(outcomes: Outcomes, groups: Sequence[Group], resamples: int, seed:
             below = means[at, 1:] - less * means[at, :1]
             sure: Bools = np.all(steady(below, drawn[at, 1:] - less * drawn[at, :1]), axis=0)
             allowed[name] |= {m.run_id: sure for m in group.members}
-    return Errors(outcomes.row, means[:, 0], drawn[:, 0], means[:, 1:], drawn[:, 1:], allowed)
+    chance = float(np.bincount(outcomes.labels).max() / images)
+    return Errors(outcomes.row, means[:, 0], drawn[:, 0], means[:, 1:], drawn[:, 1:], allowed, chance)

@@ -166,6 +166,7 @@ def _arm_row(
         "accuracy": mean(accuracy),
         "accuracy_least": min(accuracy),
         "accuracy_most": max(accuracy),
+        "collapsed": sum(errors.collapsed(m.run_id, m.dense) for m in group.members),
         "drop": mean([errors.values("drop", r, item)[0] for r in ids]),
         **{name: mean(means[name][np.ix_(at, members)].mean(axis=1)) for name in _CALIBRATION},
     }

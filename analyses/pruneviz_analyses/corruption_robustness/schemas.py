@@ -76,7 +76,10 @@ CELLS = Schema(
 
 _FIXED = "interval over test images, these two models fixed"
 _CE = "its error over the dense model's, each summed over severities; null where that one is too near 0"
-_RELATIVE = "the same of what corruption adds to the error on clean images; null where that of the dense model is"
+_RELATIVE = (
+    "the same of what corruption adds to the error on clean images; null also where a model keeps less than half of "
+    "its dense model's accuracy above chance, and so has little left to lose"
+)
 
 RUNS = Schema(
     "corruption_robustness_runs",
@@ -134,6 +137,7 @@ ARMS = Schema(
         Column("accuracy", "float", "mean over severities", "fraction", "high"),
         Column("accuracy_least", "float", "the least of the runs", "fraction"),
         Column("accuracy_most", "float", "the most of the runs", "fraction"),
+        Column("collapsed", "int", "runs that keep less than half of their dense model's clean accuracy above chance"),
         Column("drop", "float", "clean accuracy minus accuracy", "fraction", "low"),
         Column("ece", "float", f"{_ECE}, mean over severities", "fraction", "low"),
         Column("ece_floor", "float", "mean of the floors", "fraction"),

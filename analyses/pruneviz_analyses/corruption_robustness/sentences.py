@@ -81,12 +81,19 @@ def _compared(row: Row, arms: Sequence[Row], differences: Sequence[Row], level: 
     }
     runs = f"{_count(row['runs'], 'run')} of {_count(row['dense_models'], 'dense model')}"
     text = f"{row['arm']}: {_percent(row['accuracy'])} under {_under(row)} ({runs}). Against dense: "
-    text += f"accuracy {_change(by['accuracy', 'dense'], level)}; of it, what corruption takes beyond the loss on "
-    text += f"clean images {_change(by['drop', 'dense'], level)}; {_ratio(row)}."
-    told = {"retrained": "Retraining alone set aside", "control": "Against random pruning"}
-    for against, words in told.items():
-        if (d := by.get(("drop", against))) is not None:
-            text += f" {words}, corruption takes {_change(d, level)}."
+    text += f"accuracy {_change(by['accuracy', 'dense'], level)}"
+    if row["collapsed"]:
+        text += f". {int(row['collapsed'])} of them keep less than half of what is right uncorrupted above chance, and "
+        text += "have little left to lose: what corruption takes says nothing."
+    else:
+        text += (
+            f"; of it, what corruption takes beyond the loss on clean images {_change(by['drop', 'dense'], level)}; "
+        )
+        text += f"{_ratio(row)}."
+        if (d := by.get(("drop", "retrained"))) is not None and row["kind"] != "retrained":
+            text += f" Retraining alone set aside, corruption takes {_change(d, level)}."
+    if (d := by.get(("accuracy", "control"))) is not None:
+        text += f" Against random pruning, accuracy under corruption {_change(d, level)}."
     if row["kind"] == "pruned" and row["recovery"] != "none" and ("drop", "retrained") not in by:
         text += " No dense model was retrained the same way to set beside it."
     return text

@@ -9,15 +9,19 @@ from pruneviz.views.pictures.attribution_maps import attribution_maps_info
 from pruneviz.views.pictures.attribution_similarity import attribution_similarity_info
 from pruneviz.views.pictures.calibration import calibration_info
 from pruneviz.views.pictures.class_changes import class_changes_info
+from pruneviz.views.pictures.corruption_errors import corruption_errors_info
 from pruneviz.views.pictures.density_map import density_map_info
 from pruneviz.views.pictures.flips import flips_info
+from pruneviz.views.pictures.fragile_images import fragile_images_info
 from pruneviz.views.pictures.images import images_info
 from pruneviz.views.pictures.pq_index import pq_index_info
 from pruneviz.views.pictures.pq_index_layers import pq_index_layers_info
+from pruneviz.views.pictures.redundancy import redundancy_info
 from pruneviz.views.pictures.reliability import reliability_info
 from pruneviz.views.pictures.retrain_rankings import retrain_rankings_info
 from pruneviz.views.pictures.retrain_scatters import retrain_scatters_info
 from pruneviz.views.pictures.retrain_tau import retrain_tau_info
+from pruneviz.views.pictures.robustness import robustness_info
 from pruneviz.views.pictures.sample_scatter import sample_scatter_info
 from pruneviz.views.pictures.smallest import smallest_info
 from pruneviz.views.pictures.tradeoff import tradeoff_info
@@ -39,6 +43,10 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "retrain_rankings": retrain_rankings_info,
     "attribution_maps": attribution_maps_info,
     "attribution_similarity": attribution_similarity_info,
+    "robustness": robustness_info,
+    "corruption_errors": corruption_errors_info,
+    "redundancy": redundancy_info,
+    "fragile_images": fragile_images_info,
 }
 
 # Which pictures show an analysis; those of other packages bring none and are shown as tables.
@@ -48,4 +56,5 @@ OF_ANALYSIS: dict[str, tuple[str, ...]] = {
     "pq_index": ("pq_index", "pq_index_layers"),
     "retrain_correlation": ("retrain_tau", "retrain_scatters", "retrain_rankings"),
     "attributions": ("attribution_similarity", "attribution_maps"),
+    "corruption_robustness": ("robustness", "corruption_errors", "redundancy", "fragile_images"),
 }
