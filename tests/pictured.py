@@ -30,4 +30,5 @@ def check_mark(mark: m.Mark, picture: m.Picture) -> None:
         assert mark.places.dtype == np.uint8
     if isinstance(mark, m.Cells):
         assert mark.ramp in RAMPS
-        assert ((mark.value >= 0) & (mark.value <= 1)).all()
+        assert ((mark.value >= 0) & (mark.value <= 1) | np.isnan(mark.value)).all()
+        assert len(mark.keys) in (0, n)

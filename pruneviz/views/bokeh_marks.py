@@ -122,7 +122,7 @@ def _cell_glyphs(p: m.Cells, theme: str) -> list[GlyphSpec]:
     edge = {"line_color": ink("surface", theme), "line_width": 1.5}
     words = {"text_font": {"value": FONT}, "text_font_size": "11px", "text_align": "center", "text_baseline": "middle"}
     return [
-        ("Rect", {"x": "x", "y": "y", "width": 1, "height": 1, "fill_color": "fill", **edge}),
+        ("Rect", {"x": "x", "y": "y", "width": p.size[0], "height": p.size[1], "fill_color": "fill", **edge}),
         ("Text", {"x": "x", "y": "y", "text": "text", "text_color": "on", "text_font_style": "style", **words}),
     ]
 

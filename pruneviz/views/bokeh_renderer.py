@@ -177,8 +177,8 @@ def _part(drawn: Drawn, mark: m.Mark, frames: dict[str, ColumnDataSource]) -> _P
         renderers.append(made)
     if isinstance(mark, m.Points) and mark.keys:
         _select(source, mark.keys, mark.selected)
-        if drawn.sources.on_select is not None:
-            source.selected.on_change("indices", partial(_heard, drawn, source))
+    if isinstance(mark, m.Points | m.Cells) and mark.keys and drawn.sources.on_select is not None:
+        source.selected.on_change("indices", partial(_heard, drawn, source))
     return _Part(source, renderers, mark.where if isinstance(mark, m.LinkedPoints) else None)
 
 
@@ -209,9 +209,15 @@ def _refresh(drawn: Drawn) -> None:
 
 
 def _heard(drawn: Drawn, source: ColumnDataSource, attr: str, old: object, indices: list[int]) -> None:
-    if drawn.sources.on_select is not None:
-        keys = source.data["key"]
-        drawn.sources.on_select(drawn.picture.selects, tuple(str(keys[i]) for i in indices))
+    if drawn.sources.on_select is None:
+        return
+    mark = next(mark for part, mark in zip(drawn._parts, drawn.picture.marks, strict=True) if part.source is source)
+    if not isinstance(mark, m.Cells):
+        drawn.sources.on_select(drawn.picture.selects, tuple(str(source.data["key"][i]) for i in indices))
+    elif indices:
+        source.selected.indices = []  # what is behind the cell is selected: nothing stays so in the map itself
+        found = dict.fromkeys(key for i in indices for key in mark.keys[i])
+        drawn.sources.on_select(drawn.picture.selects, tuple(found))
 
 
 def _select(source: ColumnDataSource, keys: tuple[str, ...], selected: tuple[str, ...]) -> None:

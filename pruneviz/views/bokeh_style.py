@@ -62,6 +62,8 @@ def new_figure(picture: m.Picture, theme: str) -> Figure:
         made.toolbar.active_drag = select if picture.selects else pan
         made.toolbar.active_scroll = None
     if fixed:
+        if picture.selects:
+            made.add_tools(TapTool())
         made.axis.visible = False
         made.grid.visible = False
         made.min_border = 0
@@ -180,8 +182,8 @@ def set_tooltips(figure: Figure, picture: m.Picture, theme: str) -> None:
 
 
 def _selectable(mark: m.Mark) -> bool:
-    """Whether the parts of a mark can be selected, and fade where others are."""
-    return isinstance(mark, m.LinkedPoints) or (isinstance(mark, m.Points) and bool(mark.keys))
+    """Whether the parts of a mark can be selected."""
+    return isinstance(mark, m.LinkedPoints) or (isinstance(mark, m.Points | m.Cells) and bool(mark.keys))
 
 
 def _tooltip(mark: m.Mark, theme: str) -> str:
@@ -205,7 +207,7 @@ def colour_bar(figure: Figure, picture: m.Picture, theme: str) -> None:
     from bokeh.models.annotations import ColorBar
 
     others = [b for b in figure.right if b.name != _BAR]
-    cells = next((k for k in picture.marks if isinstance(k, m.Cells)), None)
+    cells = next((k for k in picture.marks if isinstance(k, m.Cells) and k.ticks), None)
     if cells is None:
         if len(others) != len(figure.right):
             figure.right = others
@@ -242,7 +244,7 @@ def unselected(mark: m.Mark) -> dict[str, float]:
     """How marks look that are not selected while others are: points fade, everything else stays."""
     if isinstance(mark, m.LinkedPoints):
         return {"fill_alpha": 0.05 if mark.filled else 0.0, "line_alpha": 0.09}
-    return {"fill_alpha": 0.25, "line_alpha": 0.3} if _selectable(mark) else {}
+    return {"fill_alpha": 0.25, "line_alpha": 0.3} if isinstance(mark, m.Points) and mark.keys else {}
 
 
 def level(mark: m.Mark) -> Literal["underlay", "glyph"]:

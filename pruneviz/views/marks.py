@@ -151,7 +151,7 @@ class Rule:
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Rectangles of one unit by one unit on two category axes.
+    """Rectangles of one size, on two category axes one unit by one unit.
 
     Attributes:
         x, y: their positions.
@@ -159,8 +159,10 @@ class Cells:
         ramp: a ramp's name out of the palette.
         text: what stands in each; empty texts where there is no room.
         strong: whether the text of each is set in bold.
-        ticks: places on the ramp with the texts that explain it.
+        ticks: places on the ramp with the texts that explain it; none where the picture explains it itself.
         title: what the colour means.
+        size: their width and height.
+        keys: the ids behind each, which a click selects; empty where they cannot be.
     """
 
     x: Floats
@@ -171,6 +173,8 @@ class Cells:
     ticks: tuple[tuple[float, str], ...]
     title: str
     strong: Sequence[bool] = ()
+    size: tuple[float, float] = (1.0, 1.0)
+    keys: Sequence[tuple[str, ...]] = ()
     hover: Hover = field(default_factory=dict)
 
 

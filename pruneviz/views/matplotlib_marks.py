@@ -137,8 +137,9 @@ def _rule(axes: Axes, p: m.Rule, pen: Pen, layer: float) -> None:
 
 def _cells(axes: Axes, p: m.Cells, pen: Pen, layer: float) -> list[Text]:
     colours = ramp(p.ramp, p.value, THEME)
+    right, up = p.size[0] / 2, p.size[1] / 2
     _rectangles(
-        axes, p.x - 0.5, p.x + 0.5, p.y - 0.5, p.y + 0.5, colours, layer, ink("surface", THEME), 1.5 * pen.scale
+        axes, p.x - right, p.x + right, p.y - up, p.y + up, colours, layer, ink("surface", THEME), 1.5 * pen.scale
     )
     strong = list(p.strong) if len(p.strong) else [False] * len(p.x)
     return [

@@ -117,12 +117,13 @@ def colour_bar(figure: Figure, axes: Axes, picture: m.Picture, pen: Pen, letters
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap
 
-    cells = next((k for k in picture.marks if isinstance(k, m.Cells)), None)
-    if cells is None:
+    cells = next((k for k in picture.marks if isinstance(k, m.Cells) and k.ticks), None)
+    if cells is None or not cells.ticks:
         return
     colours = ListedColormap(ramp(cells.ramp, np.linspace(0, 1, 128), THEME))
     bar = figure.colorbar(ScalarMappable(cmap=colours), ax=axes, fraction=0.05, aspect=28, pad=0.02)
     bar.outline.set_visible(False)  # type: ignore[operator]  # a spine, though typed as its class
+    bar.solids.set_rasterized(False)  # type: ignore[union-attr]
     bar.solids.set_edgecolor("face")  # type: ignore[union-attr]  # else hairlines show between its colours
     bar.set_ticks([at for at, _ in cells.ticks], labels=[letters.known(t) for _, t in cells.ticks])
     bar.ax.tick_params(length=0, labelsize=11 * pen.scale, colors=ink("soft", THEME), pad=4 * pen.scale)

@@ -89,6 +89,7 @@ def judged_by(runs: pd.DataFrame) -> str:
 def cells_frame(tables: Tables, models: pd.DataFrame, options: ThreeRegime) -> pd.DataFrame:
     """The table of cells: every dense model weighs the same."""
     judged = judged_by(tables.runs)
+    setting = temperature_of(spec_of(tables.spec), options.temperature, options.hotter).name
     runs = tables.runs.set_index("run_id")
     rows: list[dict[str, Any]] = []
     for key, own in models.groupby(["diagram", "target", "rank"], sort=False):
@@ -110,6 +111,7 @@ def cells_frame(tables: Tables, models: pd.DataFrame, options: ThreeRegime) -> p
                 "model": diagram.removesuffix(f" · {run['method']} · {run['recovery']}"),
                 "method": str(run["method"]),
                 "recovery": str(run["recovery"]),
+                "setting": setting,
                 "temperature": float(first["temperature"]),
                 "rank": int(first["rank"]),
                 "target": str(first["target"]),
@@ -119,6 +121,8 @@ def cells_frame(tables: Tables, models: pd.DataFrame, options: ThreeRegime) -> p
                 **ends,
                 **{name: _mean(own[name].to_numpy(float)) for name in ("train_error", "error", "test_error")},
                 "judged": judged,
+                "barrier": options.barrier,
+                "similar": options.similar,
                 "regime": found,
                 "agreeing": int((own["regime"] == found).sum()) if found else 0,
                 "advice": ADVICE[found],

@@ -24,6 +24,7 @@ from pruneviz.views.pictures.retrain_tau import retrain_tau_info
 from pruneviz.views.pictures.robustness import robustness_info
 from pruneviz.views.pictures.sample_scatter import sample_scatter_info
 from pruneviz.views.pictures.smallest import smallest_info
+from pruneviz.views.pictures.three_regime import three_regime_info
 from pruneviz.views.pictures.tradeoff import tradeoff_info
 
 PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
@@ -47,6 +48,7 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "corruption_errors": corruption_errors_info,
     "redundancy": redundancy_info,
     "fragile_images": fragile_images_info,
+    "three_regime": three_regime_info,
 }
 
 # Which pictures show an analysis; those of other packages bring none and are shown as tables.
@@ -57,4 +59,5 @@ OF_ANALYSIS: dict[str, tuple[str, ...]] = {
     "retrain_correlation": ("retrain_tau", "retrain_scatters", "retrain_rankings"),
     "attributions": ("attribution_similarity", "attribution_maps"),
     "corruption_robustness": ("robustness", "corruption_errors", "redundancy", "fragile_images"),
+    "three_regime": ("three_regime",),
 }
