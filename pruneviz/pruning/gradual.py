@@ -5,11 +5,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pruneviz.pruning.during import DuringTraining, Ground, Training
-from pruneviz.pruning.schedules import Gradual, at_removed
+from pruneviz.pruning.schedules import Gradual, Once, at_removed
 
 if TYPE_CHECKING:
     from pruneviz.core.quantities import Target
     from pruneviz.pruning.recipe import Recipe
+
+
+class PruningOnce(DuringTraining):
+    """Removes everything when a fraction of training is done.
+
+    Args:
+        schedule: says when.
+        recipe, target, ground: see :func:`~pruneviz.pruning.during.training_hook`.
+    """
+
+    def __init__(self, schedule: Once, recipe: Recipe, target: Target, ground: Ground) -> None:
+        super().__init__(recipe, target, ground)
+        self.schedule = schedule
+        self.reached = False
+
+    def finish(self, t: Training) -> None:
+        """Remove the target."""
+        self.keep(t, self.choose(t, self.target))
+
+    def after_step(self, t: Training) -> None:
+        """Prune when it is time."""
+        if not self.reached and t.step / t.total_steps >= self.schedule.end:
+            self.finish(t)
+            self.reached = True
+
+    def on_end(self, t: Training) -> None:
+        """Prune, should training have ended before it was time."""
+        if not self.reached:
+            self.finish(t)
+            self.reached = True
 
 
 class GradualPruning(DuringTraining):

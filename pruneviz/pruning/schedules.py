@@ -125,6 +125,32 @@ class Levels(Schedule):
 
 
 @dataclass(frozen=True)
+class Once(Schedule):
+    """Everything at one moment of training, which goes on after it; subclasses prepare the network until then."""
+
+    name: ClassVar[str] = "once"
+    summary: ClassVar[str] = "everything at once, in the middle of training"
+    kind: ClassVar[str] = "training"
+    units: ClassVar[tuple[str, ...]] = ("weight", "channel")
+
+    end: float = option(0.5, "when it is pruned, as a fraction of training", gt=0, le=1)
+
+    def levels(self, target: Target) -> tuple[Target, ...]:
+        """See :class:`~pruneviz.pruning.parts.Schedule`."""
+        return (target,)
+
+    def hook(self, recipe: Recipe, target: Target, ground: Ground) -> DuringTraining:
+        """See :class:`~pruneviz.pruning.gradual.PruningOnce`."""
+        from pruneviz.pruning.gradual import PruningOnce
+
+        return PruningOnce(self, recipe, target, ground)
+
+    def control(self) -> Schedule:
+        """See :class:`~pruneviz.pruning.parts.Schedule`."""
+        return Once(self.end)
+
+
+@dataclass(frozen=True)
 class Gradual(Schedule):
     """During training, along a cubic curve (Zhu & Gupta 2017, equation 1).
 
@@ -174,4 +200,6 @@ class Gradual(Schedule):
         return final + (initial - final) * left**3
 
 
-SCHEDULES: dict[str, type[Schedule]] = {p.name: p for p in (OneShot, Iterative, Rescored, Rounds, Levels, Gradual)}
+SCHEDULES: dict[str, type[Schedule]] = {
+    p.name: p for p in (OneShot, Iterative, Rescored, Rounds, Levels, Once, Gradual)
+}

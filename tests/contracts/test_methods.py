@@ -13,7 +13,8 @@ from pruneviz.pruning.scores import SCORES
 from pruneviz.testing import ARCHITECTURES, Case
 
 # Which recipes cannot be carried out where: each refuses, saying why. Nothing else may.
-REFUSED = {("bn-scale", a): "no batch norm" for a in ("mlp", "cnn", "lenet5", "vit")}
+SCALES = ("bn-scale", "mask-sparsity", "polarization")
+REFUSED = {(n, a): "no batch norm" for n in SCALES for a in ("mlp", "cnn", "lenet5", "vit")}
 REFUSED |= {
     (n, "vit"): "does not double the output"
     for n in ("lrp", "lrp-filter", "synflow", "synflow-one-shot", "synflow-at-init")

@@ -133,12 +133,13 @@ def test_weights_of_an_earlier_step_are_asked_for_before_anything_is_trained(
 
 
 def test_every_method_that_prunes_in_training_goes_through_a_study(table: dict[str, Any], tmp_path: Path) -> None:
-    able = [r for r in pruning.RECIPES.values() if r.schedule.kind == "training" and r.unit == "weight"]
-    chosen(table, *({"name": r.name, "every": 2} for r in able))
+    able = [r for r in pruning.RECIPES.values() if r.schedule.kind == "training"]
+    able = [r for r in able if r.name not in ("mask-sparsity", "polarization")]  # they need batch norm
+    chosen(table, *({"name": r.name, **({"every": 2} if hasattr(r.schedule, "every") else {})} for r in able))
     runs = run(table, tmp_path / "s").study.runs
     assert set(runs["status"]) == {"done"}
     pruned = runs[runs["method"] != "dense"]
-    assert set(pruned["sparsity_achieved"].round(3)) == {0.8}
+    assert ((pruned["sparsity_achieved"] - 0.8).abs() < 0.02).all()  # of 24 channels, 19
     by_name = pruned.set_index("method")
     of = by_name.loc["multi-prize(every=2)"]
     assert runs.set_index("run_id").loc[of["control_run_id"], "method"].startswith("random(")
