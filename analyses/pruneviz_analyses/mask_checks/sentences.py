@@ -13,6 +13,7 @@ from pruneviz_analyses.mask_checks.schemas import ARMS, RUNS, SEEN
 if TYPE_CHECKING:
     import pandas as pd
 
+_LEARNS = 1.5  # times chance, below which a network has learnt nothing to speak of
 _DONE = {
     "shuffled": "shuffled within its layers",
     "reinitialised": "with its weights drawn anew",
@@ -28,16 +29,19 @@ _MATTERS = {
 def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float) -> tuple[str, ...]:
     """Each arm and check, the random controls last; then what was left out and why."""
     rows = sorted(frames[ARMS.name].to_dict("records"), key=lambda r: bool(r["control"]))
-    return (*(_arm(r, level, len(rows)) for r in rows), *_left_out(tables, frames[RUNS.name]))
+    chance = 1 / max(len(tables.classes), 1)
+    return (*(_arm(r, level, len(rows), chance) for r in rows), *_left_out(tables, frames[RUNS.name]))
 
 
-def _arm(r: Mapping[Any, Any], level: float, tests: int) -> str:
+def _arm(r: Mapping[Any, Any], level: float, tests: int, chance: float) -> str:
     epochs = _count(int(r["epochs"]), "epoch")
     head = (
         f"{r['arm']}: retrained for {epochs} the mask reaches {_percent(r['original'])}, {_DONE[r['check']]} "
         f"{_percent(r['accuracy'])}"
     )
     n = f"{_count(int(r['runs']), 'run')} of {_count(int(r['dense_models']), 'dense model')}"
+    if max(r["original"], r["accuracy"]) < _LEARNS * chance:
+        return f"{head}: neither learns, chance being {_percent(chance)}, so this says nothing ({n})."
     if not math.isfinite(r["low"]):
         return (
             f"{head}: {_points(r['difference'])} points{_span(r)} ({n}; {POINTS_BELOW} dense models are needed for an "

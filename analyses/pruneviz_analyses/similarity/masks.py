@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pruneviz.core.analysis import Seen
+from pruneviz_analyses.similarity.planning import AT_ONCE
 from pruneviz_analyses.similarity.schemas import MASKS
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ def counted(models: Sequence[Seen], pairs: Sequence[Sequence[int | str]]) -> pd.
     for run, reference, relation in pairs:
         a, b = models[int(run)], models[int(reference)]
         own, other = _units(a), _units(b)
-        if own.keys() != other.keys():  # channels beside weights: compare what both have, the weights
+        if relation == AT_ONCE:
+            own = _weights(a)
+            other = {layer: _largest(b, layer, int(np.count_nonzero(kept))) for layer, kept in own.items()}
+        elif own.keys() != other.keys():  # channels beside weights: compare what both have, the weights
             own, other = _weights(a), _weights(b)
         for layer, kept in own.items():
             rows.append(
@@ -44,6 +48,14 @@ def counted(models: Sequence[Seen], pairs: Sequence[Sequence[int | str]]) -> pd.
                 }
             )
     return MASKS.frame(rows)
+
+
+def _largest(model: Seen, layer: str, count: int) -> Bools:
+    """So many of a layer's weights of largest magnitude, the first of equals."""
+    weight = dict(model.net.named_parameters())[layer].detach().cpu().numpy()
+    kept = np.zeros(weight.size, np.bool_)
+    kept[np.argsort(-np.abs(weight.reshape(-1)), kind="stable")[:count]] = True
+    return kept.reshape(weight.shape)
 
 
 def _units(model: Seen) -> Mapping[str, Bools]:

@@ -15,7 +15,7 @@ from pruneviz.core.tables import Tables
 from pruneviz.measures.overlap import overlap
 from pruneviz.measures.statistics import hierarchical_bootstrap
 from pruneviz_analyses.similarity.measuring import observed
-from pruneviz_analyses.similarity.planning import LEVELS, records
+from pruneviz_analyses.similarity.planning import AT_ONCE, LEVELS, records
 from pruneviz_analyses.similarity.schemas import MASKS, METHODS, OVERLAPS, TURNOVER
 
 if TYPE_CHECKING:
@@ -35,11 +35,12 @@ def overlap_frames(tables: Tables, level: float, resamples: int, seed: int) -> d
         named = {"run_id": str(run), "reference_run_id": str(reference), "relation": str(relation)}
         rows += [{**named, **r} for r in _overlaps(own, level)]
     whole = [r for r in rows if r["layer"] is None]
-    methods = [r for r in whole if r["relation"] != LEVELS]
+    methods = [r for r in whole if r["relation"] not in (LEVELS, AT_ONCE)]
+    levels = [r for r in whole if r["relation"] in (LEVELS, AT_ONCE)]
     return {
         OVERLAPS.name: OVERLAPS.frame(rows),
         METHODS.name: METHODS.frame(list(_methods(methods, runs, level, resamples, seed))),
-        TURNOVER.name: TURNOVER.frame([_turnover(r, runs) for r in whole if r["relation"] == LEVELS]),
+        TURNOVER.name: TURNOVER.frame(list(_turnover(levels, runs))),
     }
 
 
@@ -86,22 +87,20 @@ def _methods(rows: Sequence[Row], runs: Mapping[str, Any], level: float, resampl
         yield found
 
 
-def _turnover(r: Row, runs: Mapping[str, Any]) -> Row:
-    run = runs[r["run_id"]]
-    kept, before, both = r["kept"], r["reference_kept"], r["both"]
-    named = {k: run[k] for k in ("model", "method", "recovery", "level")}
-    chance = ("jaccard", "chance", "chance_sd", "chance_low", "chance_high", "p", "excess")
-    return {
-        "run_id": r["run_id"],
-        "previous_run_id": r["reference_run_id"],
-        "arm": " · ".join(str(run[k]) for k in ("model", "method", "recovery")),
-        **named,
-        "units": r["units"],
-        "kept": kept,
-        "previous_kept": before,
-        "dropped": before - both,
-        "regrown": kept - both,
-        "regrown_share": (kept - both) / kept if kept else None,
-        "dropped_share": (before - both) / before if before else None,
-        **{k: r[k] for k in chance},
-    }
+def _turnover(rows: Sequence[Row], runs: Mapping[str, Any]) -> Iterator[Row]:
+    """Of every run of an iterative method, what both comparisons say."""
+    found: dict[str, Row] = {}
+    for r in rows:
+        run = runs[r["run_id"]]
+        row = found.setdefault(r["run_id"], {"run_id": r["run_id"], "units": r["units"], "kept": r["kept"]})
+        row |= {k: run[k] for k in ("model", "method", "recovery", "level")}
+        row["arm"] = " · ".join(str(run[k]) for k in ("model", "method", "recovery"))
+        kept, before, both = r["kept"], r["reference_kept"], r["both"]
+        if r["relation"] == AT_ONCE:
+            row |= {"at_once": r["jaccard"], "at_once_chance": r["chance"], "at_once_excess": r["excess"]}
+        else:
+            row |= {"previous_run_id": r["reference_run_id"], "previous_kept": before}
+            row |= {"dropped": before - both, "regrown": kept - both}
+            row["regrown_share"] = (kept - both) / kept if kept else None
+            row["dropped_share"] = (before - both) / before if before else None
+    yield from sorted(found.values(), key=lambda row: (row["arm"], row["level"], row["run_id"]))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[Any, Any]
 
-METHODS, SEEDS, LEVELS = "methods", "seeds", "levels"
+METHODS, SEEDS, LEVELS, AT_ONCE = "methods", "seeds", "levels", "at once"
 _UNITS = ("weight", "channel")  # the masks of N:M patterns are no draws of so many weights
 
 
@@ -56,6 +56,9 @@ def layer_pairs(runs: pd.DataFrame, compare: str) -> list[tuple[str, str]]:
 def mask_groups(runs: pd.DataFrame) -> list[MaskGroup]:
     """The masks of each dense model at each target, and those of each iterative method level by level.
 
+    Masks along levels are compared with the level before, and with what the dense model's magnitudes would have kept at
+    once of every layer: whether what is trained in between changes the choice.
+
     A recovery after pruning leaves a mask as it is, so masks are taken before it where the study has such runs;
     those of methods that train in between or meanwhile are taken after each recovery.
     """
@@ -93,7 +96,10 @@ def _along_levels(rows: list[Row]) -> list[MaskGroup]:
         pairs = [(by_level[n][0], by_level[n - 1][0], LEVELS) for n in sorted(by_level) if n - 1 in by_level]
         if len(by_level) == len(group) and pairs:
             r = group[0]
-            found.append(MaskGroup(tuple(r["run_id"] for r in group), tuple(pairs), f"{r['method']}, level by level"))
+            if r["unit"] == "weight":
+                pairs += [(i, len(group), AT_ONCE) for _, (i, _) in sorted(by_level.items())]
+            ids = (*(g["run_id"] for g in group), r["dense_run_id"])
+            found.append(MaskGroup(ids, tuple(pairs), f"{r['method']}, level by level"))
     return found
 
 

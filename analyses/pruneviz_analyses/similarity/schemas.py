@@ -39,7 +39,11 @@ MASKS = Schema(
     (
         _RUN,
         _REFERENCE,
-        Column("relation", "str", "methods (of one dense model at one target), seeds (of one method), or levels"),
+        Column(
+            "relation",
+            "str",
+            "methods (of one dense model at one target), seeds (of one method), levels, or at once (see turnover)",
+        ),
         Column("layer", "str", "the weight's name, or the group's of channels"),
         Column("units", "int", "weights or channels of the layer", "units"),
         Column("kept", "int", "of them kept by the run", "units"),
@@ -125,7 +129,9 @@ OVERLAPS = Schema(
     (
         _RUN,
         _REFERENCE,
-        Column("relation", "str", "methods, seeds or levels"),
+        Column(
+            "relation", "str", "methods, seeds, levels, or at once (the dense model's largest weights of each layer)"
+        ),
         Column("layer", "str", "the weight's name, or the group's of channels; null for all layers together"),
         Column("units", "int", "weights or channels", "units"),
         Column("kept", "int", "of them kept by the run", "units"),
@@ -177,22 +183,28 @@ CRITERIA = Schema(
 
 TURNOVER = Schema(
     "similarity_turnover",
-    "one row per run of an iterative method, beside the level before it",
+    "one row per run of an iterative method, beside the level before it and what would have been kept at once",
     (
         _RUN,
-        Column("previous_run_id", "str", "the run one level before"),
+        Column("previous_run_id", "str", "the run one level before; null for the first"),
         Column("arm", "str", "the model, method and recovery"),
         Column("model", "str", "the model's name"),
         Column("method", "str", "the pruning method"),
         Column("recovery", "str", "what happens after each level"),
-        Column("level", "int", "iteration of the schedule, from 2"),
+        Column("level", "int", "iteration of the schedule, from 1"),
         Column("units", "int", "weights or channels", "units"),
         Column("kept", "int", "units kept", "units"),
-        Column("previous_kept", "int", "units kept one level before", "units"),
+        Column(
+            "previous_kept", "int", "units kept one level before; null, as what follows from it, for the first", "units"
+        ),
         Column("dropped", "int", "kept before, and no longer", "units"),
         Column("regrown", "int", "kept, and not before", "units"),
         Column("regrown_share", "float", "of the units kept, the share that was not kept before", "fraction"),
         Column("dropped_share", "float", "of the units kept before, the share that no longer is", "fraction"),
-        *_PAIR_CHANCE,
+        Column(
+            "at_once", "float", "Jaccard overlap with as many of each layer's largest weights, dense model", "fraction"
+        ),
+        Column("at_once_chance", "float", "its expectation for masks drawn blindly with these counts", "fraction"),
+        Column("at_once_excess", "float", "0 as by chance, 1 as if chosen at once; null for channels"),
     ),
 )

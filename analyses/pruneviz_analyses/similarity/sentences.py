@@ -144,17 +144,24 @@ def _ranged(r: Mapping[Any, Any]) -> str:
 
 def _turnover(table: pd.DataFrame) -> Iterator[str]:
     for arm, own in table.groupby("arm", sort=False):
-        levels = int(own["level"].max())
-        if not own["regrown"].sum():
-            yield f"{arm}: masks only shrink in levels 2 to {levels}; no unit that was removed comes back."
-            continue
-        worst = {int(str(n)): float(g.mean()) for n, g in own.groupby("level")["regrown_share"]}
-        at = max(worst, key=lambda n: worst[n])
-        yield (
-            f"{arm}: of the units kept, {_share(float(own['regrown_share'].mean()))} were not kept one level before, "
-            f"mean of levels 2 to {levels}; most at level {at}, {_share(worst[at])} "
-            f"({_count(own['run_id'].nunique(), 'run')})."
-        )
+        levels, n = int(own["level"].max()), own["run_id"].nunique()
+        back = {
+            int(str(k)): float(g.mean()) for k, g in own[own["regrown_share"].notna()].groupby("level")["regrown_share"]
+        }
+        if not any(back.values()):
+            text = f"{arm}: in levels 1 to {levels} masks only shrink, no unit that was removed comes back"
+        else:
+            at = max(back, key=lambda level: back[level])
+            text = f"{arm}: of the units kept, up to {_share(back[at])} were not kept one level before (level {at})"
+        told = own[own["at_once_excess"].notna()]
+        if len(told):
+            by_level = {int(str(k)): float(g.mean()) for k, g in told.groupby("level")["at_once_excess"]}
+            first, last = min(by_level), max(by_level)
+            text += (
+                f"; beside the dense model's largest weights, as many of each layer, they are {_share(by_level[first])} "
+                f"of the way from chance to the same at level {first}, {_share(by_level[last])} at level {last}"
+            )
+        yield f"{text} ({_count(n, 'run')})."
 
 
 def _left_out(tables: Tables, frames: Mapping[str, pd.DataFrame], arms: pd.DataFrame) -> Iterator[str]:

@@ -11,9 +11,12 @@ from pruneviz.views.pictures.calibration import calibration_info
 from pruneviz.views.pictures.class_changes import class_changes_info
 from pruneviz.views.pictures.corruption_errors import corruption_errors_info
 from pruneviz.views.pictures.density_map import density_map_info
+from pruneviz.views.pictures.effective_sparsity import effective_sparsity_info
 from pruneviz.views.pictures.flips import flips_info
 from pruneviz.views.pictures.fragile_images import fragile_images_info
 from pruneviz.views.pictures.images import images_info
+from pruneviz.views.pictures.layer_sensitivity import layer_sensitivity_info
+from pruneviz.views.pictures.mask_checks import mask_checks_info
 from pruneviz.views.pictures.pq_index import pq_index_info
 from pruneviz.views.pictures.pq_index_layers import pq_index_layers_info
 from pruneviz.views.pictures.redundancy import redundancy_info
@@ -23,6 +26,11 @@ from pruneviz.views.pictures.retrain_scatters import retrain_scatters_info
 from pruneviz.views.pictures.retrain_tau import retrain_tau_info
 from pruneviz.views.pictures.robustness import robustness_info
 from pruneviz.views.pictures.sample_scatter import sample_scatter_info
+from pruneviz.views.pictures.similarity_criteria import similarity_criteria_info
+from pruneviz.views.pictures.similarity_layers import similarity_layers_info
+from pruneviz.views.pictures.similarity_masks import similarity_masks_info
+from pruneviz.views.pictures.similarity_matrix import similarity_matrix_info
+from pruneviz.views.pictures.similarity_turnover import similarity_turnover_info
 from pruneviz.views.pictures.smallest import smallest_info
 from pruneviz.views.pictures.three_regime import three_regime_info
 from pruneviz.views.pictures.tradeoff import tradeoff_info
@@ -49,6 +57,14 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "redundancy": redundancy_info,
     "fragile_images": fragile_images_info,
     "three_regime": three_regime_info,
+    "similarity_layers": similarity_layers_info,
+    "similarity_matrix": similarity_matrix_info,
+    "similarity_masks": similarity_masks_info,
+    "similarity_criteria": similarity_criteria_info,
+    "similarity_turnover": similarity_turnover_info,
+    "layer_sensitivity": layer_sensitivity_info,
+    "effective_sparsity": effective_sparsity_info,
+    "mask_checks": mask_checks_info,
 }
 
 # Which pictures show an analysis; those of other packages bring none and are shown as tables.
@@ -60,4 +76,14 @@ OF_ANALYSIS: dict[str, tuple[str, ...]] = {
     "attributions": ("attribution_similarity", "attribution_maps"),
     "corruption_robustness": ("robustness", "corruption_errors", "redundancy", "fragile_images"),
     "three_regime": ("three_regime",),
+    "similarity": (
+        "similarity_layers",
+        "similarity_matrix",
+        "similarity_masks",
+        "similarity_criteria",
+        "similarity_turnover",
+    ),
+    "layer_sensitivity": ("layer_sensitivity",),
+    "effective_sparsity": ("effective_sparsity",),
+    "mask_checks": ("mask_checks",),
 }
