@@ -36,11 +36,9 @@ class PreResNet20(nn.Module):
     def __init__(self, width: int = 16, channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, width, 3, padding=1, bias=False)
-        widths = (width, width, 2 * width, 4 * width)
-        for stage in (1, 2, 3):
-            first = PreActivationBlock(widths[stage - 1], widths[stage], 1 if stage == 1 else 2)
-            rest = (PreActivationBlock(widths[stage], widths[stage], 1) for _ in range(2))
-            setattr(self, f"stage{stage}", nn.Sequential(first, *rest))
+        self.stage1 = _stage(width, width, 1)
+        self.stage2 = _stage(width, 2 * width, 2)
+        self.stage3 = _stage(2 * width, 4 * width, 2)
         self.bn = nn.BatchNorm2d(4 * width)
         self.fc = nn.Linear(4 * width, classes)
         for m in self.modules():
@@ -51,3 +49,8 @@ class PreResNet20(nn.Module):
         """Logits (N, classes) of images (N, channels, H, W)."""
         x = self.stage3(self.stage2(self.stage1(self.conv(x))))
         return self.fc(F.relu(self.bn(x)).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    rest = (PreActivationBlock(outputs, outputs, 1) for _ in range(2))
+    return nn.Sequential(PreActivationBlock(inputs, outputs, stride), *rest)

@@ -92,7 +92,7 @@ def _varied(table: pd.DataFrame) -> str:
     over = "hover for 95 % intervals" if models >= POINTS_BELOW else "no intervals, which need 5 dense models"
     return (
         f"A cell is a mean over {several(models, 'dense model')}, {several(pairs, 'pair')} of retrainings in all; "
-        f"{over}. The thresholds between regimes are this tool's, not the paper's. Click a cell to compare its runs."
+        f"{over}. The thresholds between regimes are this tool's, not the paper's."
     )
 
 
