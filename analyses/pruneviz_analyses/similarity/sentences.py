@@ -158,8 +158,8 @@ def _turnover(table: pd.DataFrame) -> Iterator[str]:
             by_level = {int(str(k)): float(g.mean()) for k, g in told.groupby("level")["at_once_excess"]}
             first, last = min(by_level), max(by_level)
             text += (
-                f"; beside the dense model's largest weights, as many of each layer, they are {_share(by_level[first])} "
-                f"of the way from chance to the same at level {first}, {_share(by_level[last])} at level {last}"
+                f"; beside the dense model's largest weights, as many a layer, they are {_share(by_level[first])} of "
+                f"the way from chance to the same at level {first}, {_share(by_level[last])} at level {last}"
             )
         yield f"{text} ({_count(n, 'run')})."
 
