@@ -77,8 +77,9 @@ def require_lrp(net: nn.Module, example: Tensor) -> None:
         leaves = [(n, m) for n, m in net.named_modules() if not any(m.children())]
         others = [f"{n} ({type(m).__name__})" for n, m in leaves if not isinstance(m, _LRP_KNOWS)]
         which = f" Layers that it has no rule for: {', '.join(others)}." if others else ""
+        why = str(e).removesuffix(" Use another method.")
         raise Unsupported(
-            f"attributions: LRP cannot be used here. {e}{which} Leave it out: "
+            f"attributions: LRP cannot be used here. {why}{which} Leave it out: "
             'methods = ["gradcam", "integrated_gradients", "occlusion"].'
         ) from None
 
