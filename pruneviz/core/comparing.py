@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pruneviz.core.spec import ModelSpec
 
 DENSE = "dense"
+AS_GIVEN = "as given"  # the target of every model compared: what was asked of it, nobody here knows
 
 
 @dataclass(frozen=True)

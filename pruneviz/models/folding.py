@@ -106,7 +106,8 @@ def _pairs(f: _Folding) -> None:
     """``NAME_orig`` and ``NAME_mask`` of torch.nn.utils.prune."""
     for name in [k[:-5] for k in f.state if k.endswith("_orig") and f"{k[:-5]}_mask" in f.state]:
         value, mask = f.state.pop(f"{name}_orig"), f.state.pop(f"{name}_mask")
-        f.put(name, value * mask, PAIRS, _boolean(f, f"{name}_mask", mask, value))
+        kept = _boolean(f, f"{name}_mask", mask, value)
+        f.put(name, value * mask, PAIRS, kept)
 
 
 def _parametrizations(f: _Folding) -> None:
@@ -142,10 +143,12 @@ def _bitmasks(f: _Folding) -> None:
         if shape is None or values is None:
             raise f.refuse(f"{base}.bitmask", "stands without its compressed values and shape", "Save dense tensors.")
         size = [int(n) for n in shape.reshape(-1).tolist()]
-        bits = f.state[f"{base}.bitmask"].to(torch.uint8).numpy()
-        rows = np.unpackbits(bits.reshape(size[0], -1), axis=1, bitorder="little") if size and size[0] else bits
-        count = int(np.prod(size[1:], dtype=np.int64)) if size else 0
-        if not size or min(size) < 1 or rows.shape[1] < count or int(rows[:, :count].sum()) != values.numel():
+        if not size or min(size) < 1:
+            raise f.refuse(f"{base}.shape", f"is {size}", "Write the file again, or save dense tensors.")
+        packed = f.state[f"{base}.bitmask"].to(torch.uint8).numpy().reshape(size[0], -1)
+        rows = np.unpackbits(packed, axis=1, bitorder="little")
+        count = int(np.prod(size[1:], dtype=np.int64))
+        if rows.shape[1] < count or int(rows[:, :count].sum()) != values.numel():
             why = f"does not fit: a mask for shape {size} that keeps {values.numel()} values is not what it holds"
             raise f.refuse(f"{base}.bitmask", why, "Write the file again, or save dense tensors.")
         kept = torch.from_numpy(rows[:, :count].astype(np.bool_)).reshape(size)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.core.viewstate import ViewState
 from pruneviz.report import numbers, provenance
 from pruneviz.report.arms import arms, comparison, everything
@@ -100,6 +101,12 @@ def _answer(tables: Tables, study: Reported, held: Holdings, choice: Choice) -> 
         yield Note(f"{several(held.failed, 'run')} of {held.total:,} failed; see Failures and warnings.", urgent=True)
     if held.waiting:
         yield Note(f"{several(held.waiting, 'run')} of {held.total:,} not done yet; this is a first look.", urgent=True)
+    if held.targets == (AS_GIVEN,):
+        who = listed(held.methods) if len(held.methods) <= MOST_NAMED else several(len(held.methods), "model")
+        return (
+            f"What does each of {who} cost, and which predictions differ from the reference's? The models are as they "
+            "were given; nothing was pruned here."
+        )
     if not held.done:
         yield Note("No run has been measured yet.")
         return

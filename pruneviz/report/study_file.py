@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
+from pruneviz.core.comparing import CompareSpec
 from pruneviz.core.options import to_plain
 from pruneviz.core.spec import DataSpec, MeasureSpec, ModelSpec, PruneSpec, RecoverSpec, TrainSpec
 
@@ -32,6 +33,8 @@ def _lines(spec: Mapping[str, Any]) -> Iterator[str]:
     models = spec.get("models", ())
     for model in models:
         yield from _table("[model]" if len(models) == 1 else "[[models]]", ModelSpec, model)
+    if spec.get("compare") is not None:
+        yield from _table("[compare]", CompareSpec, spec["compare"])
     if "data" in spec:
         yield from _table("[data]", DataSpec, spec["data"])
     if train := _train(spec.get("trains", ()), spec.get("swept", ())):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pruneviz.core.comparing import DENSE
+from pruneviz.core.comparing import AS_GIVEN, DENSE
 from pruneviz.core.errors import SpecError
 from pruneviz.core.options import to_plain
 from pruneviz.core.spec import ModelSpec
@@ -31,6 +31,7 @@ def expand_given(made: Plan, live: Mapping[str, Any], where_data: Mapping[str, A
             step = _given(made, model, replicate, live, where_data, dense.get(replicate))
             title = f"{model.label} #{replicate}" if reference.replicates > 1 else model.label
             row = {
+                "target": None if model is reference else AS_GIVEN,
                 "name": title,
                 "model": shared,
                 "replicate": replicate,

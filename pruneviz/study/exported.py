@@ -65,6 +65,8 @@ def export_model(
     from pruneviz.training.predicting import evaluating
 
     write, read = _formats()[_ending(path)]
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: cannot be written: there is no folder {str(path.parent)!r}. Make it first.")
     generator = torch.Generator().manual_seed(0)
     batches = [torch.randn((n, *shape), generator=generator) for n in BATCHES]
     temporary = path.with_name(f".{path.stem}.part{path.suffix}")
@@ -87,7 +89,7 @@ def export_model(
     except PrunevizError:
         raise
     except Exception as e:  # whatever the exporters meet in a model
-        first = (str(e) or "no message").strip().splitlines()[0][:300]
+        first = (str(e) or "no message").strip().splitlines()[0][:300].rstrip(". ")
         raise ModelError(
             f"{path}: this model cannot be exported: {type(e).__name__}: {first}. Exporters cannot follow code "
             "that depends on values or on the number of images; the safetensors file works wherever PyTorch does."

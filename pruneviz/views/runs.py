@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views.palette import method_inks
 from pruneviz.views.text import plain, short_percent
@@ -73,6 +74,12 @@ def target_text(target: object, sparsity: float | None = None) -> str:
     return f"{short_percent(float(kept))} of {kind}" if sign else text
 
 
+def at_target(target: object, sparsity: float | None = None) -> str:
+    """The same as it goes on in a sentence, after a method: ``at 90 %``, or ``as given``."""
+    text = target_text(target, sparsity)
+    return text if text == AS_GIVEN else f"at {text}"
+
+
 def row(runs: pd.DataFrame, run_id: str) -> Mapping[str, Any]:
     """The run's row, as a mapping."""
     return _records(runs[runs["run_id"] == run_id])[0]
@@ -85,13 +92,19 @@ def short(names: Iterable[object]) -> dict[str, str]:
     ``magnitude(allocation=uniform)`` beside ``magnitude`` is ``magnitude (uniform)``.
     """
     every = unique(names)
-    kinds = [n.partition("(")[0] for n in every]
+    kinds = [_kind(n) for n in every]
     shown = {}
     for name, kind in zip(every, kinds, strict=True):
-        options = name.partition("(")[2].removesuffix(")")
+        options = name.removeprefix(kind).removeprefix("(").removesuffix(")")
         values = ", ".join(o.partition("=")[2] or o for o in options.split(", "))
         shown[name] = plain(f"{kind} ({values})" if options and kinds.count(kind) > 1 else kind)
     return shown if len(set(shown.values())) == len(every) else {n: plain(n) for n in every}
+
+
+def _kind(name: str) -> str:
+    """What stands before a recipe's options; the name of a model that was given has none, whatever it holds."""
+    kind, sign, _ = name.partition("(")
+    return name if not sign or kind.endswith(" ") or not kind else kind
 
 
 def labels(runs: pd.DataFrame, run_ids: Sequence[str]) -> dict[str, str]:
@@ -124,9 +137,10 @@ _PARTS = ("model", "method", "target", "level", "recovery", "replicate", "seed")
 def _parts(r: Mapping[str, Any], methods: Mapping[str, str], recoveries: Mapping[str, str]) -> dict[str, str]:
     pruned = r["method"] != DENSE
     known = {k: "" if missing(r.get(k)) else plain(r[k]) for k in _PARTS}
+    asked = known["target"] not in ("", AS_GIVEN)
     return {
         **known,
-        "target": target_text(r["target"], r.get("sparsity_target")) if pruned and known["target"] else "",
+        "target": target_text(r["target"], r.get("sparsity_target")) if pruned and asked else "",
         "level": f"level {known['level']}" if pruned and known["level"] else "",
         "method": methods[str(r["method"])],
         "recovery": recoveries[str(r["recovery"])] if known["recovery"] not in ("", "none") else "",

@@ -82,7 +82,7 @@ def _prune(command: Any) -> None:
         "prune:prune",
         "prune one model once, and write it to a file",
         "  pruneviz prune sample:mlp-digits --method magnitude --sparsity 0.9 --data sample:digits -o w.safetensors\n"
-        "  pruneviz prune my_pkg:build@w.pt --method filter-magnitude --sparsity 0.5 --recovery finetune \\\n"
+        "  pruneviz prune my_pkg:build@w.pt --method l2-filter --sparsity 0.5 --recovery finetune \\\n"
         "      --data folder:photos -o small.safetensors",
         "Channels are cut for real, single weights set to zero. The file is safetensors that any library reads;\n"
         "pv.load(FILE) gives the model back.",

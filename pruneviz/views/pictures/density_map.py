@@ -95,11 +95,11 @@ def _by_method(tables: Tables, done: pd.DataFrame, state: ViewState) -> tuple[li
     for (model, method), group in at.groupby(["model", "method"], sort=False):
         label = f"{plain(model)} · {methods[str(method)]}" if several_models else methods[str(method)]
         rows.append(_Row(label, tuple(str(r) for r in group["run_id"])))
-    shown = on.target_text(target, at["sparsity_target"].iloc[0] if len(at) else None)
+    shown = on.at_target(target, at["sparsity_target"].iloc[0] if len(at) else None)
     most = max((len(r.run_ids) for r in rows), default=0)
     how = "before recovery" if recovery == "none" else f"after {shown_recoveries[recovery]}"
     mean = f"; means over up to {several(most, 'run')}" if most > 1 else ""
-    return rows, f"Each method at {shown}, {how}{mean}. Choose models to compare to see them instead."
+    return rows, f"Each method {shown}, {how}{mean}. Choose models to compare to see them instead."
 
 
 def _cells(rows: list[_Row], names: list[str], layers: pd.DataFrame) -> Cells:
@@ -124,7 +124,7 @@ def _cells(rows: list[_Row], names: list[str], layers: pd.DataFrame) -> Cells:
             channels = f"{count(mean['channels_kept'])} of {count(float(first['channels']))}"
             hover["channels"].append(f"{channels} with anything kept")
     ramp = on_ramp(np.array(value))
-    return Cells(np.array(x), np.array(y), ramp, "density", text, TICKS, "kept", strong, hover)
+    return Cells(np.array(x), np.array(y), ramp, "density", text, TICKS, "kept", strong, hover=hover)
 
 
 def on_ramp(density: Floats) -> Floats:

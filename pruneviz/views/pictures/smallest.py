@@ -171,9 +171,9 @@ def _closest(found: pd.DataFrame) -> str:
 
 
 def _label(r: pd.Series) -> str:
-    target = on.target_text(r["target"], r["sparsity_target"])
+    target = on.at_target(r["target"], r["sparsity_target"])
     recovery = "" if r["recovery"] == "none" else f" with {r['recovery_shown']}"
-    return f"{r['method_shown']} at {target}{recovery}"
+    return f"{r['method_shown']} {target}{recovery}"
 
 
 def _sentences(cells: pd.DataFrame, size: Metric) -> Iterator[str]:
