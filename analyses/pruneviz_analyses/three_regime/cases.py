@@ -52,7 +52,7 @@ def moves_frame(cells: pd.DataFrame) -> pd.DataFrame:
 
 def choices_frame(tables: Tables, cells: pd.DataFrame, options: ThreeRegime) -> pd.DataFrame:
     """Which of the temperatures to prune at each load, by the regimes and by what one would do without them."""
-    before = _dense_errors(tables, options)
+    before = _dense_errors(tables, options) if len(cells) else {}
     rows: list[dict[str, Any]] = []
     for key, own in cells.groupby(["diagram", "target"], sort=False):
         line = own[np.isfinite(own["error"].to_numpy(float))].sort_values("rank")

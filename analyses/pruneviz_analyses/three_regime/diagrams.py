@@ -38,9 +38,11 @@ def with_texts(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 def models_frame(tables: Tables, options: ThreeRegime) -> pd.DataFrame:
     """The table of dense models and loads."""
+    retrained, pairs = seen(tables, RETRAINED), seen(tables, PAIRS)
+    if retrained.empty:
+        return MODELS.frame([])
     at = temperature_of(spec_of(tables.spec), options.temperature, options.hotter)
     rank = ranks([p.value for p in at.places.values()], at.hotter)
-    retrained, pairs = seen(tables, RETRAINED), seen(tables, PAIRS)
     known = {str(r["run_id"]): r for r in retrained.to_dict("records")}
     runs = tables.runs
     done = runs[(runs["status"] == "done") & runs["run_id"].isin(list(known))]
@@ -88,6 +90,8 @@ def judged_by(runs: pd.DataFrame) -> str:
 
 def cells_frame(tables: Tables, models: pd.DataFrame, options: ThreeRegime) -> pd.DataFrame:
     """The table of cells: every dense model weighs the same."""
+    if models.empty:
+        return CELLS.frame([])
     judged = judged_by(tables.runs)
     setting = temperature_of(spec_of(tables.spec), options.temperature, options.hotter).name
     runs = tables.runs.set_index("run_id")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 def findings(asked: ThreeRegime, tables: Tables, frames: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     """Diagram by diagram: transition, regimes, the three case studies; then what was varied, and left out."""
     cells, moves, choices, models = (with_texts(frames[s.name], s) for s in (CELLS, MOVES, CHOICES, MODELS))
+    if cells.empty:
+        return ("No two retrainings of the same pruned model have been compared yet.", *_left_out(tables, models))
     at = temperature_of(spec_of(tables.spec), asked.temperature, asked.hotter)
     said: list[str] = []
     several = cells["diagram"].nunique() > 1
@@ -40,9 +42,7 @@ def findings(asked: ThreeRegime, tables: Tables, frames: Mapping[str, pd.DataFra
         said += _regimes(diagram, known, at, asked)
         said += _which_way(diagram, moves[moves["diagram"] == name], at)
         said += _which_model(diagram, choices[choices["diagram"] == name], at)
-    if len(said):
-        said += _conditions(asked, tables, cells, at)
-    return (*said, *_left_out(tables, models))
+    return (*said, *_conditions(asked, tables, cells, at), *_left_out(tables, models))
 
 
 def _transition(diagram: str, cells: pd.DataFrame, at: Temperature, asked: ThreeRegime) -> str:
