@@ -111,11 +111,11 @@ def _by_rule(done: pd.DataFrame, tables: Tables) -> Choice:
     words = f"the pruned runs of {plain(on.row(done, reference)['name'])}, the first dense model"
     if len(own) <= AT_ONCE:
         return Choice(reference, _ordered(own, tables), f"Compared are {words}.", _others(len(own), len(pruned)))
-    at = _at_one_target(own, _target(tables, own))
-    words = f"of {words}, those at {_shown(at)}"
     if (own["target"] == AS_GIVEN).fillna(False).all():  # there is no target at which to choose among them
         ids = _ordered(own.head(MOST_MODELS), tables)
         return Choice(reference, ids, "Compared are the models given.", _others(len(ids), len(own)))
+    at = _at_one_target(own, _target(tables, own))
+    words = f"of {words}, those at {_shown(at)}"
     if len(at) > AT_ONCE:
         at, recovery = _one_of_each(at, on.controls(tables.runs))
         how = "without recovery" if recovery == "none" else f"with {plain(recovery)}"

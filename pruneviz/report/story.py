@@ -71,6 +71,12 @@ def _question(tables: Tables, held: Holdings) -> str:
         return "This study has no runs yet."
     controls = {plain(c) for c in on.controls(tables.runs)}
     methods = [m for m in held.methods if m not in controls]
+    if held.targets == (AS_GIVEN,):
+        who = listed(held.methods) if len(held.methods) <= MOST_NAMED else several(len(held.methods), "model")
+        return (
+            f"What does each of {who} cost, and which predictions differ from the reference's? The models are as they "
+            "were given; nothing was pruned here."
+        )
     if not methods and not controls:
         return f"How good is {listed(held.models)}, and how much do dense models differ among themselves?"
     ways = several(len(methods), "way") + " of pruning" if methods else "random pruning"
@@ -101,12 +107,6 @@ def _answer(tables: Tables, study: Reported, held: Holdings, choice: Choice) -> 
         yield Note(f"{several(held.failed, 'run')} of {held.total:,} failed; see Failures and warnings.", urgent=True)
     if held.waiting:
         yield Note(f"{several(held.waiting, 'run')} of {held.total:,} not done yet; this is a first look.", urgent=True)
-    if held.targets == (AS_GIVEN,):
-        who = listed(held.methods) if len(held.methods) <= MOST_NAMED else several(len(held.methods), "model")
-        return (
-            f"What does each of {who} cost, and which predictions differ from the reference's? The models are as they "
-            "were given; nothing was pruned here."
-        )
     if not held.done:
         yield Note("No run has been measured yet.")
         return
