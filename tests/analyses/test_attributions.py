@@ -368,7 +368,8 @@ def test_sentences_say_what_was_explained_what_adds_up_and_what_stands_beside():
     assert words[1].startswith("net: rank correlation of the maps of two dense models, mean of 15 pairs of 6 models")
     arm = next(w for w in words if w.startswith("net · magnitude · finetune"))
     assert "(6 runs of 6 dense models, intervals at 95 %)" in arm
-    assert "[retraining alone 0.9" in arm
+    assert "Retraining alone, in this order: 0.9" in arm
+    assert "Random pruning, in this order: 0.2" in arm
     assert "none detected" not in arm
     assert words.index(arm) < next(i for i, w in enumerate(words) if w.startswith("net · random"))
     few = make(3)
@@ -410,4 +411,4 @@ def test_the_quick_study_from_end_to_end(tmp_path):
     assert np.median(np.abs(added["total"] / added["expected"] - 1)) < 0.1
     words = tables.findings()["attributions"]
     assert any(w.startswith("Integrated gradients miss the change of the logit") for w in words)
-    assert any("magnitude" in w and "retraining alone" in w and "random" in w for w in words)
+    assert any("magnitude" in w and "Retraining alone" in w and "Random pruning" in w for w in words)

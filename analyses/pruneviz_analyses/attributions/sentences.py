@@ -123,24 +123,29 @@ def _range(r: Row) -> str:
 def _alike(a: Arm, level: float) -> str:
     first = _first(a)
     runs = f"{_count(first['runs'], 'run')} of {_count(first['dense_models'], 'dense model')}"
-    told = "; ".join(f"{ATTRIBUTIONS[n]} {_one(r)}" for n, r in a.items())
+    told = "; ".join(f"{ATTRIBUTIONS[n]} {two(r['mean'])}{_interval(r, '')}" for n, r in a.items())
     few = "" if np.isfinite(first["low"]) else f" Intervals need {POINTS_BELOW} dense models."
     alone = first["kind"] == "pruned" and first["recovery"] != "none" and not first["retrained_runs"]
     lacks = " No dense model was retrained the same way to set beside it." if alone else ""
     at = f", intervals at {100 * level:g} %" if np.isfinite(first["low"]) else ""
-    return f"{first['arm']} ({runs}{at}): rank correlation with the dense model's maps: {told}.{few}{lacks}"
+    beside = _beside(a, "retrained", "retraining", "Retraining alone") + _beside(
+        a, "control", "control", "Random pruning"
+    )
+    return f"{first['arm']} ({runs}{at}): rank correlation with the dense model's maps: {told}.{beside}{lacks}{few}"
 
 
-def _one(r: Row) -> str:
-    """A way of attributing: the similarity, then what stands beside it."""
-    own = f"{two(r['mean'])}{_interval(r, '')}"
-    beside = []
-    for name, prefix, words in (("retrained", "retraining", "retraining alone"), ("control", "control", "random")):
-        if r[f"{name}_runs"]:
-            change = r[f"beyond_{prefix}"]
-            text = f"{words} {two(r[name])}, difference {signed(change)}"
-            beside.append(text + _interval(r, f"beyond_{prefix}_", signed, verdict=True))
-    return own + (f" [{'; '.join(beside)}]" if beside else "")
+def _beside(a: Arm, name: str, prefix: str, words: str) -> str:
+    """What another descendant of the dense models shows by each way of attributing, and how far the arm is from it."""
+    rows = list(a.values())
+    if not any(r[f"{name}_runs"] for r in rows):
+        return ""
+    known = ["–" if not r[f"{name}_runs"] else two(r[name]) for r in rows]
+    differences = [_difference(r, f"beyond_{prefix}") for r in rows if r[f"{name}_runs"]]
+    return f" {words}, in this order: {', '.join(known)}; differences from it: {', '.join(differences)}."
+
+
+def _difference(r: Row, name: str) -> str:
+    return signed(r[name]) + _interval(r, f"{name}_", signed, verdict=True)
 
 
 def _interval(r: Row, prefix: str, text: Any = None, verdict: bool = False) -> str:
