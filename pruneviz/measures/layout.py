@@ -60,13 +60,15 @@ def umap_layout(distances: npt.ArrayLike, neighbours: int, seed: int) -> Layout:
     """
     import warnings
 
-    import umap
-
     d = np.asarray(distances, np.float64)
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Tensorflow not installed", category=ImportWarning)
         warnings.filterwarnings("ignore", message="using precomputed metric")
+        import umap
+
         reducer = umap.UMAP(
             n_neighbors=max(2, min(neighbours, len(d) - 1)),
+            min_dist=0.5,  # tens of items: they are to be told apart, not to show density
             metric="precomputed",
             init=classical_mds(d).places.astype(np.float32) * 10,
             random_state=seed,

@@ -63,7 +63,7 @@ class FeatureGeometry:
     layout: str = option(
         "auto", "auto: MDS up to 15 items, above UMAP where it is installed", choices=("auto", "mds", "umap")
     )
-    neighbours: int = option(10, "of UMAP: how many each item is held to", ge=2)
+    neighbours: int = option(30, "of UMAP: how many each item is held to", ge=2)
     level: float = option(0.95, "level of the intervals", ge=0.5, lt=1)
     resamples: int = option(1000, "draws of the bootstrap over dense models, seeds and samples", ge=200)
     seed: int = option(0, "of corruptions, of the choice of samples, of layouts and of those draws", ge=0)

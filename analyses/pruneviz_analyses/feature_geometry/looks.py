@@ -46,9 +46,8 @@ class Looks:
         at = self.row[run_id], self.conditions.index(condition)
         if metric != "margin_scaled":
             return np.asarray(self.each["right" if metric == "accuracy" else metric][at])
-        norm = self.each["norm"][at].mean(dtype=np.float64)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(self.each["margin"][at] / np.float32(norm))
+        norm = float(self.each["norm"][at].mean(dtype=np.float64))
+        return np.asarray(self.each["margin"][at] / np.float32(norm if norm > 0 else np.nan))
 
     def value(self, metric: str, run_id: str, condition: str, dense: str) -> float:
         """A compared metric of a run; NaN where it is not defined, or is not for every sample.

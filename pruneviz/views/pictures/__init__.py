@@ -14,6 +14,12 @@ from pruneviz.views.pictures.density_map import density_map_info
 from pruneviz.views.pictures.effective_sparsity import effective_sparsity_info
 from pruneviz.views.pictures.flips import flips_info
 from pruneviz.views.pictures.fragile_images import fragile_images_info
+from pruneviz.views.pictures.geometry_classes import geometry_classes_info
+from pruneviz.views.pictures.geometry_confusion import geometry_confusion_info
+from pruneviz.views.pictures.geometry_layout import geometry_layout_info
+from pruneviz.views.pictures.geometry_margins import geometry_margins_info
+from pruneviz.views.pictures.geometry_sensitivity import geometry_sensitivity_info
+from pruneviz.views.pictures.geometry_spread import geometry_spread_info
 from pruneviz.views.pictures.images import images_info
 from pruneviz.views.pictures.layer_sensitivity import layer_sensitivity_info
 from pruneviz.views.pictures.mask_checks import mask_checks_info
@@ -65,6 +71,12 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "layer_sensitivity": layer_sensitivity_info,
     "effective_sparsity": effective_sparsity_info,
     "mask_checks": mask_checks_info,
+    "geometry_margins": geometry_margins_info,
+    "geometry_layout": geometry_layout_info,
+    "geometry_classes": geometry_classes_info,
+    "geometry_spread": geometry_spread_info,
+    "geometry_confusion": geometry_confusion_info,
+    "geometry_sensitivity": geometry_sensitivity_info,
 }
 
 # Which pictures show an analysis; those of other packages bring none and are shown as tables.
@@ -86,4 +98,12 @@ OF_ANALYSIS: dict[str, tuple[str, ...]] = {
     "layer_sensitivity": ("layer_sensitivity",),
     "effective_sparsity": ("effective_sparsity",),
     "mask_checks": ("mask_checks",),
+    "feature_geometry": (
+        "geometry_margins",
+        "geometry_layout",
+        "geometry_classes",
+        "geometry_spread",
+        "geometry_confusion",
+        "geometry_sensitivity",
+    ),
 }
