@@ -252,6 +252,7 @@ def _train(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
         rewind_state=rewind,
         kept_macs=(cost.macs / at.info.macs) if cost is not None else 1.0,
         fresh=lambda seed: _fresh(step, bench, seed),
+        dense=_dense_model(step, bench, at.net) if recovery.needs_dense else None,
         hooks=hooks,
         progress=bench.progress,
     )
@@ -261,6 +262,14 @@ def _train(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
         save_mask(folder / MASK, during.mask)
         meta |= {"sparsity_achieved": during.achieved, "warnings": list(during.warnings)}
     return meta
+
+
+def _dense_model(step: Step, bench: Bench, like: nn.Module) -> nn.Module:
+    import copy
+
+    net = copy.deepcopy(like)
+    net.load_state_dict(load_tensors(bench.store.need(step.inputs["dense"]).path(WEIGHTS)))
+    return net
 
 
 def _fresh(step: Step, bench: Bench, seed: int) -> nn.Module:

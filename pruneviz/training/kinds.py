@@ -20,12 +20,14 @@ class Recovery:
     Attributes:
         name: in the catalogue.
         trains: whether weights are trained, so that a seed and a training split are needed.
+        needs_dense: whether the dense model takes part.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     reference: ClassVar[str] = ""
     trains: ClassVar[bool] = True
+    needs_dense: ClassVar[bool] = False
 
     @property
     def needs_steps(self) -> tuple[int, ...]:
@@ -101,6 +103,54 @@ class FineTune(Recovery):
             sam_rho=base.sam_rho if self.sam_rho is None else self.sam_rho,
             warmup_epochs=0.0,
         )
+
+
+@dataclass(frozen=True)
+class Perp(FineTune):
+    """Fine-tuning of few parameters: biases, norms, the head, and low-rank changes of the weights that stay.
+
+    Adapters B (outputs × r) and A (r × inputs) change the weights W of a layer, of which removed ones are zero:
+    ``masked`` to W + (alpha / r) · (BA) ⊙ [W ≠ 0], ``scale`` to W ⊙ (BA). Both begin by changing nothing, and are part
+    of the weights afterwards. r is ``rank`` or, in a small layer, the largest for which an adapter has no more numbers
+    than the layer: r · (outputs + inputs) ≤ outputs · inputs, at least 1. The head, the layer that makes the logits, is
+    trained whole, or else gets adapters.
+    """
+
+    name = "perp"
+    summary = "train few parameters: biases, norms, the head, and low-rank changes of the weights that stay"
+    reference = "Zimmer et al. 2023, PERP: Rethinking the prune-retrain paradigm in the era of LLMs (arXiv:2312.15230)"
+
+    biases: bool = option(True, "train biases")
+    norms: bool = option(True, "train scales and shifts of normalising layers")
+    head: bool = option(True, "train the layer that makes the logits")
+    adapters: str = option(
+        "masked",
+        "low-rank changes of the other layers: masked adds them where a weight is left, scale multiplies by them",
+        choices=("none", "masked", "scale"),
+    )
+    rank: int = option(16, "of the adapters; less in small layers", ge=1)
+    alpha: float = option(32.0, "masked changes are scaled by alpha / rank", gt=0)
+
+    def check(self, base: TrainSpec) -> None:
+        """Refuse to train nothing."""
+        if not (self.biases or self.norms or self.head) and self.adapters == "none":
+            raise SpecError("recovery perp", "nothing to train", "at least one of biases, norms, head, adapters")
+
+
+@dataclass(frozen=True)
+class Distill(FineTune):
+    """Fine-tuning towards the dense model's outputs as well as the labels.
+
+    The loss is (1 − weight) · CE + weight · T² · KL(softmax(z_dense / T) ‖ softmax(z / T)), meaned over a batch.
+    """
+
+    name = "distill"
+    summary = "train on from the surviving weights towards the dense model's outputs and the labels"
+    reference = "Hinton, Vinyals & Dean 2015, Distilling the knowledge in a neural network (arXiv:1503.02531)"
+    needs_dense = True
+
+    weight: float = option(0.9, "α: weight of the dense model's outputs; the labels have the rest", ge=0, le=1)
+    temperature: float = option(4.0, "T: by which logits are divided", gt=0)
 
 
 @dataclass(frozen=True)

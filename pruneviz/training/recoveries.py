@@ -13,9 +13,11 @@ from pruneviz.models import imports
 from pruneviz.training.kinds import (
     BatchNorm,
     Custom,
+    Distill,
     FineTune,
     LrRewind,
     NoRecovery,
+    Perp,
     Recovery,
     Scratch,
     WeightRewind,
@@ -33,7 +35,7 @@ __all__ = [
 ]
 
 RECOVERIES: dict[str, type[Recovery]] = {
-    r.name: r for r in (NoRecovery, FineTune, LrRewind, WeightRewind, Scratch, BatchNorm, Custom)
+    r.name: r for r in (NoRecovery, FineTune, LrRewind, WeightRewind, Scratch, Perp, Distill, BatchNorm, Custom)
 }
 
 

@@ -15,8 +15,10 @@ from pruneviz.data import ImageData
 from pruneviz.models import checkpoint, has_batch_norm, imports
 from pruneviz.training.batch_norm import remeasure
 from pruneviz.training.batches import Batches
+from pruneviz.training.distilling import Distilling
+from pruneviz.training.few import FewParameters
 from pruneviz.training.keeper import MaskKeeper
-from pruneviz.training.kinds import BatchNorm, Custom, NoRecovery, Recovery, Scratch, WeightRewind
+from pruneviz.training.kinds import BatchNorm, Custom, Distill, NoRecovery, Perp, Recovery, Scratch, WeightRewind
 from pruneviz.training.predicting import moved
 from pruneviz.training.recoveries import no_batch_norm
 from pruneviz.training.schedule import steps_per_epoch, total_steps
@@ -54,6 +56,7 @@ def recover(
     rewind_state: Mapping[int, Mapping[str, Tensor]] | None = None,
     kept_macs: float = 1.0,
     fresh: Callable[[int], nn.Module] | None = None,
+    dense: nn.Module | None = None,
     hooks: Sequence[Hook] = (),
     progress: Progress | None = None,
 ) -> TrainResult:
@@ -70,6 +73,7 @@ def recover(
         rewind_state: the dense model's weights by step, for those that the recovery needs.
         kept_macs: kept fraction of the multiply-adds, for training from scratch at equal cost.
         fresh: makes the dense architecture newly initialised from a seed, for training from scratch.
+        dense: the dense model, for recoveries in which it takes part.
         hooks: take part in the training.
         progress: see :func:`~pruneviz.training.trainer.train`.
 
@@ -96,15 +100,21 @@ def recover(
         if fresh is None:
             raise Unsupported("Recovery scratch needs a factory that makes the model anew.")
         net.load_state_dict(fresh(seed).state_dict())
+    settings, objective = recovery.settings(base, kept_macs), None
+    if isinstance(recovery, Distill):
+        if dense is None:
+            raise Unsupported("Recovery distill needs the dense model.")
+        objective = Distilling(recovery, dense, settings.label_smoothing, device)
     return train(
         net,
         data,
-        recovery.settings(base, kept_macs),
+        settings,
         seed=seed,
         device=device,
         keeper=keeper,
-        hooks=hooks,
+        hooks=(*hooks, FewParameters(recovery, seed)) if isinstance(recovery, Perp) else hooks,
         first_step=recovery.first_step(base, steps_per_epoch(len(data.train), base.batch_size)),
+        objective=objective,
         progress=progress,
     )
 

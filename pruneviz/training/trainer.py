@@ -24,6 +24,7 @@ from pruneviz.training.schedule import check_training, derived_seed, last_step, 
 from pruneviz.training.sharpness import gradients_uphill, random_state
 
 Progress = Callable[[int, int], None]
+Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
 PROGRESS_SECONDS = 0.1
 
 
@@ -92,9 +93,10 @@ def train(
     hooks: Sequence[Hook] = (),
     first_step: int = 0,
     stop_step: int | None = None,
+    objective: Objective | None = None,
     progress: Progress | None = None,
 ) -> TrainResult:
-    """Train a network in place, minimising cross-entropy on the training split.
+    """Train a network in place, minimising cross-entropy on the training split, or another objective.
 
     The same seed gives the same weights bit for bit on one machine with one thread. The order of the images, their
     augmentation and the global generator (dropout) follow from the seed and the number of the epoch, so a training
@@ -110,6 +112,8 @@ def train(
         hooks: called in this order.
         first_step: only the schedule from this step on is run, with its learning rates.
         stop_step: and up to this one; absent: to where the settings stop.
+        objective: of a batch's images (B, C, H, W), logits (B, classes) and labels (B,), a number to minimise; absent:
+            cross-entropy with the settings' label smoothing.
         progress: called with finished and planned steps of this part, about every 0.1 s and at the end; may raise
             :class:`~pruneviz.core.errors.Cancelled`.
 
@@ -133,8 +137,8 @@ def train(
             keeper = keeper or MaskKeeper(net, Mask.of({}))
             keeper.apply()
             state = TrainState(net, _optimizer(net, spec), keeper, first_step, total, 0, data, device)
-            run = _Run(state, spec, Batches(data, data.train, spec, seed, device), hooks, first_step, stop, progress)
-            return run(seed)
+            batches = Batches(data, data.train, spec, seed, device)
+            return _Run(state, spec, batches, hooks, first_step, stop, objective, progress)(seed)
     finally:
         net.zero_grad(set_to_none=True)
         for module, training in modes:
@@ -152,9 +156,10 @@ class _Run:
         hooks: Sequence[Hook],
         first: int,
         stop: int,
+        objective: Objective | None,
         progress: Progress | None,
     ) -> None:
-        self.state, self.spec, self.batches, self.hooks = state, spec, batches, hooks
+        self.state, self.spec, self.batches, self.hooks, self.objective = state, spec, batches, hooks, objective
         self.first, self.stop, self.progress = first, stop, progress
         self.result = TrainResult(stop - first)
         self.last_report = time.monotonic()
@@ -192,7 +197,7 @@ class _Run:
             logits = net(images)
             if seen == 0:
                 require_logits(logits, len(labels), state.data.num_classes)
-            loss = self._loss(logits, labels)
+            loss = self._loss(images, logits, labels)
             loss.backward()  # type: ignore[no-untyped-call]
             if drawn is not None:
                 again = partial(self._loss_of, images, labels)
@@ -221,11 +226,13 @@ class _Run:
         row |= {"train_loss": mean, "train_accuracy": float(right) / seen, **self._validated()}
         self.result.history.append(row)
 
-    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def _loss(self, images: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        if self.objective is not None:
+            return self.objective(images, logits, labels)
         return F.cross_entropy(logits, labels, label_smoothing=self.spec.label_smoothing)
 
     def _loss_of(self, images: Tensor, labels: Tensor) -> Tensor:
-        return self._loss(self.state.net(images), labels)
+        return self._loss(images, self.state.net(images), labels)
 
     def _validated(self) -> dict[str, float]:
         state = self.state

@@ -86,6 +86,6 @@ def test_a_catalogue_is_narrowed_by_facts(capsys: pytest.CaptureFixture[str]) ->
 
 def test_recoveries_stand_beside_methods(capsys: pytest.CaptureFixture[str]) -> None:
     recoveries = {e["name"] for e in listed("methods", capsys) if e["section"] == "recoveries"}
-    assert {"none", "finetune", "lr-rewind", "weight-rewind", "scratch", "bn", "custom"} == recoveries
+    assert {"none", "finetune", "lr-rewind", "weight-rewind", "scratch", "perp", "distill", "bn", "custom"} == recoveries
     assert cli.main(["methods", "finetune"]) == 0
     assert "epochs" in capsys.readouterr().out

@@ -144,3 +144,19 @@ def test_every_method_that_prunes_in_training_goes_through_a_study(table: dict[s
     of = by_name.loc["multi-prize(every=2)"]
     assert runs.set_index("run_id").loc[of["control_run_id"], "method"].startswith("random(")
     assert of["control_run_id"] != of["run_id"]
+
+
+def test_few_parameters_and_the_dense_models_outputs_recover_any_mask(table: dict[str, Any], tmp_path: Path) -> None:
+    chosen(table, "magnitude", "l1-filter", controls=False)
+    table["recover"] = {"recoveries": ["none", {"name": "perp", "epochs": 1}, {"name": "distill", "epochs": 1}]}
+    runs = run(table, tmp_path / "s").study.runs
+    assert set(runs["status"]) == {"done"}
+    look = Look(table, tmp_path / "s")
+    of = {(r.row["method"], r.row["recovery"]): r for r in look.made.runs.values()}
+    dense = look.weights(of["dense", "none"].state.dense)
+    for method in ("magnitude", "l1-filter"):
+        for recovery in ("perp(epochs=1)", "distill(epochs=1)"):
+            trained = look.weights(of[method, recovery].state.weights)
+            mask = look.mask(of[method, recovery])
+            assert all((trained[n][~k] == 0).all() for n, k in mask.items())
+            assert all((trained[n][k] != dense[n][k]).any() for n, k in mask.items())

@@ -93,7 +93,8 @@ def test_the_catalogue_imports_no_torch() -> None:
 
 
 def test_every_recovery_says_what_it_is() -> None:
-    assert set(RECOVERIES) == {"none", "finetune", "lr-rewind", "weight-rewind", "scratch", "bn", "custom"}
+    kinds = {"none", "finetune", "lr-rewind", "weight-rewind", "scratch", "perp", "distill", "bn", "custom"}
+    assert set(RECOVERIES) == kinds
     for name, kind in RECOVERIES.items():
         assert kind.name == name
         assert kind.summary
