@@ -9,8 +9,11 @@ from typing import Any
 import pandas as pd
 from synthetic import HOSTILE, METHODS, SyntheticTables
 
+from pruneviz.core.errors import unknown
 from pruneviz.core.options import to_plain
+from pruneviz.core.selection import Selection
 from pruneviz.core.spec import study_from_plain
+from pruneviz.views.selecting import chosen
 
 ENVIRONMENT = {
     "python": "3.11.7",
@@ -75,6 +78,11 @@ class Reportable(SyntheticTables):
 
     def findings(self) -> dict[str, tuple[str, ...]]:
         return {"prediction_changes": self.told, **self.analysed} if self._rows else {}
+
+    def select(self, selection: Selection | str) -> tuple[str, ...]:
+        if isinstance(selection, str):
+            raise unknown("selection", selection, [])
+        return chosen(selection, self)
 
     def warnings(self) -> dict[str, tuple[str, ...]]:
         pruned = [r["run_id"] for r in self._rows if r["method"] != "dense"]

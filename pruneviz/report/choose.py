@@ -33,17 +33,19 @@ class Choice:
         compared: run ids, at most 16.
         rule: how they were chosen, in a sentence.
         left_out: how many were not, in a sentence; empty where none were.
+        samples: ids of the test samples that are selected; empty: all are shown.
     """
 
     reference: str
     compared: tuple[str, ...]
     rule: str
     left_out: str
+    samples: tuple[str, ...] = ()
 
     @property
     def state(self) -> ViewState:
         """The view that shows them."""
-        return ViewState(models=self.compared, reference=self.reference)
+        return ViewState(models=self.compared, reference=self.reference, samples=self.samples)
 
 
 def choose(tables: Tables, wanted: Sequence[str] | None) -> Choice:

@@ -1,6 +1,6 @@
 """What a report is made of: sections of a few kinds of blocks, with plain texts and numbers and no format.
 
-The story is told here once; what writes it (:mod:`pruneviz.report.html`) decides only how it looks. Texts are plain:
+The story is told here once; what writes it (HTML, PDF, Markdown, LaTeX) decides only how it looks. Texts are plain:
 whoever writes them into a format escapes them.
 """
 
@@ -135,7 +135,35 @@ class Images:
     title: str
 
 
-Block = Table | Sentences | Note | Facts | Code | Pictures | Images
+@dataclass(frozen=True)
+class Source:
+    """Where something was published.
+
+    Attributes:
+        key: by which texts cite it, of letters and digits.
+        label: one line for people, the same that tables of methods show.
+        bibtex: its BibTeX entry.
+    """
+
+    key: str
+    label: str
+    bibtex: str
+
+
+@dataclass(frozen=True)
+class References:
+    """What a reader has to cite."""
+
+    kind: ClassVar[str] = "references"
+    sources: tuple[Source, ...]
+
+    @property
+    def bibtex(self) -> str:
+        """All entries as one BibTeX file."""
+        return "\n".join(s.bibtex for s in self.sources)
+
+
+Block = Table | Sentences | Note | Facts | Code | Pictures | Images | References
 
 
 @dataclass(frozen=True, eq=False)

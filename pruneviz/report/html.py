@@ -8,89 +8,24 @@ for the script stands in blocks that no browser executes.
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruneviz.core.errors import PrunevizError, UsageError
-from pruneviz.report.choose import choose
-from pruneviz.report.once import Once, Reported
-from pruneviz.report.story import frame_keys, tell
+from pruneviz.report.story import frame_keys
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from pruneviz.report.compose import Composed
     from pruneviz.report.content import Report
 
-ENDING = ".html"
 LIMIT = 4_800_000  # bytes of the file that thumbnails fill up to: what a mail takes
 MOST_ROOM, LEAST_ROOM = 1_600_000, 100_000  # for thumbnails, however small or large the rest is
 _TEMPLATES = "templates"
-
-
-@dataclass(frozen=True)
-class ReportSummary:
-    """What was written.
-
-    Attributes:
-        path: the file.
-        bytes: its size.
-        compared: ids of the runs compared, the reference first.
-        left_out: what the file does not hold, and by what rule.
-    """
-
-    path: Path
-    bytes: int
-    compared: tuple[str, ...]
-    left_out: tuple[str, ...]
-
-
-def write_html(
-    study: Reported,
-    path: str | os.PathLike[str],
-    *,
-    models: Sequence[str] | None = None,
-    progress: Callable[[str], None] | None = None,
-) -> ReportSummary:
-    """Write the report of a study: one file, the same bytes for the same store.
-
-    Args:
-        study: a study of a store, as :func:`pruneviz.open` gives it; nothing that it names is imported.
-        path: the file, ending in ``.html``; its folder is made where there is none. One that is there is replaced.
-        models: names or ids of the runs to compare, 16 at most beside the reference; the first dense model among them
-            is the reference. Chosen by rule when absent, without looking at the test split.
-        progress: told what is being done.
-
-    Raises:
-        UsageError: a run that does not exist or is not done, too many, or a path that is no HTML file's.
-        PrunevizError: the file cannot be written.
-    """
-    target = html_file(path)
-    text = render(study, models=models, progress=progress or (lambda what: None))
-    data = text.html.encode("utf-8")
-    _write(target, data)
-    return ReportSummary(target, len(data), text.report.compared, text.left_out)
-
-
-def html_file(path: str | os.PathLike[str]) -> Path:
-    """The path of a report to write.
-
-    Raises:
-        UsageError: it has another ending, or is a folder.
-    """
-    target = Path(path)
-    if target.is_dir():
-        raise UsageError(f"{target}: is a folder. Write {target / f'report{ENDING}'}, for instance.")
-    if target.suffix.lower() != ENDING:
-        name = f"{target.stem or 'report'}{ENDING}"
-        raise UsageError(f"report: got {str(path)!r}; allowed endings: {ENDING}. Write {name}, for instance.")
-    return target
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,17 +37,19 @@ class Rendered:
     left_out: tuple[str, ...]
 
 
-def render(study: Reported, *, models: Sequence[str] | None, progress: Callable[[str], None]) -> Rendered:
-    """The page as text; see :func:`write_html`."""
+def render(composed: Composed, progress: Callable[[str], None]) -> Rendered:
+    """The page as text.
+
+    Args:
+        composed: the story.
+        progress: told what is being done.
+    """
     from bokeh.resources import Resources
 
     from pruneviz.report.figures import figures
     from pruneviz.report.imagery import imagery, thumbnails
 
-    progress("reading the study")
-    tables = Once(study)
-    choice = choose(tables, models)
-    report = tell(tables, study, choice, models or ())
+    report, tables, choice = composed.report, composed.tables, composed.choice
     keys = frame_keys(report.pictures)
     images = imagery(tables, choice, keys) if keys else None
     progress("drawing the pictures")
@@ -193,17 +130,3 @@ def _policy(*scripts: str) -> str:
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole; what was there stays until it is replaced."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as e:
-        raise PrunevizError(f"{path}: cannot be written ({e.strerror or e}). Name another file.") from e
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from pruneviz.core.selection import Selection
+
 
 class Reported(Tables, Protocol):
     """What a report reads of a study; :class:`pruneviz.study.Study` is one."""
@@ -22,6 +24,14 @@ class Reported(Tables, Protocol):
 
     def warnings(self) -> Mapping[str, tuple[str, ...]]:
         """What runs warned of, by run id."""
+        ...
+
+    def select(self, selection: Selection | str) -> tuple[str, ...]:
+        """The ids of the runs or test samples that a selection means, or the saved one of that name.
+
+        Raises:
+            SpecError: it names what the study does not have.
+        """
         ...
 
     @property

@@ -124,7 +124,7 @@ def _options(options: Mapping[str, Any]) -> str:
 def method_table(tables: Tables) -> Table:
     """The pruning methods and what followed them, each with its source."""
     spec, runs = tables.spec, tables.runs
-    recipes = _recipes(spec)
+    recipes = recipes_of(spec)
     controls = on.controls(runs)
     rows = []
     for name in on.unique(runs.loc[~on.is_dense(runs), "method"]):
@@ -145,7 +145,7 @@ def method_table(tables: Tables) -> Table:
     return Table("methods", columns, tuple(rows))
 
 
-def _recipes(spec: Mapping[str, Any]) -> dict[str, Recipe]:
+def recipes_of(spec: Mapping[str, Any]) -> dict[str, Recipe]:
     """The recipes that the study's methods mean, and their controls, by the names that runs have."""
     from pruneviz.pruning import control_of, label, resolve
 
@@ -172,21 +172,24 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def reproduction(tables: Tables, named: Sequence[str]) -> Iterator[Block]:
-    """The commands and the study file that make the same runs again.
+def reproduction(tables: Tables, named: Sequence[str], ending: str, layout: str = "") -> Iterator[Block]:
+    """The commands and the study file that make the same runs and the same report again.
 
     Args:
         tables: the study.
         named: the runs that the report was asked to compare; empty where they were chosen by rule.
+        ending: of the report's file.
+        layout: the name of its layout's file; empty where there is none.
     """
     spec = tables.spec
     safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in tables.name) or "study"
     file, store = f"{safe}.toml", f"runs/{safe}"
-    models = f" --models {' '.join(shlex.quote(n) for n in named)}" if named else ""
+    more = f" --models {' '.join(shlex.quote(n) for n in named)}" if named else ""
+    more += f" --layout {shlex.quote(layout)}" if layout else ""
     commands = [
         _install(tables.environment),
         f"pruneviz run {shlex.quote(file)} --store {shlex.quote(store)}",
-        f"pruneviz report {shlex.quote(store)} -o {shlex.quote(f'{safe}.html')}{models}",
+        f"pruneviz report {shlex.quote(store)} -o {shlex.quote(f'{safe}{ending}')}{more}",
     ]
     yield Code("\n".join(c for c in commands if c), "Commands to reproduce it")
     sources = [str(m.get("source", "")) for m in spec.get("models", ())] + [str(spec.get("data", {}).get("source", ""))]

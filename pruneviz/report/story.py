@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.core.viewstate import ViewState
 from pruneviz.report import numbers, provenance
 from pruneviz.report.arms import arms, comparison, everything
-from pruneviz.report.content import Block, Images, Note, Pictures, Report, Section, Sentences
+from pruneviz.report.content import Block, Images, Note, Pictures, References, Report, Section, Sentences
+from pruneviz.report.references import sources
 from pruneviz.views import runs as on
 from pruneviz.views.findings import Holdings, found, holdings
 from pruneviz.views.marks import Picture
@@ -28,20 +29,49 @@ if TYPE_CHECKING:
     from pruneviz.report.choose import Choice
     from pruneviz.report.once import Reported
 
+SECTIONS = (
+    "answer",
+    "analyses",
+    "comparison",
+    "cost",
+    "predictions",
+    "images",
+    "layers",
+    "trouble",
+    "run",
+    "numbers",
+)
 MOST_NAMED = 12  # methods named in the question; more are counted
 SHOWN_FINDINGS = 3  # sentences of an analysis that are not folded away
 PREDICTIONS = "Which predictions change"
 SHOWN_THERE = ("flips", "class_changes")  # pictures of an analysis that the section of that title draws
 
 
-def tell(tables: Tables, study: Reported, choice: Choice, named: Sequence[str]) -> Report:
+@dataclass(frozen=True)
+class Asked:
+    """What a report was asked for, so that it can say how to make it again.
+
+    Attributes:
+        named: the runs to compare as they were named; empty where they were chosen by rule.
+        ending: of the file.
+        layout: the name of the layout's file; empty where there is none.
+        analyses: where each analysis is defined, by its name.
+    """
+
+    named: Sequence[str] = ()
+    ending: str = ".html"
+    layout: str = ""
+    analyses: Mapping[str, str] = field(default_factory=dict)
+
+
+def tell(tables: Tables, study: Reported, choice: Choice, asked: Asked) -> Report:
     """The whole report of a study.
 
     Args:
         tables: the study's tables, read once.
         study: where its findings, warnings and data are.
         choice: what is compared with what.
-        named: the runs as they were asked for; empty where they were chosen by rule.
+        asked: what the report was asked for.
     """
     held = holdings(tables)
     sections = (
@@ -53,7 +83,7 @@ def tell(tables: Tables, study: Reported, choice: Choice, named: Sequence[str]) 
         Section("images", "Images", "Image by image", tuple(_images(tables, choice))),
         Section("layers", "Layers", "Where it was removed", (Pictures((density_map_info(tables, choice.state),)),)),
         Section("trouble", "Failures", "Failures and warnings", tuple(_trouble(tables, study, held))),
-        Section("run", "Method", "What was run", tuple(_run(tables, study, named))),
+        Section("run", "Method", "What was run", tuple(_run(tables, study, asked))),
         Section("numbers", "Numbers", "All numbers", tuple(_numbers(tables, choice))),
     )
     return Report(
@@ -181,13 +211,14 @@ def _trouble(tables: Tables, study: Reported, held: Holdings) -> Iterator[Block]
         yield Note("No run failed, and none warned of anything.")
 
 
-def _run(tables: Tables, study: Reported, named: Sequence[str]) -> Iterator[Block]:
+def _run(tables: Tables, study: Reported, asked: Asked) -> Iterator[Block]:
     yield provenance.data_facts(tables, study.data)
     yield provenance.model_facts(tables)
     yield provenance.method_table(tables)
     yield provenance.seed_facts(tables)
     yield from provenance.environment_blocks(tables)
-    yield from provenance.reproduction(tables, named)
+    yield from provenance.reproduction(tables, asked.named, asked.ending, asked.layout)
+    yield References(sources(tables, asked.analyses))
 
 
 def _numbers(tables: Tables, choice: Choice) -> Iterator[Block]:

@@ -5,7 +5,7 @@ Sizes of marks are in the pixels of a screen; a pen knows how many points of pap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +69,7 @@ def _each(inks: str | Sequence[str], n: int) -> list[str]:
     return [ink(i, THEME) for i in ([inks] * n if isinstance(inks, str) else inks)]
 
 
-def _rgba(colours: Sequence[str], alphas: Sequence[float]) -> list[Any]:
+def _rgba(colours: Sequence[str], alphas: Iterable[float]) -> list[Any]:
     from matplotlib.colors import to_rgba
 
     return [to_rgba(c, float(a)) for c, a in zip(colours, alphas, strict=True)]
@@ -88,7 +88,7 @@ def _points(axes: Axes, p: m.Points, pen: Pen, layer: float) -> None:
         at = np.flatnonzero(markers == marker)
         outline = _rgba([lines[i] for i in at], around[at])
         inner = outline if marker in _STROKES else _rgba([fills[i] for i in at], inside[at])
-        colours = {"c": inner} if marker in _STROKES else {"facecolors": inner, "edgecolors": outline}
+        colours: dict[str, Any] = {"c": inner} if marker in _STROKES else {"facecolors": inner, "edgecolors": outline}
         axes.scatter(
             p.x[at],
             p.y[at],

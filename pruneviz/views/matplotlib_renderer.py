@@ -7,11 +7,14 @@ that can be read, whatever the width, and where they cannot, the figure says so.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pruneviz.core.errors import UsageError
 from pruneviz.views import marks as m
 from pruneviz.views import matplotlib_style as style
 from pruneviz.views.matplotlib_letters import Letters
@@ -56,6 +59,12 @@ class PaperFigure:
         texts = (p.title, *p.sentences, p.subtitle, *p.notes)
         return " ".join(t if t.endswith((".", "?")) else f"{t}." for t in texts if t)
 
+    @property
+    def points(self) -> tuple[float, float]:
+        """Width and height, in points of 1/72 inch."""
+        wide, high = self.figure.get_size_inches()
+        return float(wide) * _POINT, float(high) * _POINT
+
     def content(self, kind: str) -> bytes:
         """The file's content, the same for the same picture.
 
@@ -68,6 +77,19 @@ class PaperFigure:
         with _settings():
             self.figure.savefig(out, format=kind, dpi=_DPI, metadata={**dict.fromkeys(absent), **creator})
         return out.getvalue()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it, as the path's ending says: ``.pdf``, ``.svg`` or ``.png``.
+
+        Raises:
+            UsageError: another ending.
+        """
+        target = Path(path)
+        kind = target.suffix.lower().removeprefix(".")
+        if kind not in FORMATS:
+            allowed = ", ".join(f".{k}" for k in FORMATS)
+            raise UsageError(f"figure: got {str(path)!r}; allowed endings: {allowed}.")
+        target.write_bytes(self.content(kind))
 
     def _repr_png_(self) -> bytes:
         return self.content("png")

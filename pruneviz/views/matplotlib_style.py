@@ -118,11 +118,11 @@ def colour_bar(figure: Figure, axes: Axes, picture: m.Picture, pen: Pen, letters
     from matplotlib.colors import ListedColormap
 
     cells = next((k for k in picture.marks if isinstance(k, m.Cells) and k.ticks), None)
-    if cells is None or not cells.ticks:
+    if cells is None:
         return
     colours = ListedColormap(ramp(cells.ramp, np.linspace(0, 1, 128), THEME))
     bar = figure.colorbar(ScalarMappable(cmap=colours), ax=axes, fraction=0.05, aspect=28, pad=0.02)
-    bar.outline.set_visible(False)  # type: ignore[operator]  # a spine, though typed as its class
+    bar.outline.set_visible(False)
     bar.solids.set_rasterized(False)  # type: ignore[union-attr]
     bar.solids.set_edgecolor("face")  # type: ignore[union-attr]  # else hairlines show between its colours
     bar.set_ticks([at for at, _ in cells.ticks], labels=[letters.known(t) for _, t in cells.ticks])
@@ -209,7 +209,7 @@ def _signs(p: _Placed, y: float, pen: Pen) -> Iterator[Any]:
     colour = ink(key.ink, THEME)
     if key.kind == "area":
         hatch = {"/": "////", ".": "....", "x": "xxxx"}.get(key.hatch)
-        look = {"facecolor": (colour, key.alpha), "edgecolor": ink("surface", THEME), "linewidth": 0.0}
+        look: dict[str, Any] = {"facecolor": (colour, key.alpha), "edgecolor": ink("surface", THEME), "linewidth": 0.0}
         yield Rectangle((p.x + k, y - 6 * k), 12 * k, 12 * k, hatch=hatch, **look)
     if key.kind == "line":
         style = dashes(key.dash, 2.0)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from reportable import with_analysis
 
-from pruneviz.report import write_html
+from pruneviz.report import write_report
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +24,7 @@ CHOSEN = """Bokeh.documents[0].roots().find(r => r.name === 'sample_scatter_2')
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = with_analysis(methods=4, samples=300, hostile=True, failed=1, told=("<script>alert(1)</script>",) * 6)
-    return write_html(study, tmp_path_factory.mktemp("report") / "r.html").path
+    return write_report(study, tmp_path_factory.mktemp("report") / "r.html").path
 
 
 @pytest.fixture

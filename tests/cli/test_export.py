@@ -74,7 +74,7 @@ def test_a_target_that_cannot_be_written(frame: pd.DataFrame, tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", ["t", "t.xls", "t.csv.gz", ".csv"])
 def test_other_endings_are_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"\.csv, \.parquet, \.json"):
+    with pytest.raises(UsageError, match=r"\.csv, \.parquet, \.json, \.tex"):
         output_file(str(tmp_path / name), ENDINGS)
 
 

@@ -15,7 +15,7 @@ import pruneviz
 from pruneviz_apps.commands.parser import build_parser
 
 CATALOGUES = ["methods", "analyses", "studies", "models", "data"]
-COMMANDS = ["demo", "run", "status", "app", "report", "export", *CATALOGUES, "fetch"]
+COMMANDS = ["demo", "run", "status", "app", "report", "figure", "export", *CATALOGUES, "fetch"]
 
 
 def pruneviz_command(*arguments: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
@@ -70,7 +70,14 @@ def test_every_command_has_help_with_an_example(command: str, capsys: pytest.Cap
         (["run", "no/such.toml"], ["no/such.toml", "no such study file"]),
         (["app", "--port", "70000"], ["--port", "65535"]),
         (["report", "runs/x"], ["-o"]),
-        (["report", "runs/x", "-o", "x.pdf"], ["x.pdf", ".html"]),
+        (["report", "runs/x", "-o", "x.doc"], ["x.doc", ".html, .pdf, .md, .tex"]),
+        (["report", "runs/x", "-o", "x.pdf", "--layout", "no.toml"], ["--layout", "no.toml", "cannot be read"]),
+        (["figure", "runs/x", "tradeoff", "-o", "x.html"], ["x.html", ".pdf, .svg, .png"]),
+        (["figure", "runs/x", "tradeoff", "-o", "x.pdf", "--columns", "3"], ["--columns", "3"]),
+        (["export", "runs/x", "-o", "x.csv"], ["names no table", "--to tensorboard"]),
+        (["export", "runs/x", "runs", "-o", "x.csv", "--digits", "3"], ["--digits", ".tex"]),
+        (["export", "runs/x", "runs", "-o", "x", "--to", "mlflow"], ["--to", "Leave TABLE"]),
+        (["export", "runs/x", "-o", "x", "--to", "excel"], ["'excel'"]),
         (["export", "runs/x", "runs", "-o", "x.xlsx"], ["x.xlsx", ".csv, .parquet, .json"]),
         (["export", "runs/x", "runs", "-o", "no/such/x.csv"], ["no folder", "no/such"]),
         (["methods", "magnitud"], ["'magnitud'", "Did you mean 'magnitude'"]),

@@ -7,11 +7,13 @@ from html.parser import HTMLParser
 import pytest
 from reportable import Reportable
 
+from pruneviz.report import Wanted
+from pruneviz.report.compose import compose
 from pruneviz.report.html import Rendered, render
 
 
 def rendered(study: Reportable, models: list[str] | None = None) -> Rendered:
-    return render(study, models=models, progress=lambda what: None)
+    return render(compose(study, Wanted(models=models), ".html"), lambda what: None)
 
 
 class Page(HTMLParser):

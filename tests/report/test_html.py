@@ -21,10 +21,10 @@ from synthetic import HOSTILE, SCRIPT
 import pruneviz.report.html as html
 from pruneviz.core.errors import PrunevizError, UsageError
 from pruneviz.core.tables import SAMPLES
-from pruneviz.report import write_html
+from pruneviz.report import Wanted, write_report
 from pruneviz.report.choose import choose
 from pruneviz.report.figures import figures
-from pruneviz.report.html import _data, render
+from pruneviz.report.html import _data
 from pruneviz.report.imagery import imagery, packed, thumbnails
 from pruneviz.report.once import Once
 from pruneviz.views.pictures.images import images_info
@@ -137,12 +137,12 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from reportable import Reportable, with_analysis
-from pruneviz.report import write_html
+from pruneviz.report import Wanted, write_report
 study = Reportable(methods=2, replicates=2, samples=60, hostile=True, warned=("a", "b"), failed=1)
 if sys.argv[2] == "again":
     import bokeh.models
     [bokeh.models.Range1d() for _ in range(7)]  # so that Bokeh has numbered models before
-write_html(study, sys.argv[1])
+write_report(study, sys.argv[1])
 """
 
 
@@ -160,14 +160,14 @@ def test_sixteen_models_and_ten_thousand_images_go_into_a_mail(tmp_path: Path) -
     study = Reportable(samples=10_000, methods=3, replicates=2, retrained=False)
     runs = study.runs
     named = list(runs.loc[(runs["method"] != "dense") & (runs["replicate"] == 0), "run_id"][:16])
-    written = write_html(study, tmp_path / "r.html", models=named)
+    written = write_report(study, tmp_path / "r.html", Wanted(models=named))
     assert len(written.compared) == 17
     assert written.bytes == (tmp_path / "r.html").stat().st_size <= 5_000_000
     assert any(re.search(r"Thumbnails of [\d,]+ of 10,000 images", t) for t in written.left_out)
 
 
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
-    written = write_html(Reportable(methods=10, samples=50, replicates=1), tmp_path / "r.html")
+    written = write_report(Reportable(methods=10, samples=50, replicates=1), tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text("utf-8")
     assert "10 of 80 pruned models are compared image by image" in written.left_out[0]
     assert "10 of 80 pruned models are compared image by image" in page
@@ -276,14 +276,14 @@ def test_shared_columns_are_written_once_and_linked() -> None:
 def test_files_are_written_whole_where_they_can_be(tmp_path: Path) -> None:
     study = Reportable(methods=1, samples=20, replicates=1)
     path = tmp_path / "new" / "folder" / "r.html"
-    assert write_html(study, path).path == path
+    assert write_report(study, path).path == path
     assert [p.name for p in path.parent.iterdir()] == ["r.html"]
-    for wrong, words in [("x.pdf", "allowed endings: .html"), ("", "is a folder"), ("new", "report.html")]:
+    for wrong, words in [("x.doc", "allowed endings: .html"), ("", "is a folder"), ("new", "report.html")]:
         with pytest.raises(UsageError, match=words):
-            write_html(study, tmp_path / wrong)
+            write_report(study, tmp_path / wrong)
     (tmp_path / "file").write_text("x")
     with pytest.raises(PrunevizError, match="cannot be written"):
-        write_html(study, tmp_path / "file" / "r.html")
+        write_report(study, tmp_path / "file" / "r.html")
 
 
 def test_samples_that_differ_between_runs_are_left_out() -> None:
@@ -295,5 +295,5 @@ def test_samples_that_differ_between_runs_are_left_out() -> None:
             second = found["run_id"].astype(str) != found["run_id"].astype(str).iloc[0]
             return found[~(second & (found["sample_id"].astype(str) == "test:3"))].reset_index(drop=True)
 
-    text = render(Fewer(methods=1, samples=30), models=None, progress=lambda what: None).html
+    text = rendered(Fewer(methods=1, samples=30)).html
     assert "all 29 test images (1 that not every model has seen left out)" in text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pruneviz.shipped import find_study
 from pruneviz_apps.commands.app import serve
-from pruneviz_apps.commands.report import write_report
+from pruneviz_apps.commands.report import write
 from pruneviz_apps.commands.run import carry_out, code_of, say, summary_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def demo(arguments: argparse.Namespace) -> int:
     summary = summary_of(result, store, time.monotonic() - started)
     say(summary)
     if arguments.no_serve:
-        write_report(result.study, store / "report.html", None)
+        write(result.study, store / "report.html")
     else:
         serve(store, arguments.port, not arguments.no_browser)
     return code_of(summary)

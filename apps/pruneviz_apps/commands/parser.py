@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from pruneviz.core.errors import nearest
 from pruneviz_apps.commands.parser_models import add_models
+from pruneviz_apps.commands.parser_results import add_results
 
 CATALOGUES = {
     "methods": "pruning methods: what each removes, by which score, where, and its paper",
@@ -73,6 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     _run(command)
     add_models(command)
     _looking(command)
+    add_results(command)
     for name, summary in CATALOGUES.items():
         example = f"  pruneviz {name}\n  pruneviz {name} --json"
         p = command(name, "catalogue:show", f"list {summary}", example)
@@ -204,32 +206,3 @@ def _looking(command: Any) -> None:
     )
     p.add_argument("--trust", action="store_true", help="let the explorer import the model code that the store names")
     _serving(p)
-
-    p = command(
-        "report",
-        "report:report",
-        "write one self-contained HTML file about a study",
-        "  pruneviz report runs/mine -o mine.html",
-        "It needs no server and no network to be read.",
-    )
-    p.add_argument("store", metavar="STORE", help="the store's folder")
-    p.add_argument("-o", "--output", metavar="FILE.html", required=True, help="the file to write")
-    p.add_argument(
-        "--models",
-        metavar="RUN",
-        nargs="+",
-        help="compare these runs, by run_id or name, 16 at most (default: a few, chosen without the test split)",
-    )
-    p.add_argument("--study", metavar="NAME", help="which of the store's studies (default: the latest)")
-
-    p = command(
-        "export",
-        "export:export",
-        "write one table of a study to a file",
-        "  pruneviz export runs/mine runs -o runs.csv\n  pruneviz export runs/mine samples -o samples.parquet",
-        "The ending decides the format: .csv, .parquet or .json.",
-    )
-    p.add_argument("store", metavar="STORE", help="the store's folder")
-    p.add_argument("table", metavar="TABLE", help="runs, layers, samples, timings, history, or a table of an analysis")
-    p.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write")
-    p.add_argument("--study", metavar="NAME", help="which of the store's studies (default: the latest)")

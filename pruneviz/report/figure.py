@@ -1,0 +1,103 @@
+"""One picture of a study, drawn for paper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pruneviz.core.errors import PrunevizError, UsageError, unknown
+from pruneviz.core.viewstate import ViewState
+from pruneviz.report.choose import choose
+from pruneviz.report.once import Once
+from pruneviz.views.matplotlib_renderer import INCH, ONE_COLUMN, TWO_COLUMNS, PaperFigure, draw
+from pruneviz.views.pictures import PICTURES
+
+if TYPE_CHECKING:
+    from pruneviz.study import Study
+
+NARROWEST, WIDEST = 20.0, 1000.0  # mm
+_LENGTH = re.compile(r"([0-9]*\.?[0-9]+) ?(mm|cm|in|pt)")
+_UNITS = {"mm": 1.0, "cm": 10.0, "in": INCH, "pt": INCH / 72}
+
+
+def figure(
+    study: Study,
+    name: str,
+    *,
+    models: Sequence[str] | None = None,
+    view: ViewState | str = "",
+    columns: int = 1,
+    width: float | str | None = None,
+    height: float | str | None = None,
+    font: str = "",
+    title: bool = False,
+) -> PaperFigure:
+    """Draw a picture of a study for paper.
+
+    Args:
+        study: as :func:`pruneviz.open` gives it.
+        name: of the picture, such as ``tradeoff``; ``sample_scatter`` is that of the first model compared.
+        models: names or ids of the runs to compare, 16 at most beside the reference; those of the view when absent,
+            else chosen by rule, without looking at the test split.
+        view: what is shown: a state, a saved view's name, or the address of a page of the explorer.
+        columns: 1 or 2: how many columns of a paper it spans.
+        width: instead of that; mm, or a text such as ``"3.3in"``.
+        height: likewise; what suits the picture when absent.
+        font: a family that is installed; the one that comes with matplotlib when empty.
+        title: whether title and subtitle stand above it; else they are in the figure's ``caption``.
+
+    Raises:
+        UsageError: there is no such picture, run, view or font, or a size is out of bounds.
+        PrunevizError: the study has nothing for this picture; the text says what to do.
+    """
+    if name not in PICTURES:
+        raise unknown("figure", name, PICTURES)
+    if columns not in (1, 2):
+        raise UsageError(f"columns: got {columns!r}; allowed: 1 or 2.")
+    tables = Once(study)
+    state = _state(study, view)
+    if models is not None or not state.models:
+        choice = choose(tables, models)
+        state = replace(state, models=choice.compared, reference=state.reference or choice.reference)
+    picture = PICTURES[name](tables, state)
+    if picture.empty:
+        raise PrunevizError(f"{name}: {picture.empty}")
+    wide = length(width, "width") if width is not None else (ONE_COLUMN, TWO_COLUMNS)[columns - 1]
+    high = length(height, "height") if height is not None else None
+    return draw(picture, width=wide, height=high, font=font, title=title)
+
+
+def length(value: float | str, where: str) -> float:
+    """A length in mm.
+
+    Args:
+        value: mm, or a text with its unit: mm, cm, in or pt.
+        where: for messages.
+
+    Raises:
+        UsageError: it is no length, or out of bounds.
+    """
+    found = _LENGTH.fullmatch(value.strip()) if isinstance(value, str) else None
+    mm = float(found[1]) * _UNITS[found[2]] if found else float(value) if not isinstance(value, str) else float("nan")
+    if not NARROWEST <= mm <= WIDEST:
+        allowed = f"a length from {NARROWEST:g} mm to {WIDEST:g} mm, such as 85mm or 3.3in"
+        raise UsageError(f"{where}: got {value!r}; allowed: {allowed}.")
+    return mm
+
+
+def _state(study: Study, view: ViewState | str) -> ViewState:
+    """The view's state, with the samples that its selection means."""
+    if isinstance(view, str) and "=" in view:
+        state = ViewState.from_query(view.partition("?")[2] or view)
+    elif isinstance(view, str) and view:
+        saved = study.workspace.views
+        if view not in saved:
+            raise unknown("view", view, saved)
+        state = saved[view]
+    else:
+        state = view if isinstance(view, ViewState) else ViewState()
+    if state.selection is not None and state.selection.kind == "samples":
+        state = replace(state, samples=study.select(state.selection))
+    return state
