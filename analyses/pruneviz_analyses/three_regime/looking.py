@@ -16,6 +16,7 @@ from pruneviz import training
 from pruneviz.core.analysis import Seen
 from pruneviz.measures.cka import cosines, direction
 from pruneviz.measures.regimes import PLACES, linear_mode_connectivity
+from pruneviz.models import has_batch_norm
 from pruneviz_analyses.three_regime.schemas import LINES, PAIRS, RETRAINED
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def look(
     Args:
         models: retrainings of the same pruned model that differ in their seed; two or more.
         part: the observation's: ``images``, ``similar_images`` and ``seed``.
-        progress: told of looks at a network done, and all.
+        progress: told of batches done, and all.
     """
     if any(not _pruned_alike(models[0], m) for m in models[1:]):
         return {RETRAINED.name: RETRAINED.frame([{"run_id": m.run_id, "reason": PRUNED_APART} for m in models])}
@@ -44,12 +45,14 @@ def look(
     chosen = np.sort(np.random.default_rng(part["seed"]).permutation(len(train))[: part["images"]])
     images, labels = train.images[chosen], np.asarray(train.labels)[chosen]
     pairs = list(itertools.combinations(range(len(models)), 2))
-    work = _Work(progress, 2 * len(models) + len(pairs) * (len(PLACES) - 2))
+    lines_at = len(models) + len(pairs) * (len(PLACES) - 2)  # networks whose error on a line is taken
+    passes = len(models) + lines_at * (1 + has_batch_norm(models[0].net))
+    work = _Work(progress, passes * -(-len(images) // BATCH))
     guess = 1 - float(np.bincount(labels).max()) / len(labels)
     retrained: list[dict[str, Any]] = []
     outputs: list[Floats | None] = []
     for m in models:
-        logits = training.predict(m.net, images, m.data.preprocess, BATCH, m.device)
+        logits = _logits(m, m.net, images, work)
         fine = bool(np.isfinite(logits).all())
         row: dict[str, Any] = {"run_id": m.run_id, "images": len(labels), "guess_error": guess}
         if fine:
@@ -58,7 +61,6 @@ def look(
             row["reason"] = _NOT_FINITE
         retrained.append(row)
         outputs.append(_probabilities(logits[: part["similar_images"]]) if fine else None)
-        work.step()
     ends = [_error(m, copy.deepcopy(m.net), images, labels, work) for m in models]
     alike = [_similarities(outputs, unbiased) for unbiased in (False, True)]
     rows: list[dict[str, Any]] = []
@@ -82,7 +84,7 @@ def look(
 
 
 class _Work:
-    """Counts looks at a network."""
+    """Counts batches."""
 
     def __init__(self, progress: Callable[[int, int], None], total: int) -> None:
         self.progress, self.total, self.done = progress, total, 0
@@ -127,14 +129,23 @@ def _between(one: Seen, other: Seen, images: Any, labels: Any, work: _Work) -> I
         yield _error(one, net, images, labels, work)
 
 
+def _logits(seen: Seen, net: nn.Module, images: Any, work: _Work) -> npt.NDArray[np.float32]:
+    parts = []
+    for first in range(0, len(images), BATCH):
+        parts.append(training.predict(net, images[first : first + BATCH], seen.data.preprocess, BATCH, seen.device))
+        work.step()
+    found: npt.NDArray[np.float32] = np.concatenate(parts)
+    return found
+
+
 def _error(seen: Seen, net: nn.Module, images: Any, labels: Any, work: _Work) -> float | None:
     """Train error of a network, its batch-norm statistics measured anew first; None where outputs are not finite."""
 
     def batches() -> Iterator[Tensor]:
         for first in range(0, len(images), BATCH):
             yield seen.data.preprocess(images[first : first + BATCH], seen.device)
+            work.step()
 
     training.remeasure(net, batches())
-    logits = training.predict(net, images, seen.data.preprocess, BATCH, seen.device)
-    work.step()
+    logits = _logits(seen, net, images, work)
     return float(np.mean(logits.argmax(1) != labels)) if np.isfinite(logits).all() else None
