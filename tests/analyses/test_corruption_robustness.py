@@ -261,14 +261,27 @@ def test_what_corruption_takes_is_told_with_what_varied(study) -> None:
     assert "(6 runs of 6 dense models). Against dense: accuracy −" in arm
     assert "relative corruption error 1." in arm
     assert "not told from 1" not in arm
-    assert "Retraining alone set aside, corruption takes +" in arm
-    assert "Against random pruning, accuracy under corruption +" in arm
+    assert "Retraining alone set aside, loss to corruption +" in arm
+    assert "Against random pruning, accuracy +" in arm
     retrained = next(w for w in words if w.startswith("net · dense · finetune"))
     assert "none detected" in retrained
     assert any(w.startswith("Frost stands apart") for w in words)
     alike = next(w for w in words if "by the images that they fail" in w)
     assert "these are alike, with a mean correlation of 0.6 or more" in alike
-    assert any("images are right in every one of 6 dense models" in w for w in words)
+    images = next(w for w in words if "images are right in every one of 6 dense models" in w)
+    assert "the most fragile tenth survives" in images
+
+
+def test_a_single_run_has_its_own_intervals() -> None:
+    study = make(1).analysed()
+    arm = next(w for w in said(study) if w.startswith("net · magnitude"))
+    assert "Against dense over test images, for these models alone: accuracy −" in arm
+    runs = study.frames["corruption_robustness_runs"].set_index(["run_id", "corruption"])
+    row = runs.loc[("p00", "mean")]
+    assert row["accuracy_difference_low"] < row["accuracy_difference"] < row["accuracy_difference_high"] < 0
+    assert row["drop_difference"] == pytest.approx(row["drop"] - runs.loc[("d0", "mean"), "drop"])
+    assert row["drop_difference_low"] < row["drop_difference"] < row["drop_difference_high"]
+    assert "fewer than 5 dense models give no interval" in arm  # beyond retraining alone
 
 
 def test_tables_read_back_from_a_store_say_the_same(study) -> None:

@@ -119,15 +119,23 @@ def _run_row(
         **{name: float(means[name][at, members].mean()) for name in _CALIBRATION},
     }
     if group.kind != DENSE:
+        for name in ("accuracy", "drop"):
+            own, other = (errors.values(name, r, item) for r in (m.run_id, m.dense))
+            row |= _with_ends(f"{name}_difference", own[0] - other[0], own[1] - other[1], level)
         for name in RATIOS:
             value, draws, left_out = errors.ratios(name, m.run_id, m.dense, item)
-            row[name] = value
-            if np.isfinite(value):
-                ends = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])
-                row |= {f"{name}_low": float(ends[0]), f"{name}_high": float(ends[1])}
+            row |= _with_ends(name, value, draws, level)
             if name == "relative_error":
                 row["relative_left_out"] = left_out
     return row
+
+
+def _with_ends(name: str, value: float, draws: Floats, level: float) -> dict[str, float]:
+    """A value and its interval over draws of the images; nothing where it is not known."""
+    if not np.isfinite(value):
+        return {}
+    low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return {name: value, f"{name}_low": float(low), f"{name}_high": float(high)}
 
 
 def _common(group: Group, item: Item, outcomes: Outcomes) -> dict[str, Any]:

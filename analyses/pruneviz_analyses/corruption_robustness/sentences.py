@@ -11,14 +11,23 @@ from pruneviz.core.tables import Tables
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.corruption_robustness.arms import MEAN
 from pruneviz_analyses.corruption_robustness.redundancy import LEAST_MODELS
-from pruneviz_analyses.corruption_robustness.schemas import ARMS, CELLS, CLEAN, CORRUPTIONS, DIFFERENCES, IMAGES, PAIRS
+from pruneviz_analyses.corruption_robustness.schemas import (
+    ARMS,
+    CELLS,
+    CLEAN,
+    CORRUPTIONS,
+    DIFFERENCES,
+    IMAGES,
+    PAIRS,
+    RUNS,
+)
 from pruneviz_analyses.corruption_robustness.shifts import ATTACK, CORRUPTION, STORED
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _FEW = 200  # images, below which a share is known to a few points only
-_LOST = 0.5  # an image is called fragile where it survives less
+_LEAST = 0.1  # share of the images that is called fragile
 
 Row = Mapping[str, Any]
 
@@ -27,15 +36,14 @@ def findings(
     tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, alike: float, limit: int
 ) -> tuple[str, ...]:
     """The dense models first, then the arms that lose most, then the corruptions and the images."""
-    arms = _records(frames[ARMS.name])
-    differences = _records(frames[DIFFERENCES.name])
+    arms, differences = _with_single_runs(frames)
     told = [a for a in arms if a["scope"] == MEAN and a["shift"] == CORRUPTION] or _singles(arms)
     said: list[str] = []
     for row in (a for a in told if a["kind"] == "dense"):
         said += _dense(row, arms)
     for kind in ("retrained", "pruned"):
         own = sorted((a for a in told if a["kind"] == kind), key=lambda a: -a["drop"])
-        said += [_compared(a, arms, differences, level) for a in own[:limit]]
+        said += [_compared(a, differences, level) for a in own[:limit]]
         if (more := len(own) - limit) > 0:
             said.append(f"{_count(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
     said += _apart(arms)
@@ -73,27 +81,43 @@ def _under(row: Row) -> str:
     return f"{_count(row['corruptions'], 'corruption')}, mean over severities"
 
 
-def _compared(row: Row, arms: Sequence[Row], differences: Sequence[Row], level: float) -> str:
+def _with_single_runs(frames: Mapping[str, pd.DataFrame]) -> tuple[list[Row], list[Row]]:
+    """Arms and differences, those of a single run with its own intervals, over images alone; ``fixed`` says so."""
+    arms, differences = (_records(frames[n]) for n in (ARMS.name, DIFFERENCES.name))
+    single = {(r["arm"], r["corruption"]): r for r in _records(frames[RUNS.name])}
+    found: list[Row] = []
+    for row in arms:
+        own = single[row["arm"], row["corruption"]]
+        ends = {k: own[k] for k in ("relative_error_low", "relative_error_high")}
+        found.append({**row, **ends, "fixed": True} if row["runs"] == 1 else {**row, "fixed": False})
+    told: list[Row] = []
+    for row in differences:
+        name = f"{row['metric']}_difference"
+        own = single[row["arm"], row["corruption"]]
+        alone = row["runs"] == 1 and row["against"] == "dense" and f"{name}_low" in own
+        told.append({**row, "low": own[f"{name}_low"], "high": own[f"{name}_high"]} if alone else row)
+    return found, told
+
+
+def _compared(row: Row, differences: Sequence[Row], level: float) -> str:
     by = {
         (d["metric"], d["against"]): d
         for d in differences
         if d["arm"] == row["arm"] and d["scope"] == row["scope"] and d["corruption"] == row["corruption"]
     }
     runs = f"{_count(row['runs'], 'run')} of {_count(row['dense_models'], 'dense model')}"
-    text = f"{row['arm']}: {_percent(row['accuracy'])} under {_under(row)} ({runs}). Against dense: "
+    over = " over test images, for these models alone" if row["fixed"] else ""
+    text = f"{row['arm']}: {_percent(row['accuracy'])} under {_under(row)} ({runs}). Against dense{over}: "
     text += f"accuracy {_change(by['accuracy', 'dense'], level)}"
     if row["collapsed"]:
         text += f". {int(row['collapsed'])} of them keep less than half of what is right uncorrupted above chance, and "
-        text += "have little left to lose: what corruption takes says nothing."
+        text += "have little left to lose: their loss to corruption says nothing."
     else:
-        text += (
-            f"; of it, what corruption takes beyond the loss on clean images {_change(by['drop', 'dense'], level)}; "
-        )
-        text += f"{_ratio(row)}."
+        text += f", loss to corruption {_change(by['drop', 'dense'], level)}; {_ratio(row)}."
         if (d := by.get(("drop", "retrained"))) is not None and row["kind"] != "retrained":
-            text += f" Retraining alone set aside, corruption takes {_change(d, level)}."
+            text += f" Retraining alone set aside, loss to corruption {_change(d, level)}."
     if (d := by.get(("accuracy", "control"))) is not None:
-        text += f" Against random pruning, accuracy under corruption {_change(d, level)}."
+        text += f" Against random pruning, accuracy {_change(d, level)}."
     if row["kind"] == "pruned" and row["recovery"] != "none" and ("drop", "retrained") not in by:
         text += " No dense model was retrained the same way to set beside it."
     return text
@@ -186,14 +210,16 @@ def _between(row: Any) -> str:
 
 def _images(images: pd.DataFrame) -> Iterator[str]:
     for kind, own in images.groupby("kind", sort=False, observed=True):
-        right = own[own["clean"] > 1 - 1e-9]
-        kept, lost = int((own["survival"] > 1 - 1e-9).sum()), int((right["survival"] < _LOST).sum())
+        right, kept = own[own["clean"] > 1 - 1e-9], int((own["survival"] > 1 - 1e-9).sum())
         name = {"dense": "dense model", "retrained": "retrained dense model", "pruned": "pruned model"}
         who = _count(int(own["runs"].iloc[0]), name.get(str(kind), "randomly pruned model"))
-        yield (
-            f"{kept:,} of {len(own):,} images are right in every one of {who}, under every corruption and severity "
-            f"(frost apart); of {len(right):,} that all have right uncorrupted, {lost:,} survive less than half."
-        )
+        text = f"{kept:,} of {len(own):,} images are right in every one of {who}, under every corruption and severity "
+        text += "(frost apart)"
+        if len(right):
+            least = float(right["survival"].quantile(_LEAST))
+            text += f"; of {len(right):,} that all have right uncorrupted, the most fragile tenth survives "
+            text += f"{_percent(least)} or less"
+        yield f"{text}."
 
 
 def _left_out(tables: Tables, frames: Mapping[str, pd.DataFrame]) -> Iterator[str]:
