@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from reportable import Reportable
 
 from pruneviz.core.tables import RUNS
 from pruneviz_analyses.attributions import Attributions
@@ -128,4 +129,19 @@ def make(
             study.add(f"r{name}{s}", disturbed(retrained), **same)
             study.add(f"x{name}{s}", disturbed(4.0), method="random", **same)
             study.add(f"p{name}{s}", disturbed(pruned), method="magnitude", control_run_id=f"x{name}{s}", **same)
+    return study
+
+
+def reported(**arguments: Any) -> Reportable:
+    """A study with maps of two images by its first dense model and that model's first pruned one."""
+    study = Reportable(methods=2, replicates=1, samples=60, **arguments)
+    rng, runs = np.random.default_rng(0), study.runs
+    ids = [str(s) for s in study.table("samples", [str(runs["run_id"][0])])["sample_id"][:2]]
+    seen = Attributed(images=2)
+    for run_id in (str(runs["run_id"][0]), str(runs.loc[runs["method"] != "dense", "run_id"].iloc[0])):
+        seen.add(run_id, {"occlusion": rng.normal(size=(4, SIDE * SIDE))})
+    named = dict(zip(seen.ids, ids, strict=False))
+    seen.maps = [{**m, "sample_id": named[m["sample_id"]]} for m in seen.maps if m["sample_id"] in named]
+    study.frames[MAPS.name] = seen.table(MAPS.name)
+    study.analysed["attributions"] = ("Maps differ.",)
     return study
