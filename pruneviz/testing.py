@@ -22,13 +22,15 @@ from torch import Tensor, nn
 from pruneviz import pruning
 from pruneviz.core.errors import PrunevizError
 from pruneviz.core.quantities import Target, count_removed
-from pruneviz.core.spec import Choice
+from pruneviz.core.spec import Choice, TrainSpec
 from pruneviz.data import ImageData, Split
 from pruneviz.models.inspect import ModelInfo, examine
 from pruneviz.pruning.needs import step_of
 from pruneviz.pruning.parts import Space, Units
 from pruneviz.pruning.recipes import Recipe
-from pruneviz.pruning.schedules import Levels, Rescored, Rounds
+from pruneviz.pruning.schedules import Gradual, Levels, Rescored, Rounds
+from pruneviz.training.keeper import MaskKeeper
+from pruneviz.training.trainer import train
 
 ASKED = (Target("sparsity", 0.25), Target("sparsity", 0.5), Target("sparsity", 0.75))
 EXTREMES = (Target("sparsity", 0.95), Target("sparsity", 0.99))
@@ -161,7 +163,7 @@ def check_method(
     It removes exactly as much as is asked, ties by position; the same seed gives the same mask; more sparsity removes
     the same and more; nothing changes at ratio 0; the given network stays as it is; no output is NaN and no layer dies
     unnamed; a cut network gives what the masked one gives; the random control stands at the same cost; what cannot be
-    done is refused before it starts.
+    done is refused before it starts. A method that prunes during training does so for a few steps, too.
 
     Args:
         method: as in a study: a name, or a table such as ``{"name": "taylor", "allocation": "uniform"}``; or a recipe.
@@ -184,6 +186,7 @@ def check_method(
             changes_nothing_at_ratio_0(on, recipe)
             goes_to_extremes(on, recipe)
             reaches_every_level(on, recipe)
+            prunes_while_training(on, recipe)
         found[architecture] = reason or "kept"
     if "kept" not in found.values():
         raise BrokenPromise(f"{recipe.name} is refused on every architecture: {found}")
@@ -294,6 +297,34 @@ def reaches_every_level(on: Case, recipe: Recipe) -> None:
         raise BrokenPromise(f"{recipe.name} on {on.name}: its levels end at {achieved}, not at {last.value}")
 
 
+def prunes_while_training(on: Case, recipe: Recipe) -> None:
+    """Of a schedule that prunes during training: train for three steps, and look at what comes out."""
+    if recipe.schedule.kind != "training":
+        return
+    total = sum(b.size for b in on.space(recipe).blocks)
+    target, masks = Target("sparsity", 0.5), []
+    for _ in range(2):
+        net = copy.deepcopy(on.net)
+        hook = pruning.training_hook(_quick(recipe), target, pruning.Ground(on.info, samples=_SAMPLES))
+        keeper = MaskKeeper(net, pruning.full_mask(on.info))
+        train(net, on.data, TrainSpec(epochs=1, batch_size=10, lr=0.01), seed=0, keeper=keeper, hooks=(hook,))
+        masks.append(hook.mask)
+        tensors = {**dict(net.named_parameters()), **dict(net.named_buffers())}
+        for kept, promise in (
+            (hook.achieved == count_removed(0.5, total) / total, f"it removes {hook.achieved} of the units, not half"),
+            (keeper.mask.same_as(hook.mask), "what the trainer keeps is not what the method says"),
+            (hook.mask.same_as(masks[0]), "the same seed gives another mask"),
+            (
+                all(not tensors[n][torch.from_numpy(~k)].any() for n, k in hook.mask.items()),
+                "removed weights are not 0",
+            ),
+            (bool(on.logits(net.eval()).isfinite().all()), "outputs are NaN or infinite"),
+            (not any(m._forward_hooks for m in net.modules()), "something is left hanging on the network"),
+        ):
+            if not kept:
+                raise BrokenPromise(f"{recipe.name} on {on.name}, while training: {promise}")
+
+
 def snapshot(net: nn.Module) -> Any:
     """What must not change: parameters, buffers, gradients, modes, hooks, requires_grad, and the objects themselves."""
     state = {k: v.clone() for k, v in net.state_dict().items()}
@@ -319,4 +350,6 @@ def _quick(recipe: Recipe) -> Recipe:
         return replace(recipe, schedule=replace(recipe.schedule, times=_ROUNDS))
     if isinstance(recipe.schedule, (Rounds, Levels)):
         return replace(recipe, schedule=replace(recipe.schedule, rounds=_ROUNDS))
+    if isinstance(recipe.schedule, Gradual):
+        return replace(recipe, schedule=replace(recipe.schedule, every=1))
     return recipe

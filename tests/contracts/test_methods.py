@@ -57,6 +57,12 @@ def test_removing_nothing_changes_no_bit(architecture: str, recipe: Recipe) -> N
     testing.changes_nothing_at_ratio_0(c, recipe)
 
 
+@architectures
+@pytest.mark.parametrize("name", [n for n, r in pruning.RECIPES.items() if r.schedule.kind == "training"])
+def test_what_prunes_during_training_does_so_exactly(architecture: str, name: str) -> None:
+    testing.prunes_while_training(supported(architecture, pruning.RECIPES[name]), pruning.RECIPES[name])
+
+
 @recipes
 def test_extremes_are_exact_or_refused_and_never_silent(recipe: Recipe) -> None:
     testing.goes_to_extremes(supported("resnet8", recipe), recipe)
