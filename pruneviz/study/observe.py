@@ -47,15 +47,22 @@ def add_observations(made: Plan, analyses: Sequence[Analysis]) -> None:
     for analysis in analyses:
         if not isinstance(analysis, Observing):
             continue
-        keys = [_planned(made, analysis, o) for o in analysis.observations(runs)]
+        known: dict[int, str] = {}
+        looks = list(analysis.observations(runs))  # held, so that ids stay theirs
+        keys = [_planned(made, analysis, o, known) for o in looks]
         made.observations[analysis.name] = tuple(dict.fromkeys(keys))
 
 
-def _planned(made: Plan, analysis: Any, o: Observation) -> str:
-    """Add an observation's step to the plan, those that it comes after first; its key."""
+def _planned(made: Plan, analysis: Any, o: Observation, known: dict[int, str]) -> str:
+    """Add an observation's step to the plan, those that it comes after first; its key.
+
+    Each is looked at once (by its identity), since very many may come after the same ones.
+    """
+    if id(o) in known:
+        return known[id(o)]
     planned = [made.runs[r] for r in o.run_ids]
     inputs = {f"{i}.{role}": key for i, r in enumerate(planned) for role, key in r.state.inputs.items()}
-    inputs |= {f"{AFTER}{i}": _planned(made, analysis, earlier) for i, earlier in enumerate(o.after)}
+    inputs |= {f"{AFTER}{i}": _planned(made, analysis, earlier, known) for i, earlier in enumerate(o.after)}
     params = {
         "analysis": analysis.name,
         "version": analysis.version,
@@ -65,7 +72,8 @@ def _planned(made: Plan, analysis: Any, o: Observation) -> str:
     }
     contexts = [made.steps[r.measure].context for r in planned]
     context = {**contexts[0], "analysis": analysis, "observation": o, "contexts": contexts}
-    return made.add(Step("observe", params, inputs, context, o.title))
+    known[id(o)] = made.add(Step("observe", params, inputs, context, o.title))
+    return known[id(o)]
 
 
 def observe(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
