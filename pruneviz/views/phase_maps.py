@@ -208,7 +208,9 @@ def _hover(d: Diagram, rows: list[Mapping[Any, Any]]) -> dict[str, list[str]]:
 def _regime(row: Mapping[Any, Any]) -> str:
     if not row["regime"]:
         return "not known"
-    return f"{row['regime']} ({int(row['agreeing'])} of {several(int(row['dense_models']), 'dense model')} alone)"
+    return (
+        f"{row['regime']} ({int(row['agreeing'])} of {several(int(row['dense_models']), 'dense model')} by themselves)"
+    )
 
 
 def _with_ends(row: Mapping[Any, Any], name: str) -> str:

@@ -218,7 +218,7 @@ def test_no_transition_is_said_with_the_range_and_what_to_try():
 def test_thresholds_are_called_ours_and_what_varied_is_said():
     words = " ".join(said(study(models=2)))
     assert "The thresholds (barrier 0.02, similar 0.95) are ours: the paper has none." in words
-    assert "dense models (2) and retraining seeds (2 pairs of retrainings a cell at most)" in words
+    assert "What varied: 2 dense models and 2 pairs of retraining seeds a cell, at most;" in words
     assert "intervals need 5 dense models" in words
 
 

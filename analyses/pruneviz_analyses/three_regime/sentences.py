@@ -84,18 +84,18 @@ def _transition(diagram: str, cells: pd.DataFrame, at: Temperature, asked: Three
 def _regimes(diagram: str, cells: pd.DataFrame, at: Temperature, asked: ThreeRegime) -> Iterator[str]:
     n = {name: int((cells["regime"] == name).sum()) for name in (APART, HOT, WELL, NEITHER)}
     cka = cells["cka"].to_numpy(float)
-    told = [
-        f"{APART} (barrier, outputs not alike) in {n[APART]}: {at.towards(RAISE)}",
-        f"{HOT} (no barrier, outputs not alike) in {n[HOT]}: {at.towards(LOWER)}",
-        f"{WELL} (no barrier, outputs alike) in {n[WELL]}: stay",
-    ]
-    if n[NEITHER]:
-        told.append(f"a barrier between alike outputs, which the paper has no name for, in {n[NEITHER]}: no advice")
+    named = {
+        APART: ("regime I (barrier, outputs not alike)", at.towards(RAISE)),
+        HOT: ("regime II-A (no barrier, outputs not alike)", at.towards(LOWER)),
+        WELL: ("regime II-B (no barrier, outputs alike)", "stay"),
+        NEITHER: ("a barrier between alike outputs, which the paper has no name for,", "no advice"),
+    }
+    told = [f"{words} in {n[name]}: {advice}" for name, (words, advice) in named.items() if n[name]]
     models = int(cells["dense_models"].max())
     same = int((cells["agreeing"] == cells["dense_models"]).sum())
     agree = f" All dense models agree in {same} of {len(cells)} cells." if models > 1 else ""
     yield (
-        f"{diagram}: of {_count(len(cells), 'cell')}, regime {'; regime '.join(told)}. "
+        f"{diagram}: of {_count(len(cells), 'cell')}, {'; '.join(told)}. "
         f"CKA {cka.min():.3f} … {cka.max():.3f}.{agree} "
         f"The thresholds (barrier {asked.barrier:g}, similar {asked.similar:g}) are ours: the paper has none."
     )
@@ -154,7 +154,7 @@ def _conditions(asked: ThreeRegime, tables: Tables, cells: pd.DataFrame, at: Tem
         else "the training images, since there is no validation split"
     )
     yield (
-        f"What varied: dense models ({models}) and retraining seeds ({pairs} pairs of retrainings a cell at most); "
+        f"What varied: {_count(models, 'dense model')} and {_count(pairs, 'pair')} of retraining seeds a cell, at most; "
         f"{over}. Temperature: {at.words}, {at.mode}. Errors compared are those on {split}; the test split decides "
         "nothing."
     )
