@@ -262,6 +262,7 @@ def test_what_corruption_takes_is_told_with_what_varied(study) -> None:
     assert "relative corruption error 1." in arm
     assert "not told from 1" not in arm
     assert "Retraining alone set aside, loss to corruption +" in arm
+    assert "Squared calibration error under corruption +0." in arm
     assert "Against random pruning, accuracy +" in arm
     retrained = next(w for w in words if w.startswith("net · dense · finetune"))
     assert "none detected" in retrained

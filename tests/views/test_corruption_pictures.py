@@ -75,7 +75,7 @@ def test_models_compared_have_rows_of_their_own(tables) -> None:
 
 def test_errors_stand_beside_the_dense_model_with_intervals(tables) -> None:
     picture = corruption_errors_info(tables, ViewState())
-    assert picture.y.categories[1:5] == ("mean", "noise", "gaussian noise", "shot noise")
+    assert picture.y.categories[1:5] == ("mean of 4", "noise of 2", "gaussian noise", "shot noise")
     assert len(of(picture, m.Intervals)) == 2 * 2  # two arms in two columns
     points = of(picture, m.Points)
     assert [p.marker for p in points] == ["diamond", "circle"] * 2
@@ -89,7 +89,10 @@ def test_errors_stand_beside_the_dense_model_with_intervals(tables) -> None:
         .startswith(f"{arms.loc[(PRUNED, 'mean'), 'relative_error']:.2f}")
     )
     assert any(n.startswith("Not shown: random · 90\u00a0% · finetune") for n in picture.notes)
-    assert "(n = 5), 95 % intervals" in picture.subtitle
+    assert picture.y.categories[-1] == "frost (apart)"
+    assert picture.subtitle.startswith(
+        "Arms at 90\u00a0%, after finetune; means over dense models (n = 5), 95 % intervals"
+    )
     for mark in picture.marks:
         check_mark(mark, picture)
 

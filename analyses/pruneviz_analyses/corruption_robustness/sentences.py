@@ -116,6 +116,10 @@ def _compared(row: Row, differences: Sequence[Row], level: float) -> str:
         text += f", loss to corruption {_change(by['drop', 'dense'], level)}; {_ratio(row)}."
         if (d := by.get(("drop", "retrained"))) is not None and row["kind"] != "retrained":
             text += f" Retraining alone set aside, loss to corruption {_change(d, level)}."
+    if np.isfinite((d := by["squared_error", "dense"])["low"]):
+        sure = "" if d["low"] > 0 or d["high"] < 0 else ", none detected"
+        text += f" Squared calibration error under corruption {_small(d['difference'])} "
+        text += f"({_small(d['low'])} … {_small(d['high'])}{sure})."
     if (d := by.get(("accuracy", "control"))) is not None:
         text += f" Against random pruning, accuracy {_change(d, level)}."
     if row["kind"] == "pruned" and row["recovery"] != "none" and ("drop", "retrained") not in by:
@@ -247,6 +251,10 @@ def _percent(share: float) -> str:
 
 def _signed(value: float) -> str:
     return f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "−")  # adding 0 turns −0.0 into +0.0
+
+
+def _small(value: float) -> str:
+    return f"{round(value, 4) + 0.0:+.4f}".replace("-", "−")
 
 
 def _count(n: int, what: str) -> str:

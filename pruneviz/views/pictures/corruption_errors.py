@@ -16,7 +16,7 @@ from pruneviz.views import runs as on
 from pruneviz.views.analysed import nothing_of, table_of
 from pruneviz.views.looks import method_keys
 from pruneviz.views.marks import Axis, Intervals, Key, Line, Mark, Picture, Points, Text
-from pruneviz.views.pictures.robustness import NAME, arm_names, head_of
+from pruneviz.views.pictures.robustness import APART, NAME, arm_names, head_of
 from pruneviz.views.text import elide, listed, number, plain, several
 
 if TYPE_CHECKING:
@@ -70,19 +70,23 @@ def corruption_errors_info(tables: Tables, state: ViewState) -> Picture:
         return Picture("corruption_errors", _TITLE, empty=empty, height=240)
     names = arm_names(tables, arms)
     shown = [_arm(g, differences, names) for _, g in told.groupby("arm", sort=False, observed=True)]
-    rows = _rows(told)
+    heads = _heads(told)
+    rows = list(heads)
     inks = on.inks(tables.runs)
     few = int(told["dense_models"].max())
     how = "95 % intervals" if few >= POINTS_BELOW else f"no intervals: these need {POINTS_BELOW}"
     empty_rows = sum(all(not math.isfinite(_of(a, 0, r)[0]) for a in shown) for r in rows)
-    where = f" at {on.target_text(target)}" if target else ""
+    planned = tables.runs
+    sparsity = dict(zip(planned["target"].astype(str), planned["sparsity_target"], strict=True))
+    where = f" at {on.target_text(target, sparsity.get(target))}" if target else ""
+    where += f", after {on.short(planned['recovery'])[trained[0]]}" if trained else ", without recovery"
     return Picture(
         "corruption_errors",
         _TITLE,
         subtitle=f"Arms{where}; means over dense models (n = {few}), {how}. Lower is better in both columns.",
         notes=tuple(_notes(empty_rows, len(shown), len(pruned) > 1 or len(trained) > 1, [names[a] for a in fallen])),
         x=Axis(kind="categories", categories=_HEADS),
-        y=Axis(kind="categories", categories=("", *(elide(plain(head_of(r)), 28) for r in rows)), reverse=True),
+        y=Axis(kind="categories", categories=("", *(elide(plain(heads[r]), 28) for r in rows)), reverse=True),
         marks=tuple(_marks(shown[:_MOST_ARMS], rows, inks)),
         legend=(
             *method_keys(inks, {a.method for a in shown[:_MOST_ARMS]}),
@@ -113,11 +117,17 @@ def _notes(empty_rows: int, arms: int, others: bool, fallen: Sequence[str]) -> I
     yield "Frost and attacks are in no mean."
 
 
-def _rows(arms: pd.DataFrame) -> list[str]:
+def _heads(arms: pd.DataFrame) -> dict[str, str]:
+    """The rows with their names as shown: means, families, then corruptions, those that stand apart last."""
     order = {"mean": 0, "family": 1, "corruption": 2}
-    named = arms.drop_duplicates("corruption")
-    ranked = sorted(range(len(named)), key=lambda i: order[str(named["scope"].iloc[i])])
-    return [str(named["corruption"].iloc[i]) for i in ranked]
+    named = arms.drop_duplicates("corruption").to_dict("records")
+    ranked = sorted(named, key=lambda r: (order[str(r["scope"])], str(r["corruption"]) == APART))
+    return {str(r["corruption"]): _head(r) for r in ranked}
+
+
+def _head(row: Mapping[Any, Any]) -> str:
+    of = f" of {int(row['corruptions'])}" if row["scope"] != "corruption" else ""
+    return f"{head_of(str(row['corruption']))}{of}"
 
 
 def _arm(own: pd.DataFrame, differences: pd.DataFrame, names: Mapping[str, str]) -> _Arm:
@@ -167,7 +177,7 @@ def _points(
     hover = {
         "arm": [arm.label] * len(kept),
         "of": [arm.about] * len(kept),
-        "corruption": [plain(r) for r in kept],
+        "corruption": [plain(head_of(r)) for r in kept],
         _HEADS[scale.column].partition(" (")[0]: [
             f"{number(m)} ({number(b)} … {number(t)})" if s else f"{number(m)} (no interval)"
             for m, b, t, s in zip(mean, low, high, sure, strict=True)

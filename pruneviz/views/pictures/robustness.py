@@ -27,7 +27,7 @@ NAME = "corruption_robustness"
 _TITLE = "Accuracy under corruption, and its course over the severities"
 _MOST_ROWS = 16
 _ROOM = 0.4  # of a cell, to either side of its middle
-_CLEAN, _APART = "clean", "frost"
+APART = "frost"  # not made as published
 
 Floats = npt.NDArray[np.float64]
 
@@ -90,17 +90,17 @@ def robustness_info(tables: Tables, state: ViewState) -> Picture:
 def columns_of(cells: pd.DataFrame) -> list[str]:
     """The corruptions in the order in which they are shown: clean first, frost after all that is made as published."""
     names = on.unique(cells["corruption"])
-    apart = [n for n in names if n == _APART]
+    apart = [n for n in names if n == APART]
     return [n for n in names if n not in apart] + apart
 
 
 def head_of(name: str) -> str:
     """A corruption's name as shown."""
-    return f"{name} (apart)" if name == _APART else name.replace("_", " ")
+    return f"{name} (apart)" if name == APART else name.replace("_", " ")
 
 
 def _notes(cells: pd.DataFrame, rows: int) -> Iterator[str]:
-    if _APART in set(cells["corruption"]):
+    if APART in set(cells["corruption"]):
         yield "Frost is made without the published photographs: it stands apart, and enters no mean."
     if (cells["shift"] == "attack").any():
         yield "fgsm and pgd attack each model by its own gradient; their levels are the ε asked for."
