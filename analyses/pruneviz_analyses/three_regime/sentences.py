@@ -154,8 +154,8 @@ def _conditions(asked: ThreeRegime, tables: Tables, cells: pd.DataFrame, at: Tem
         else "the training images, since there is no validation split"
     )
     yield (
-        f"What varied: {_count(models, 'dense model')} and {_count(pairs, 'pair')} of retraining seeds a cell, at most; "
-        f"{over}. Temperature: {at.words}, {at.mode}. Errors compared are those on {split}; the test split decides "
+        f"What varied: {_count(models, 'dense model')} and {_count(pairs, 'pair')} of retraining seeds a cell, at "
+        f"most; {over}. Temperature: {at.words}, {at.mode}. Errors compared are those on {split}; the test split decides "
         "nothing."
     )
     spec = spec_of(tables.spec)
