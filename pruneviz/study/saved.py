@@ -195,7 +195,22 @@ def load(path: str | os.PathLike[str], model: str | nn.Module | Callable[..., nn
     state = checkpoint.read(path)
     reshape(net, {n: state[n] for n in _shapes(head, net, state, str(path))})
     checkpoint.load_into(net, state, str(path))
-    return net.cpu().eval()
+    net = net.cpu().eval()
+    if head.get("shapes"):
+        _require_one_piece(net, head, str(path))
+    return net
+
+
+def _require_one_piece(net: nn.Module, head: Mapping[str, Any], path: str) -> None:
+    """Run a cut network once: that its layers fit each other, no shape by itself says."""
+    import torch
+
+    try:
+        with torch.no_grad():
+            net(torch.zeros(1, *head["input"]))
+    except Exception as e:  # whatever the model raises at sizes that it does not expect
+        first = (str(e) or type(e).__name__).splitlines()[0][:200]
+        raise CheckpointError(f"{path}: what was cut does not fit together ({first}). Write the file again.") from e
 
 
 def _architecture(head: Mapping[str, Any], model: Any, path: str) -> nn.Module:

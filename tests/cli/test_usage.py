@@ -15,7 +15,20 @@ import pruneviz
 from pruneviz_apps.commands.parser import build_parser
 
 CATALOGUES = ["methods", "analyses", "studies", "models", "data"]
-COMMANDS = ["demo", "run", "status", "app", "report", "figure", "export", *CATALOGUES, "fetch"]
+COMMANDS = [
+    "demo",
+    "run",
+    "compare",
+    "prune",
+    "export-model",
+    "status",
+    "app",
+    "report",
+    "figure",
+    "export",
+    *CATALOGUES,
+    "fetch",
+]
 
 
 def pruneviz_command(*arguments: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
