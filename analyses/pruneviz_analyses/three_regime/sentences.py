@@ -155,8 +155,8 @@ def _conditions(asked: ThreeRegime, tables: Tables, cells: pd.DataFrame, at: Tem
     )
     yield (
         f"What varied: {_count(models, 'dense model')} and {_count(pairs, 'pair')} of retraining seeds a cell, at "
-        f"most; {over}. Temperature: {at.words}, {at.mode}. Errors compared are those on {split}; the test split decides "
-        "nothing."
+        f"most; {over}. Temperature: {at.words}, {at.mode}. Errors compared are those on {split}; the test split "
+        "decides nothing."
     )
     spec = spec_of(tables.spec)
     if at.name == "batch_size" and all(t.steps is None for t in spec.trains):
