@@ -128,7 +128,7 @@ def _give_rule(module: Any, weight: str, z_plus: bool, record: _Record | None) -
         out: Tensor = _Rule.apply(  # type: ignore[no-untyped-call]
             x, module.weight, module.bias, apply, axis, convolution and z_plus, weight, record
         )
-        return out
+        return out.clone()  # what follows may change it in place, and the rule needs it as it was
 
     module.forward = forward
 

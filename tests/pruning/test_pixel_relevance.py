@@ -113,6 +113,18 @@ def test_without_biases_the_pixels_have_all_of_the_logit(net: nn.Module, images:
     torch.testing.assert_close(found, logits, rtol=2e-3, atol=1e-4)
 
 
+def test_sums_and_activations_in_place_change_nothing(images: Tensor) -> None:
+    class InPlace(Residual):
+        def forward(self, x: Tensor) -> Tensor:
+            x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+            out = self.conv2(x)
+            out += x
+            return self.fc(F.relu(out, inplace=True).mean((2, 3)))
+
+    net, other = made(Residual()), made(InPlace())
+    torch.testing.assert_close(pixel_relevance(other, images, CLASSES), pixel_relevance(net, images, CLASSES))
+
+
 def test_folding_batch_norm_and_the_rest_of_the_batch_change_nothing(images: Tensor) -> None:
     net = made(Residual())
     net.bn1.running_mean.normal_(generator=torch.Generator().manual_seed(5))

@@ -14,7 +14,7 @@ from pruneviz.pruning.relevance import pixel_relevance
 from pruneviz_analyses.attributions.supported import gradcam_layer
 
 AT_ONCE = 16  # images explained between two words of progress
-_FORWARD = 512  # images in one pass of occlusion and integrated gradients
+_VALUES = 1 << 20  # of the images in one pass of occlusion and integrated gradients, or as many as are explained
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def _integrated(
         baselines=baseline,
         target=classes,
         n_steps=part["steps"],
-        internal_batch_size=_FORWARD,
+        internal_batch_size=_in_a_pass(images),
     )
     with torch.no_grad():
         change = (net(images) - net(baseline)).gather(1, classes[:, None])[:, 0]
@@ -85,7 +85,7 @@ def _occlusion(net: nn.Module, images: Tensor, classes: Tensor, baseline: Tensor
             strides=(channels, *step),
             baselines=baseline.expand(images.shape),
             target=classes,
-            perturbations_per_eval=max(1, _FORWARD // len(images)),
+            perturbations_per_eval=_in_a_pass(images) // len(images),
         )
     # What a patch changes stands in each channel that it covers: once is enough.
     return Explained(found.mean(1), None)
@@ -95,6 +95,11 @@ def _lrp(net: nn.Module, images: Tensor, classes: Tensor, baseline: Tensor, part
     with torch.no_grad():
         logit = net(images).gather(1, classes[:, None])[:, 0]
     return Explained(pixel_relevance(net, images, classes).sum(1), logit)
+
+
+def _in_a_pass(images: Tensor) -> int:
+    """Images in one forward pass: a multiple of those explained, fewer of large ones, whose features take memory."""
+    return max(1, _VALUES // images.numel()) * len(images)
 
 
 _WAYS: dict[str, Callable[[nn.Module, Tensor, Tensor, Tensor, Mapping[str, Any]], Explained]] = {
