@@ -78,7 +78,15 @@ def test_arms_compare_pairs_over_dense_models_seeds_and_images(five):
     distance = arms.loc[("net · magnitude · finetune · 0.5", "clean", "distance")]
     assert np.isnan(distance["difference"])
     assert distance["mean"] < distance["control_mean"]  # random pruning moves features further
-    assert ("net · dense", "clean", "distance") not in arms.index
+    seeds = arms.loc[("net · dense", "clean", "distance")]  # what another seed alone does
+
+    def vector(run_id):
+        own = sample_table(five, run_id)
+        return geometry_vector(own["angle"], own["norm"], own["margin"])
+
+    between = vector_distances([vector(f"d{i}") for i in range(5)])
+    assert seeds["mean"] == pytest.approx(between.sum() / 20, rel=1e-5)
+    assert seeds["most"] == pytest.approx(between.sum(axis=0).max() / 4, rel=1e-5)
 
 
 def test_with_few_dense_models_there_are_points_only(two):
@@ -193,6 +201,8 @@ def test_findings_have_their_numbers_and_what_varied(five):
     assert "against dense (5 runs of 5 dense models, 60 clean images)" in arm
     assert "random pruning" in arm
     assert "retraining alone" in arm
+    assert "Geometry vectors are 0." in arm
+    assert "other dense models" in arm
     assert any("under 2 corruptions: margin over norm from" in w for w in words)
     assert any(w.startswith("The two conditions that move features most alike are") for w in words)
     arms = five.frames[ARMS.name]

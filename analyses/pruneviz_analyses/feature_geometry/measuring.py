@@ -128,8 +128,9 @@ def _arm_rows(
 ) -> Iterator[dict[str, Any]]:
     for metric in COMPARED:
         if metric == "distance" and arm.kind == DENSE:
-            continue
-        values = {m.run_id: looks.value(metric, m.run_id, condition, m.dense) for m in members}
+            values = _from_each_other([m.run_id for m in members], condition, looks)
+        else:
+            values = {m.run_id: looks.value(metric, m.run_id, condition, m.dense) for m in members}
         # A run without a value, such as one whose features are 0 somewhere, is left out here; the findings name it.
         own = [m for m in members if np.isfinite(values[m.run_id])]
         if not own:
@@ -158,6 +159,16 @@ def _arm_rows(
         for name, others in sides.items():
             row |= _beside(name, own, others, metric, condition, looks, drawn, asked)
         yield row
+
+
+def _from_each_other(run_ids: Sequence[str], condition: str, looks: Looks) -> dict[str, float]:
+    """How far each dense model's geometry vector is from the others', on average: what another seed alone does."""
+    found = {}
+    for r in run_ids:
+        others = [looks.between(r, other, condition) for other in run_ids if other != r]
+        known = [d for d in others if np.isfinite(d)]
+        found[r] = float(np.mean(known)) if known else float("nan")
+    return found
 
 
 _NAMES = {  # of the columns for the mean of the others, the difference, and its ends

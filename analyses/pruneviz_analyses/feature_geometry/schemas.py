@@ -160,7 +160,12 @@ ARMS = Schema(
         Column("target", "str", "the target as a short text"),
         Column("level", "int", "iteration of an iterative schedule; 0 for dense models"),
         _CONDITION,
-        Column("metric", "str", "accuracy, angle, margin_scaled, between_share or distance"),
+        Column(
+            "metric",
+            "str",
+            "accuracy, angle, margin_scaled, between_share, or distance (from the dense model; of dense ones from the "
+            "others)",
+        ),
         Column("runs", "int", "the arm's runs", "runs"),
         Column("dense_models", "int", "dense models behind them: the unit of replication", "models"),
         Column("samples", "int", "test samples compared", "samples"),

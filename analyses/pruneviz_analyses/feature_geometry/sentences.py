@@ -31,13 +31,14 @@ def findings(
     """Dense models first, then the arms whose margin changed most, then corruptions, then what has no value and why."""
     arms = [_arm(rows) for _, rows in frames[ARMS.name].groupby("arm", sort=False, observed=True)]
     said = [_dense(a) for a in arms if _any(a)["kind"] == _DENSE]
-    said += [_changed(a, level) for a in arms if _any(a)["kind"] == RETRAINED]
+    seeds = {str(_any(a)["model"]): a.get((CLEAN, "distance")) for a in arms if _any(a)["kind"] == _DENSE}
+    said += [_changed(a, level, seeds) for a in arms if _any(a)["kind"] == RETRAINED]
     controls = set(frames[RUNS.name]["control_run_id"].dropna().astype(str))
     runs = frames[RUNS.name]
     random = set(runs.loc[runs["run_id"].isin(controls), "arm"].astype(str))
     pruned = [a for a in arms if _any(a)["kind"] == PRUNED]
     pruned.sort(key=lambda a: (_any(a)["arm"] in random, -abs(_of(a, CLEAN, "margin_scaled", "difference"))))
-    said += [_changed(a, level) for a in pruned[:limit]]
+    said += [_changed(a, level, seeds, str(_any(a)["arm"]) in random) for a in pruned[:limit]]
     if (more := len(pruned) - limit) > 0:
         said.append(f"{_count(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
     return (*said, *_corruptions(arms, frames[LAYOUT.name]), *_unusual(tables, frames, layout))
@@ -70,7 +71,7 @@ _WORDS = {
 }
 
 
-def _changed(a: Arm, level: float) -> str:
+def _changed(a: Arm, level: float, seeds: Mapping[str, Row | None], control: bool = False) -> str:
     row = _any(a)
     told = [_change(a[CLEAN, m], m, words, level) for m, words in _WORDS.items() if (CLEAN, m) in a]
     if not told:
@@ -78,7 +79,7 @@ def _changed(a: Arm, level: float) -> str:
     runs = f"{_count(row['runs'], 'run')} of {_count(row['dense_models'], 'dense model')}"
     few = "" if row["dense_models"] >= POINTS_BELOW else f" Intervals need {POINTS_BELOW} dense models."
     head = f"{row['arm']} against dense ({runs}, {row['samples']:,} clean images)"
-    return f"{head}: {'; '.join(told)}.{_beside(a, level)}{few}"
+    return f"{head}: {'; '.join(told)}.{_moved(a, seeds)}{_corrupted(a)}{_beside(a, level, control)}{few}"
 
 
 def _change(row: Row, metric: str, words: str, level: float) -> str:
@@ -87,11 +88,43 @@ def _change(row: Row, metric: str, words: str, level: float) -> str:
     if not math.isfinite(low):
         return f"{told} ({_signed(change, metric)})"
     verdict = "larger" if low > 0 else "smaller" if high < 0 else "no difference detected"
-    span = f"{_signed(low, metric)} … {_signed(high, metric)} at {100 * level:g} %"
+    span = f"{_signed(low, metric).removesuffix(' points')} … {_signed(high, metric)} at {100 * level:g} %"
     return f"{told}, {verdict} ({_signed(change, metric)}; {span})"
 
 
-def _beside(a: Arm, level: float) -> str:
+def _moved(a: Arm, seeds: Mapping[str, Row | None]) -> str:
+    """How far the geometry vectors are from the dense models', beside what moves them otherwise."""
+    row = a.get((CLEAN, "distance"))
+    if row is None:
+        return ""
+    beside = [
+        f"{words} {row[f'{side}_mean']:.2f}"
+        for side, words in (("control", "random pruning"), ("retrained", "retraining alone"))
+        if row[f"{side}_runs"]
+    ]
+    other = seeds.get(str(row["model"]))
+    beside += [f"other dense models {other['mean']:.2f}"] if other is not None else []
+    told = f" ({', '.join(beside)})" if beside else ""
+    return f" Geometry vectors are {_spread(row)} from the dense model's{told}."
+
+
+def _spread(row: Row) -> str:
+    low, high = f"{row['least']:.2f}", f"{row['most']:.2f}"
+    return low if low == high else f"{row['mean']:.2f} ({low} to {high})"
+
+
+def _corrupted(a: Arm) -> str:
+    """From which to which corruption the margin's difference from the dense model goes."""
+    found = {c: float(r["difference"]) for (c, m), r in a.items() if m == "margin_scaled" and c != CLEAN}
+    found = {c: v for c, v in found.items() if math.isfinite(v)}
+    if not found:
+        return ""
+    least, most = min(found, key=lambda c: found[c]), max(found, key=lambda c: found[c])
+    told = [f"{_signed(found[c], 'margin_scaled')} ({c})" for c in dict.fromkeys((least, most))]
+    return f" Corrupted alike, margin over norm differs from dense by {' to '.join(told)}."
+
+
+def _beside(a: Arm, level: float, control: bool) -> str:
     """Random pruning and retraining alone, for the margin on clean images."""
     row = a.get((CLEAN, "margin_scaled"))
     if row is None or row["kind"] == RETRAINED:
@@ -113,7 +146,9 @@ def _beside(a: Arm, level: float) -> str:
             text += f" (difference {by})"
         told.append(text)
     if not told:
-        return " Neither random pruning nor a dense model retrained alike stands beside it."
+        return (
+            " It is the random control." if control else " No random pruning or dense model retrained alike beside it."
+        )
     return f" Beside it, margin over norm: {'; '.join(told)}."
 
 

@@ -46,7 +46,7 @@ def geometry_classes_info(tables: Tables, state: ViewState) -> Picture:
     n = int(next(iter(by.values())).loc[classes, "samples"].sum())
     notes = list(shown.notes)
     if len(named) < len(classes):
-        notes.append(f"{len(named)} of {len(classes)} classes named: those that move most; the others are faint.")
+        notes.append(f"{len(named)} of {len(classes):,} classes named: those that move most; the others are faint.")
     return Picture(
         _NAME,
         _TITLE,
@@ -113,7 +113,7 @@ def _marks(
 
     for r in (*compared, reference) if faint else ():
         x, y = places(r, faint)
-        yield Points(x, y, shown.inks[r], shown.markers[r], r != reference, 4, 0.25)
+        yield Points(x, y, shown.inks[r], shown.markers[r], r != reference, 3, 0.12)
     x0, y0 = places(reference, named)
     for r in compared:
         x, y = places(r, named)

@@ -158,8 +158,10 @@ def _closest(shown: Shown, pairs: pd.DataFrame, names: tuple[str, ...]) -> Itera
             continue
         row = own.loc[int(own["gap"].to_numpy(float).argmin())].to_dict()
         share = percent(int(row["predicted"]) / int(row["samples"]))
+        gap = float(row["gap"])
+        how = f"{abs(gap):.1f}° {'further' if gap >= 0 else 'closer'} than to itself"
         yield (
             f"{shown.labels[r]}: {class_name(names, int(row['label']))} is closest to "
-            f"{class_name(names, int(row['class']))}, {float(row['gap']):.1f}° further than to itself; {share} of its "
-            f"{int(row['samples']):,} images are taken for it."
+            f"{class_name(names, int(row['class']))}, {how}; {share} of its {int(row['samples']):,} images are taken "
+            "for it."
         )

@@ -47,7 +47,7 @@ def geometry_spread_info(tables: Tables, state: ViewState) -> Picture:
     if gone := [shown.labels[r] for r in shown.runs if r not in by]:
         notes.append(f"No spread, since features do not vary within classes: {', '.join(gone)}.")
     if len(order) < len(classes):
-        notes.append(f"{len(order)} of {len(classes)} classes shown: those that changed most.")
+        notes.append(f"{len(order)} of {len(classes):,} classes shown: those that changed most.")
     return Picture(
         _NAME,
         _TITLE,
