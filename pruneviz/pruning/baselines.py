@@ -136,6 +136,17 @@ BASELINES: tuple[Recipe, ...] = (
         reference=_GUPTA,
     ),
     Recipe(
+        name="global-mp-gradual",
+        space=Weights(),
+        score=Magnitude(),
+        allocation=GlobalFloor(),
+        schedule=Gradual(),
+        summary="global magnitude during training, on a cubic schedule, a least number kept in every layer",
+        formula="s_t = s_f + (s_i − s_f)(1 − (t − t₀)/(nΔt))³; smallest |w|, floor int(.0005 · total)",
+        reference=_GUPTA,
+        recovery=Choice("finetune", {}),
+    ),
+    Recipe(
         name="erk",
         space=Weights(),
         score=Random(),

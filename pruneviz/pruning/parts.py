@@ -332,6 +332,14 @@ class Schedule(Part, ABC):
         """
         raise TypeError(f"the schedule of {recipe.name!r} is {self.name!r}, which does not prune while training")
 
+    def notes(self, given: Given) -> tuple[str, ...]:
+        """What people should know of the network before a pruning.
+
+        Args:
+            given: the network with its weights before this pruning, what was removed earlier being zero.
+        """
+        return ()
+
     def check(self, net: nn.Module, units: Units, example: Tensor) -> None:
         """Say before anything starts if the network lacks what the schedule reads.
 

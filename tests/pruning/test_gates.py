@@ -51,7 +51,7 @@ def channels(c: Case) -> int:
     return sum(b.size for b in c.space(pruning.RECIPES["consensus"]).blocks)
 
 
-@pytest.mark.parametrize("method", ["mask-sparsity", "polarization", "consensus", "lapp"])
+@pytest.mark.parametrize("method", ["mask-sparsity", "polarization", "consensus", "lapp", "bip-channel"])
 def test_channels_go_exactly_and_the_network_can_be_cut(method: str) -> None:
     c = build("resnet8")
     hook, net, _ = follow(c, method)
@@ -197,3 +197,37 @@ def test_thresholds_rise_where_too_much_is_kept_and_differ_between_layers() -> N
     assert len(set(rose)) == len(rose)
     still, _, _ = follow(c, "lapp", target=Target("sparsity", 0.0), bound=100.0)
     assert still.achieved == 0.0
+
+
+def test_scores_and_weights_take_turns_and_gates_follow_the_scores() -> None:
+    """Two steps by the definition: the first moves weights, the second scores."""
+    c, seen = build("cnn"), {}
+
+    def look(hook: Any, t: Any) -> None:  # after the first step, which is the weights'
+        seen["start"] = {n: s.detach().clone() for n, s in hook.learned.items()}
+        seen["weights"] = {n: p.detach().clone() for n, p in t.net.named_parameters()}
+        before = hook.learn
+
+        def learn(t: Any) -> None:
+            seen["gradient"] = {n: s.grad.clone() for n, s in hook.learned.items()}
+            seen["open"], seen["coupled"] = dict(hook.open), dict(hook.coupled)
+            before(t)
+            seen["after"] = {n: s.detach().clone() for n, s in hook.learned.items()}
+            seen["rested"] = {n: p.detach().clone() for n, p in t.net.named_parameters()}
+            hook.learn = before
+
+        hook.learn = learn
+
+    follow(c, "bip-channel", look=look, coupling=0.5)
+    assert all(torch.equal(seen["weights"][n], seen["rested"][n]) for n in seen["weights"])
+    for name, s in seen["start"].items():
+        norms = dict(c.net.named_parameters())[f"{name}.weight"].detach().flatten(1).abs().sum(1)
+        np.testing.assert_allclose(s.numpy(), (norms / norms.mean()).numpy(), rtol=1e-5)
+        assert (seen["coupled"][name][~seen["open"][name]] == 0).all()  # no gradient runs through a closed gate
+        step = seen["gradient"][name] - 0.5 * seen["coupled"][name]
+        np.testing.assert_allclose(seen["after"][name].numpy(), (s - 0.1 * step).numpy(), rtol=1e-5, atol=1e-7)
+    closed = sum(int((~o).sum()) for o in seen["open"].values())
+    assert closed == count_removed(0.5, channels(c))
+    flat = torch.cat(list(seen["start"].values()))
+    is_open = torch.cat(list(seen["open"].values()))
+    assert flat[~is_open].max() <= flat[is_open].min()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from pruneviz import pruning
 from pruneviz.core.errors import SpecError
 from pruneviz.core.quantities import Target, count_removed
 from pruneviz.core.spec import Choice
+from pruneviz.pruning.calibration import balanced_choice
 from pruneviz.pruning.methods.reactivation import Reactivating
 from pruneviz.pruning.recipes import control_of, resolve
 
@@ -90,7 +92,7 @@ def test_ap_spends_a_tenth_on_negative_weights_that_did_not_move() -> None:
     names = list(weights(c))
     order = np.concatenate([weights(c)[n].reshape(-1) for n in names])
     c.select(recipe, recipe.schedule.levels(LEVEL)[0])  # has the earlier weights made
-    (need,) = recipe.needs
+    (need,) = recipe.needs - {"activations"}
     start = np.concatenate([c.statistics[need][n].numpy().reshape(-1) for n in names])
     alive, mask, total = np.ones(len(order), dtype=bool), None, len(order)
     for level in recipe.schedule.levels(LEVEL)[:4]:
@@ -103,6 +105,28 @@ def test_ap_spends_a_tenth_on_negative_weights_that_did_not_move() -> None:
         alive = found
     plain = c.select(resolve(Choice("lottery-ticket", {"rounds": 4}), "here"), level)
     assert not plain.mask.same_as(mask)
+
+
+def test_ap_tells_how_many_neurons_are_dead_although_they_have_weights() -> None:
+    c = build("lenet5")
+    with torch.no_grad():
+        for row in range(7):
+            c.net.fc1.bias[row] = -1e3  # never fires
+            c.net.fc1.weight[row] *= row > 1  # two of them have no weight left
+    s = c.select(pruning.RECIPES["ap"], pruning.RECIPES["ap"].schedule.levels(LEVEL)[0])
+    seen: dict[str, torch.Tensor] = {}
+
+    def hook_for(name: str) -> Any:
+        return lambda module, args, out: seen.__setitem__(name, torch.relu(out))
+
+    for name in ("conv1", "conv2", "fc1", "fc2"):
+        c.net.get_submodule(name).register_forward_hook(hook_for(name))
+    chosen = balanced_choice(c.data.train.labels, 10, 0)
+    with torch.no_grad():
+        c.net(c.data.preprocess(c.data.train.images[chosen]))
+    dead = sum(int((out.movedim(1, 0).flatten(1) == 0).all(1).sum()) for out in seen.values()) - 2
+    assert dead >= 5
+    assert f"dynamic dead-neuron rate {dead / 224:.1%} ({dead} of 224)" in s.warnings  # 6 + 16 + 120 + 84 − 2
 
 
 def test_ap_is_prunings_of_both_kinds() -> None:

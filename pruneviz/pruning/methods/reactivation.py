@@ -52,6 +52,9 @@ class Reactivating(Schedule):
 
     Every level ends with the survivors put back to step k, so what a weight has moved since then is what it has moved
     since the level began. Where no negative weights are left, others go, the first ones first.
+
+    Told at each level, before it prunes: the dynamic dead-neuron rate, the share of neurons and filters behind an
+    activation function that put out nothing on any calibration image, among those that have a weight left.
     """
 
     name: ClassVar[str] = "reactivating"
@@ -68,7 +71,12 @@ class Reactivating(Schedule):
     @property
     def needs(self) -> frozenset[str]:
         """See :class:`~pruneviz.pruning.parts.Schedule`."""
-        return LeastMoved(self.step).wanted
+        return LeastMoved(self.step).wanted | {"activations"}
+
+    def notes(self, given: Given) -> tuple[str, ...]:
+        """The dynamic dead-neuron rate."""
+        dead, count = dead_neurons(given)
+        return (f"dynamic dead-neuron rate {dead / count:.1%} ({dead} of {count})",) if count else ()
 
     def levels(self, target: Target) -> tuple[Target, ...]:
         """Its own levels, as sparsities; the target is not looked at."""
@@ -84,6 +92,21 @@ class Reactivating(Schedule):
     def control(self) -> Schedule:
         """See :class:`~pruneviz.pruning.parts.Schedule`."""
         return Rounds(round(self.host + self.least, 12), self.rounds)
+
+
+def dead_neurons(given: Given) -> tuple[int, int]:
+    """How many neurons and filters put out nothing on any calibration image, and how many there are.
+
+    Counted are those behind an activation function which have a weight left; without one they are dead by pruning.
+    """
+    active = given.gathered("activations")
+    dead = count = 0
+    for name, w in given.weights.items():
+        if (share := active.get(f"active|{name}")) is not None:
+            alive = (w.flatten(1) != 0).any(1).cpu()
+            count += int(alive.sum())
+            dead += int((alive & (share == 0)).sum())
+    return dead, count
 
 
 PARTS = (LeastMoved, Reactivating)
