@@ -155,6 +155,23 @@ def test_corruptions_that_fail_the_same_images_are_found(study) -> None:
     assert sorted(corruptions["place"]) == [0, 1, 2, 3, 4]
 
 
+def test_corruptions_that_fail_too_few_images_are_not_compared() -> None:
+    study = make(5)
+    for run in study.right.values():
+        run["contrast"] = np.repeat(run["clean"], SEVERITIES, axis=0)
+        run["contrast"][:, :9] = False
+    frames = study.analysed().frames
+    pairs = frames["corruption_robustness_pairs"]
+    own = pairs[(pairs["over"] == "images") & ((pairs["corruption"] == "contrast") | (pairs["other"] == "contrast"))]
+    assert own["correlation"].isna().all()
+    assert (own["dense_models"] == 0).all()
+    row = frames["corruption_robustness_corruptions"].set_index("corruption").loc["contrast"]
+    assert pd.isna(row["nearest"])
+    assert row["cluster_size"] == 1
+    words = analysis.findings(study, frames)
+    assert "Too few images fail to compare contrast: fewer than 10 in each dense model." in words
+
+
 def test_corruptions_are_compared_over_the_models_of_each_dense_model(study) -> None:
     pairs = study.frames["corruption_robustness_pairs"]
     models = pairs[pairs["over"] == "models"].set_index(["corruption", "other"])

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pruneviz_analyses.corruption_robustness.reading import Outcomes
+import numpy as np
+
+from pruneviz_analyses.corruption_robustness.reading import Floats, Outcomes
 from pruneviz_analyses.corruption_robustness.shifts import CORRUPTION, STORED, catalogue
 from pruneviz_analyses.pairs import PRUNED, REPLICATE, Arm, dense_models, pairs_of
 
@@ -94,6 +96,14 @@ def groups_of(runs: pd.DataFrame, seen: Sequence[str]) -> list[Group]:
         )
         for arm, own in arms.items()
     ]
+
+
+def weights_of(dense: Sequence[str]) -> Floats:
+    """(R,) weights of runs for a mean in which every dense model weighs the same, and its runs among themselves."""
+    _, code = np.unique(np.asarray(dense), return_inverse=True)
+    size = np.bincount(code)
+    weights: Floats = 1.0 / (size[code] * len(size))
+    return weights
 
 
 @dataclass(frozen=True)

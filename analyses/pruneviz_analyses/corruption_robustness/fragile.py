@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pruneviz_analyses.arrays import frame_of, repeated
-from pruneviz_analyses.corruption_robustness.arms import CONTROL, DENSE, Group
-from pruneviz_analyses.corruption_robustness.reading import Floats, Outcomes
+from pruneviz_analyses.corruption_robustness.arms import CONTROL, DENSE, Group, weights_of
+from pruneviz_analyses.corruption_robustness.reading import Outcomes
 from pruneviz_analyses.corruption_robustness.schemas import CLEAN, IMAGES
 from pruneviz_analyses.corruption_robustness.shifts import CORRUPTION
 from pruneviz_analyses.pairs import PRUNED, RETRAINED
@@ -30,7 +30,7 @@ def images_frame(outcomes: Outcomes, groups: Sequence[Group]) -> pd.DataFrame:
         members = [m for g in groups if g.kind == kind for m in g.members]
         if not members or not names:
             continue
-        weights = _weights([m.dense for m in members])
+        weights = weights_of([m.dense for m in members])
         at = [outcomes.row[m.run_id] for m in members]
         shares = np.stack([weights @ outcomes.right[n][at].mean(axis=1) for n in names])
         worst, count = shares.argmin(axis=0), len(outcomes.labels)
@@ -50,11 +50,3 @@ def images_frame(outcomes: Outcomes, groups: Sequence[Group]) -> pd.DataFrame:
             )
         )
     return pd.concat(parts, ignore_index=True) if parts else IMAGES.frame([])
-
-
-def _weights(dense: Sequence[str]) -> Floats:
-    """(R,) so that every dense model weighs the same, and its runs among themselves."""
-    _, code = np.unique(np.asarray(dense), return_inverse=True)
-    size = np.bincount(code)
-    weights: Floats = 1.0 / (size[code] * len(size))
-    return weights

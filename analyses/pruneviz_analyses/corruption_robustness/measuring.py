@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pruneviz.core.tables import Tables
 from pruneviz.measures.changes import paired_interval
 from pruneviz.measures.statistics import hierarchical_bootstrap, wilson
-from pruneviz_analyses.corruption_robustness.arms import DENSE, Group, Item, Member, groups_of, items_of
+from pruneviz_analyses.corruption_robustness.arms import DENSE, Group, Item, Member, groups_of, items_of, weights_of
 from pruneviz_analyses.corruption_robustness.errors import RATIOS, Errors, errors_of
 from pruneviz_analyses.corruption_robustness.fragile import images_frame
 from pruneviz_analyses.corruption_robustness.reading import Outcomes, read_outcomes
@@ -164,9 +164,10 @@ def _arm_row(
 ) -> dict[str, Any]:
     ids, dense = [m.run_id for m in group.members], [m.dense for m in group.members]
     at, members = [errors.row[r] for r in ids], list(item.members)
+    weights = weights_of(dense)
 
     def mean(values: Sequence[float] | Floats) -> float:
-        return hierarchical_bootstrap(values, dense).mean
+        return float(weights @ np.asarray(values))
 
     accuracy = [errors.values("accuracy", r, item)[0] for r in ids]
     row: dict[str, Any] = {

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
+LEAST_FAILED = 10  # images that a corruption must fail for its failures to be compared with others
 LEAST_MODELS = 4  # models of one dense model, itself among them, that can be ranked at all
 
 
@@ -44,7 +45,10 @@ def _over_images(outcomes: Outcomes, run_id: str) -> tuple[Floats, int]:
     at = outcomes.row[run_id]
     kept = outcomes.right[CLEAN][at, 0]
     wrong = np.stack([outcomes.wrong(n)[at, kept] for n in outcomes.shifts]).astype(np.float64)
-    return correlation(wrong), int(kept.sum())
+    found = correlation(wrong)
+    few = (wrong > 0).sum(axis=1) < LEAST_FAILED
+    found[few], found[:, few] = np.nan, np.nan
+    return found, int(kept.sum())
 
 
 def _over_models(outcomes: Outcomes, groups: Sequence[Group], dense: str) -> tuple[Floats, int] | None:

@@ -204,7 +204,7 @@ CORRUPTIONS = Schema(
         Column("place", "int", "in an order in which those that are alike stand together, from 0"),
         Column("cluster", "int", "the group it belongs to, from 0"),
         Column("cluster_size", "int", "corruptions in that group", "corruptions"),
-        Column("nearest", "str", "the corruption it is most alike; null where it fails no image or all"),
+        Column("nearest", "str", "the corruption it is most alike; null where it fails too few images to say"),
         Column("nearest_correlation", "float", "the correlation with that one"),
     ),
 )

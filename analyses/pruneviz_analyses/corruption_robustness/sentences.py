@@ -10,7 +10,7 @@ import numpy as np
 from pruneviz.core.tables import Tables
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.corruption_robustness.arms import MEAN
-from pruneviz_analyses.corruption_robustness.redundancy import LEAST_MODELS
+from pruneviz_analyses.corruption_robustness.redundancy import LEAST_FAILED, LEAST_MODELS
 from pruneviz_analyses.corruption_robustness.schemas import (
     ARMS,
     CELLS,
@@ -184,6 +184,10 @@ def _redundancy(pairs: pd.DataFrame, corruptions: pd.DataFrame, alike: float) ->
         yield f"{head}these are alike, with a mean correlation of {alike:g} or more: {names}."
     else:
         yield f"{head}none are alike: no mean correlation reaches {alike:g}."
+    few = list(corruptions.loc[corruptions["nearest"].isna(), "corruption"])
+    if few:
+        names = ", ".join(map(str, few))
+        yield f"Too few images fail to compare {names}: fewer than {LEAST_FAILED} in each dense model."
     known = over[over["correlation"].notna()]
     if len(known):
         ends = known.sort_values("correlation")
@@ -216,8 +220,9 @@ def _images(images: pd.DataFrame) -> Iterator[str]:
     for kind, own in images.groupby("kind", sort=False, observed=True):
         right, kept = own[own["clean"] > 1 - 1e-9], int((own["survival"] > 1 - 1e-9).sum())
         name = {"dense": "dense model", "retrained": "retrained dense model", "pruned": "pruned model"}
-        who = _count(int(own["runs"].iloc[0]), name.get(str(kind), "randomly pruned model"))
-        text = f"{kept:,} of {len(own):,} images are right in every one of {who}, under every corruption and severity "
+        who, n = name.get(str(kind), "randomly pruned model"), int(own["runs"].iloc[0])
+        who = f"the {who}" if n == 1 else f"every one of {_count(n, who)}"
+        text = f"{kept:,} of {len(own):,} images are right in {who}, under every corruption and severity "
         text += "(frost apart)"
         if len(right):
             least = float(right["survival"].quantile(_LEAST))
