@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _NAME = "attribution_maps"
 _TITLE = "Where models look"
 MOST_MODELS = 4  # beside the reference: more do not fit
-IMAGES = 4  # on a page
+IMAGES = 3  # on a page, which then fits on one of paper, too
 _FULL = 0.99  # quantile of a map's absolute values that has the strongest colour
 _TILE, _NAMES, _PAIR, _BESIDE = (
     66.0,
