@@ -130,6 +130,8 @@ def test_sentences_say_what_matters_and_what_is_not_detected():
     few = checked(models=3).said(analysis)[0]
     assert "5 dense models are needed for an interval" in few
     assert "matters" not in few
+    unlearnt = checked(gap=0.69).said(analysis)[0]
+    assert "though the destroyed one has learnt next to nothing in 3 epochs and may with more" in unlearnt
     chance = checked(base=0.12, gap=0.0).said(analysis)[0]
     assert chance.endswith("neither learns, chance being 10.0 %, so this says nothing (5 runs of 5 dense models).")
 

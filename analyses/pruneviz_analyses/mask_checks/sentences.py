@@ -54,6 +54,8 @@ def _arm(r: Mapping[Any, Any], level: float, tests: int, chance: float) -> str:
     if r["p_holm"] > 1 - level:
         return f"{head}: a difference for this comparison alone, not among {tests} ({span}; {holm})."
     verdict = _MATTERS[r["check"]] if r["low"] > 0 else "the destroyed one is better"
+    if r["accuracy"] < _LEARNS * chance:
+        verdict += f", though the destroyed one has learnt next to nothing in {epochs} and may with more"
     return f"{head}: {verdict} ({span}; {holm})."
 
 
