@@ -11,7 +11,8 @@ import pandas as pd
 from pruneviz.core.options import to_plain
 from pruneviz.core.spec import StudySpec, study_from_plain
 from pruneviz.core.tables import RUNS
-from pruneviz_analyses.three_regime.schemas import PAIRS, RETRAINED
+from pruneviz.measures.regimes import PLACES
+from pruneviz_analyses.three_regime.schemas import LINES, PAIRS, RETRAINED
 
 TRAIN = {"epochs": [1, 4, 16], "lr": 0.05}
 
@@ -36,6 +37,7 @@ class RegimeTables:
     rows: list[dict[str, Any]] = field(default_factory=list)
     retrained: list[dict[str, Any]] = field(default_factory=list)
     pairs: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
     frames: dict[str, pd.DataFrame] = field(default_factory=dict)
     name: str = "regimes"
     classes: tuple[str, ...] = ("a", "b")
@@ -51,6 +53,7 @@ class RegimeTables:
 
     def table(self, name, run_ids=None):
         made = {RETRAINED.name: (RETRAINED, self.retrained), PAIRS.name: (PAIRS, self.pairs)}
+        made[LINES.name] = LINES, self.lines
         if name in self.frames:
             return self.frames[name].copy()
         if name not in made or not made[name][1]:
@@ -81,6 +84,9 @@ class RegimeTables:
             wrong = 0.89 if s < collapsed else train
             self.retrained.append({"run_id": ids[-1], "images": 100, "train_error": wrong, "guess_error": 0.9})
         for a, b in itertools.combinations(ids, 2):
+            for t in PLACES:  # as high in the middle as the LMC says
+                here = {"run_id": a, "other_run_id": b, "t": t}
+                self.lines.append({**here, "train_error": train - lmc * 4 * t * (1 - t)})
             self.pairs.append({"run_id": a, "other_run_id": b, "lmc": lmc, "cka": cka, "cka_unbiased": cka - 0.01})
         return self
 

@@ -225,4 +225,9 @@ def _short(regime: str) -> str:
 
 
 def _setting(d: Diagram) -> str:
-    return _SETTINGS.get(d.setting, plain(d.setting))
+    return setting_words(d.setting)
+
+
+def setting_words(name: str) -> str:
+    """How people call a setting of the training."""
+    return _SETTINGS.get(name, plain(name))

@@ -14,6 +14,7 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.views import marks as m
 from pruneviz.views.bokeh_renderer import Sources, draw
 from pruneviz.views.pictures.three_regime import MOST_DIAGRAMS, three_regime_info
+from pruneviz.views.pictures.three_regime_lines import MOST_TEMPERATURES, three_regime_lines_info
 from pruneviz_analyses.three_regime import ThreeRegime
 
 
@@ -134,3 +135,45 @@ def test_intervals_are_shown_where_there_are_some():
     assert math.isfinite(frame["lmc_low"].iloc[0])
     hidden = replace(ViewState(), theme="dark")
     assert three_regime_info(tables, hidden).subtitle.count("95 %") == 1
+
+
+# -- the lines
+
+
+def hills(picture):
+    """How far each curve's middle stands above its ends, in pixels upwards."""
+    return [(k.y[0] + k.y[-1]) / 2 - k.y[5] for k in picture.marks if isinstance(k, m.Line) and k.ink != "faint"]
+
+
+def test_a_barrier_is_a_hill_on_the_line():
+    tables = measured(study(models=2))
+    picture = three_regime_lines_info(tables, ViewState())
+    for mark in picture.marks:
+        check_mark(mark, picture)
+    found = hills(picture)
+    assert len(found) == 6  # three temperatures at two loads, the densest first, the coldest first
+    assert found[3] > 10 * max(abs(h) for i, h in enumerate(found) if i != 3)
+    titles = [k.text[0] for k in picture.marks if isinstance(k, m.Text) and k.bold]
+    assert titles == ["density 50\u00a0%", "density 10\u00a0%"]
+    points = [k for k in picture.marks if isinstance(k, m.Points)][3]
+    assert points.hover["regime"][0] == "I"
+    assert points.hover["train error"][5].startswith("40.1")  # 0.1 + 0.3005, the mean of two
+    draw(picture)
+
+
+def test_lines_of_cells_with_collapsed_retrainings_are_left_out():
+    gone = three_regime_lines_info(measured(study(models=1, seeds=3, collapsed=1)), ViewState())
+    assert gone.empty.startswith("No line")
+    assert "three_regime = {}" in three_regime_lines_info(RegimeTables(), ViewState()).empty
+
+
+def test_of_many_temperatures_some_are_shown_with_both_ends():
+    asked = spec(train={"epochs": list(range(1, 12))})
+    tables = RegimeTables(asked)
+    for train in asked.trains:
+        tables.cell(tables.dense(asked.dense_label(asked.models[0], train), 0), 0.5, 0.0, 0.99)
+    picture = three_regime_lines_info(measured(tables), ViewState())
+    labels = [k.label for k in picture.legend if k.kind == "line"]
+    assert len(labels) == MOST_TEMPERATURES == len(hills(picture))
+    assert (labels[0], labels[-1]) == ("11", "1")
+    assert "6 of 11 temperatures shown" in picture.notes[0]

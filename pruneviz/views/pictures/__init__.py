@@ -39,6 +39,7 @@ from pruneviz.views.pictures.similarity_matrix import similarity_matrix_info
 from pruneviz.views.pictures.similarity_turnover import similarity_turnover_info
 from pruneviz.views.pictures.smallest import smallest_info
 from pruneviz.views.pictures.three_regime import three_regime_info
+from pruneviz.views.pictures.three_regime_lines import three_regime_lines_info
 from pruneviz.views.pictures.tradeoff import tradeoff_info
 
 PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
@@ -63,6 +64,7 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "redundancy": redundancy_info,
     "fragile_images": fragile_images_info,
     "three_regime": three_regime_info,
+    "three_regime_lines": three_regime_lines_info,
     "similarity_layers": similarity_layers_info,
     "similarity_matrix": similarity_matrix_info,
     "similarity_masks": similarity_masks_info,
@@ -87,7 +89,7 @@ OF_ANALYSIS: dict[str, tuple[str, ...]] = {
     "retrain_correlation": ("retrain_tau", "retrain_scatters", "retrain_rankings"),
     "attributions": ("attribution_similarity", "attribution_maps"),
     "corruption_robustness": ("robustness", "corruption_errors", "redundancy", "fragile_images"),
-    "three_regime": ("three_regime",),
+    "three_regime": ("three_regime", "three_regime_lines"),
     "similarity": (
         "similarity_layers",
         "similarity_matrix",
