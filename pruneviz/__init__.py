@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pruneviz.api import Asked, new_study, read_study
+    from pruneviz.api import Asked, new_study, read_study, write_report
     from pruneviz.api import open_store as open
     from pruneviz.comparing import compare, new_comparison
     from pruneviz.core.errors import PrunevizError
     from pruneviz.data.corruptions import corrupt
+    from pruneviz.report.figure import figure
     from pruneviz.study import Study
     from pruneviz.study.saved import load
 
@@ -21,11 +22,13 @@ __all__ = [
     "__version__",
     "compare",
     "corrupt",
+    "figure",
     "load",
     "new_comparison",
     "new_study",
     "open",
     "read_study",
+    "write_report",
 ]
 
 # Imported when first used: `import pruneviz` costs nothing.
@@ -40,6 +43,8 @@ _HOMES = {
     "compare": ("pruneviz.comparing", "compare"),
     "new_comparison": ("pruneviz.comparing", "new_comparison"),
     "load": ("pruneviz.study.saved", "load"),
+    "figure": ("pruneviz.report.figure", "figure"),
+    "write_report": ("pruneviz.api", "write_report"),
 }
 
 

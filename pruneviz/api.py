@@ -23,6 +23,7 @@ from pruneviz.core.spec import Choice, StudySpec, load_study, place_of, study_fr
 
 if TYPE_CHECKING:
     from pruneviz.core.analysis import Analysis
+    from pruneviz.report import Layout, ReportSummary
     from pruneviz.study import Listener, PlanSummary, Result, Study
 
 
@@ -275,3 +276,34 @@ def open_store(store: str | os.PathLike[str], name: str | None = None) -> Study:
     if not str(store):
         raise UsageError("store: got an empty path; allowed: the folder of a store.")
     return open_study(store, name)
+
+
+def write_report(
+    study: Study,
+    path: str | os.PathLike[str],
+    *,
+    models: Sequence[str] | None = None,
+    layout: str | os.PathLike[str] | Layout | None = None,
+    progress: Callable[[str], None] = lambda what: None,
+) -> ReportSummary:
+    """Write a study's story as a file: ``.html``, ``.pdf``, ``.md`` or ``.tex``, as the path's ending says.
+
+    Args:
+        study: of a store; nothing that it names is imported.
+        path: the file; one that is there is replaced.
+        models: names or ids of the runs to compare, 16 at most beside the reference; the first dense model among them
+            is the reference. Chosen by rule when absent, without looking at the test split.
+        layout: a TOML file of your own words, models, selection and sections, or the same made in Python.
+        progress: told what is being done.
+
+    Raises:
+        UsageError: another ending, a run that cannot be compared, or a mistake in the layout.
+        PrunevizError: a file cannot be written.
+    """
+    from pruneviz import report
+    from pruneviz_analyses import ANALYSES
+
+    own = layout if isinstance(layout, report.Layout) else report.read_layout(layout) if layout else report.Layout()
+    file = "" if layout is None or isinstance(layout, report.Layout) else Path(layout).name
+    references = {name: analysis.reference for name, analysis in ANALYSES.items()}
+    return report.write_report(study, path, report.Wanted(models, own, file, references, progress))

@@ -32,7 +32,8 @@ def test_one_version() -> None:
 
 def test_every_dependency_is_pinned() -> None:
     named = [*PROJECT["dependencies"], *(r for extra in PROJECT["optional-dependencies"].values() for r in extra)]
-    assert {name_of(r) for r in named} - {"pruneviz"} <= pins().keys()
+    own_way = {"pruneviz", "mlflow"}  # mlflow asks for an older pyarrow than the pinned one: installed without the pins
+    assert {name_of(r) for r in named} - own_way <= pins().keys()
 
 
 def test_no_pin_names_a_build() -> None:

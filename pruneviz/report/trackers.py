@@ -116,7 +116,7 @@ def _to_mlflow(study: str, runs: Iterator[Tracked], folder: Path) -> None:
     for run in runs:
         run_id = client.create_run(experiment, run_name=run.name).info.run_id
         metrics = [Metric(k, v, 0, step) for step, numbers in run.course for k, v in numbers.items()]
-        metrics += [Metric(f"test.{k}" if k in _COURSE else k, v, 0, 0) for k, v in run.results.items()]
+        metrics += [Metric(f"results.{k}", v, 0, 0) for k, v in run.results.items()]
         params = [Param(k, str(v)) for k, v in run.settings.items()]
         for i in range(0, max(len(metrics), 1), 900):  # as many as one call may bring
             client.log_batch(run_id, metrics[i : i + 900], params if i == 0 else [], [])
@@ -127,13 +127,20 @@ def _to_mlflow(study: str, runs: Iterator[Tracked], folder: Path) -> None:
 def _to_wandb(study: str, runs: Iterator[Tracked], folder: Path) -> None:
     import wandb
 
-    settings = wandb.Settings(mode="offline", silent=True, console="off", x_disable_stats=True, x_disable_meta=True)
+    quiet = {"silent": True, "console": "off", "disable_git": True, "disable_code": True}
+    own = {
+        "x_disable_stats": True,
+        "x_disable_meta": True,
+        "x_save_requirements": False,
+    }  # this process made none of it
+    settings = wandb.Settings(mode="offline", **quiet, **own)
     for run in runs:
         about = {"project": study[:120], "name": run.name, "id": str(run.settings["run_id"]), "config": run.settings}
         with wandb.init(dir=str(folder), settings=settings, **about) as logged:
             for step, numbers in run.course:
                 logged.log(numbers, step=step)
             logged.summary.update(run.results)
+    wandb.teardown()  # waits until all is on the disk
 
 
 def _to_tensorboard(study: str, runs: Iterator[Tracked], folder: Path) -> None:
@@ -151,7 +158,7 @@ def _to_tensorboard(study: str, runs: Iterator[Tracked], folder: Path) -> None:
 
 TRACKERS = {
     "mlflow": Tracker(
-        "mlflow", "mlflow", _to_mlflow, lambda f: f"mlflow ui --backend-store-uri sqlite:///{f}/mlflow.db"
+        "mlflow", "mlflow", _to_mlflow, lambda f: f"mlflow ui --backend-store-uri sqlite:///{f.resolve()}/mlflow.db"
     ),
     "wandb": Tracker("wandb", "wandb", _to_wandb, lambda f: f"wandb sync {f}/wandb/offline-run-*"),
     "tensorboard": Tracker(

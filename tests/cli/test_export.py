@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from synthetic import SyntheticTables
 
 from pruneviz.core.errors import PrunevizError, UsageError
 from pruneviz.core.tables import RUNS
+from pruneviz.report.tex import tex
 from pruneviz_apps.commands.export import ENDINGS, output_file, write
 
 ROWS = [
@@ -45,7 +47,46 @@ def test_json_has_nulls(frame: pd.DataFrame, tmp_path: Path) -> None:
     assert [r["name"] for r in rows] == frame["name"].tolist()
     assert rows[0]["seed"] is None
     assert rows[1]["accuracy"] is None
-    assert rows[0]["accuracy"] == pytest.approx(ROWS[0]["accuracy"], rel=1e-14)
+    assert rows[0]["accuracy"] == ROWS[0]["accuracy"]  # to the last digit
+    assert list(rows[0]) == RUNS.names
+
+
+def test_lists_of_numbers_and_what_is_not_finite(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"map": [np.array([0.1, np.nan]), np.array([1.0, 2.0])], "x": [np.inf, 1e-300]})
+    write(frame, tmp_path / "t.json")
+    rows = json.loads((tmp_path / "t.json").read_text("utf-8"))
+    assert rows == [{"map": [0.1, None], "x": None}, {"map": [1.0, 2.0], "x": 1e-300}]
+
+
+def cells(text: str) -> list[list[str]]:
+    lines = [line.removesuffix(r" \\") for line in text.splitlines() if line.endswith(r" \\") and " & " in line]
+    return [line.split(" & ") for line in lines]
+
+
+def test_latex_holds_every_number(tmp_path: Path) -> None:
+    study = SyntheticTables(samples=20, methods=2, failed=1)
+    frame = study.runs
+    write(frame, tmp_path / "t.tex")
+    head, *rows = cells((tmp_path / "t.tex").read_text("utf-8"))
+    assert head == [rf"\textbf{{{tex(c)}}}" for c in RUNS.names]
+    assert len(rows) == len(frame)
+    for name, column in zip(RUNS.names, zip(*rows, strict=True), strict=True):
+        for text, value in zip(column, frame[name], strict=True):
+            if pd.isna(value):
+                assert text == ""
+            elif isinstance(value, float | int):
+                assert float(text.replace("$-$", "-")) == value
+            else:
+                assert text == tex(str(value))
+
+
+def test_latex_rounds_only_when_asked(frame: pd.DataFrame, tmp_path: Path) -> None:
+    write(frame[["name", "accuracy", "level"]], tmp_path / "t.tex", digits=3)
+    assert cells((tmp_path / "t.tex").read_text("utf-8"))[1] == [
+        r"dense $\cdot$ «ä»".replace("«ä»", tex("«ä»")),
+        "0.901",
+        "0",
+    ]
 
 
 def test_lists_of_numbers_are_whole(tmp_path: Path) -> None:

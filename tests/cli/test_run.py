@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import pruneviz
+from pruneviz.core.viewstate import ViewState
 from pruneviz_apps import cli
 
 STUDY = """
@@ -181,6 +182,34 @@ def test_the_report(store: str, capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert "'nothing'" in capsys.readouterr().err
     assert cli.main(["report", store, "-o", str(file), "--study", "other"]) == 1
     assert "'other'" in capsys.readouterr().err
+
+
+def test_a_figure(store: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file, name = tmp_path / "f.svg", pruneviz.open(store).runs["name"].iloc[-1]
+    assert cli.main(["figure", store, "flips", "-o", str(file), "--models", name, "--width", "3in"]) == 0
+    said = capsys.readouterr().out
+    assert f"Figure: {file} (76 × " in said
+    assert "Predictions that flipped" in said  # words for the caption
+    assert 'width="216pt"' in file.read_text("utf-8")
+    first = file.read_bytes()
+    drawn = pruneviz.figure(pruneviz.open(store), "flips", models=[name], width="3in")
+    drawn.save(file)
+    assert file.read_bytes() == first
+    pruneviz.open(store).workspace.save_view("mine", ViewState(y="loss"))
+    assert cli.main(["figure", store, "tradeoff", "-o", str(file), "--view", "mine"]) == 0
+    assert "Loss over" in capsys.readouterr().out
+    assert cli.main(["figure", store, "tradeoff", "-o", str(file), "--view", "http://x/?y=density&log_x=0"]) == 0
+    assert "Density over" in capsys.readouterr().out
+    for wrong, code, words in (
+        (["trade-off"], 2, "'tradeoff'"),
+        (["reliability"], 1, "calibration = {}"),
+        (["tradeoff", "--view", "none"], 2, "'mine'"),
+        (["tradeoff", "--width", "3"], 2, "85mm"),
+        (["tradeoff", "--font", "No Such Font"], 2, "installed"),
+        (["flips", "--models", "nothing"], 2, "'nothing'"),
+    ):
+        assert cli.main(["figure", store, *wrong, "-o", str(file)]) == code
+        assert words in capsys.readouterr().err
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(folder: Path, tmp_path: Path) -> None:
