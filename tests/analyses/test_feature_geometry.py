@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -10,12 +12,13 @@ from featured import data, make, net, pairs, seen
 from pruneviz.api import read_study
 from pruneviz.core.errors import SpecError, Unsupported
 from pruneviz.core.spec import study_from_plain
+from pruneviz.core.tables import RUNS as RUNS_TABLE
 from pruneviz.measures.geometry import geometry_vector, vector_distances
 from pruneviz.measures.statistics import hierarchical_bootstrap, resampled_means
 from pruneviz.shipped import find_study
 from pruneviz_analyses import Subject
 from pruneviz_analyses.feature_geometry import FeatureGeometry, likeness
-from pruneviz_analyses.feature_geometry.schemas import ARMS, LAYOUT, RUNS, TREE
+from pruneviz_analyses.feature_geometry.schemas import ARMS, LAYOUT, RUNS, SEEN, TREE
 
 CONDITIONS = ["clean", "brightness 3", "contrast 3"]
 
@@ -231,6 +234,45 @@ def test_only_what_decides_is_in_the_key(five):
     one, other = (dict(a.observations(five.runs)[0].part) for a in options)
     assert one == other
     assert one != dict(FeatureGeometry(seed=1).observations(five.runs)[0].part)
+
+
+class Drawn:
+    """A study of which only the tables are there: pruned runs are drawn as the retrained ones are."""
+
+    def __init__(self, nets, models, n, seed):
+        rng = np.random.default_rng(seed)
+        rows, parts, whole = [], [], []
+        ids = [f"test:{i}" for i in range(n)]
+        for net_, m in itertools.product(range(nets), range(models)):
+            base = rng.normal(1, 0.3, n) + rng.normal(0, 0.2)
+            for kind, method in (("d", "dense"), ("r", "dense"), ("p", "magnitude")):
+                run_id = f"{kind}{net_}/{m}"
+                own = {"run_id": run_id, "name": run_id, "dense_run_id": f"d{net_}/{m}", "model": f"net{net_}"}
+                after = {"recovery": "none" if kind == "d" else "finetune", "seed": None if kind == "d" else 0}
+                target = "0.5" if kind == "p" else ""
+                rows.append({**own, **after, "method": method, "target": target, "level": 1, "status": "done"})
+                margin = base + (rng.normal(0, 0.3, n) + rng.normal(0, 0.1)) * (kind != "d")
+                norm, angle = rng.gamma(20, 0.2, n), 1 + 0.2 * rng.normal(size=n) - 0.2 * margin
+                label = np.zeros(n, int)
+                frame = pd.DataFrame({"sample_id": ids, "label": label, "prediction": (margin < 0.9).astype(int)})
+                parts.append(frame.assign(run_id=run_id, condition="clean", angle=angle, norm=norm, margin=margin))
+                means = {"angle": angle.mean(), "between_share": rng.normal(0.7, 0.02)}
+                whole.append({"run_id": run_id, "condition": "clean", "samples": n, **means})
+        self.runs = RUNS_TABLE.frame(rows)
+        self.frames = {"feature_geometry_samples": pd.concat(parts), "feature_geometry_seen": SEEN.frame(whole)}
+
+    def table(self, name, run_ids=None):
+        return self.frames[name].copy()
+
+
+def test_pruning_that_does_what_retraining_does_is_seldom_called_different():
+    """40 studies in one, each with a model of its own and five dense models."""
+    arms = FeatureGeometry(resamples=300, layout="mds").measure(Drawn(40, 5, 60, 0))[ARMS.name]
+    arms = arms[(arms["kind"] == "pruned") & (arms["metric"] != "distance")]
+    assert len(arms) == 40 * 4
+    wrong = ((arms["excess_low"] > 0) | (arms["excess_high"] < 0)).groupby(arms["metric"]).mean()
+    assert wrong.max() <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / 40)
+    assert (arms["excess_high"] - arms["excess_low"]).min() > 0
 
 
 # -- before it starts

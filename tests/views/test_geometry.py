@@ -105,7 +105,7 @@ def test_layouts_say_how_they_were_made_and_join_what_is_near(tables):
     assert heads[1].startswith("Conditions, over all models (MDS")
     models, conditions = of(picture, m.Points)
     assert set(models.keys) == set(tables.nets)
-    assert set(models.selected) == {"m0", "x0"}
+    assert set(models.selected) == {"d0", "m0", "x0"}
     assert models.marker[models.keys.index("d0")] == "star"
     tree = of(picture, m.Line)
     assert len(tree[0].x) == 3 * (len(models.x) - 1)

@@ -41,7 +41,7 @@ def observe(seen: Seen, part: Mapping[str, Any], progress: Callable[[int, int], 
     Args:
         seen: the run's model.
         part: the observation's: see :meth:`FeatureGeometry.observations`.
-        progress: told of images looked at.
+        progress: told of images looked at, each hidden place of one being an image.
 
     Raises:
         Unsupported: the layer feeds no linear classifier.
@@ -55,7 +55,8 @@ def observe(seen: Seen, part: Mapping[str, Any], progress: Callable[[int, int], 
     traced = np.isin(chosen, order[: part["traced"]])
     rows: list[dict[str, Any]] = []
     parts: dict[str, list[pd.DataFrame]] = {s.name: [] for s in (SAMPLES, CLASSES, PAIRS, ANGLES)}
-    total = len(part["conditions"]) * len(chosen) + len(chosen) // 4
+    at = order[: part["attributed"]] if not part["images"] else _placed(test.ids, part["images"])
+    total = len(part["conditions"]) * len(chosen) + len(at) * part["grid"] ** 2
     done = 0
 
     def told(more: int) -> None:
@@ -72,9 +73,7 @@ def observe(seen: Seen, part: Mapping[str, Any], progress: Callable[[int, int], 
         parts[PAIRS.name].append(looked.pairs())
         if condition == CLEAN:
             parts[ANGLES.name].append(looked.traced(traced))
-    at = order[: part["attributed"]] if not part["images"] else _placed(test.ids, part["images"])
-    told(0)
-    sensitivity = sensitivity_rows(seen, head, np.asarray(at, np.intp), part)
+    sensitivity = sensitivity_rows(seen, head, np.asarray(at, np.intp), part, told)
     frames = {name: pd.concat(found, ignore_index=True) for name, found in parts.items()}
     return {**frames, SEEN.name: SEEN.frame(rows), SENSITIVITY.name: SENSITIVITY.frame(sensitivity)}
 

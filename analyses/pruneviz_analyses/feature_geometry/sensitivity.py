@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,11 @@ Floats = npt.NDArray[np.float64]
 
 KINDS = ("occlusion", "gradient")
 _FINEST = 32  # parts a side of a gradient map: of larger images, means over parts are kept
-_BATCH = 500
+_BATCH = 100
 
 
 def sensitivity_rows(
-    seen: Seen, head: Head, chosen: npt.NDArray[np.intp], part: Mapping[str, Any]
+    seen: Seen, head: Head, chosen: npt.NDArray[np.intp], part: Mapping[str, Any], told: Callable[[int], None]
 ) -> list[dict[str, Any]]:
     """The rows of some test images, by both ways of asking.
 
@@ -31,6 +31,7 @@ def sensitivity_rows(
         chosen: test images.
         part: the observation's: ``sensitivity`` (the metric), ``patch`` (share of the image's shorter side that is
             hidden at once) and ``grid`` (parts a side).
+        told: of places hidden.
     """
     rows = []
     metric, test = part["sensitivity"], seen.data.test
@@ -39,7 +40,7 @@ def sensitivity_rows(
         label = int(test.labels[i])
         for kind in KINDS:
             found = (
-                occluded(head, batch, label, metric, part["patch"], part["grid"])
+                occluded(head, batch, label, metric, part["patch"], part["grid"], told)
                 if kind == "occlusion"
                 else steepness(head, batch, label, metric)
             )
@@ -49,7 +50,13 @@ def sensitivity_rows(
 
 
 def occluded(
-    head: Head, image: torch.Tensor, label: int, metric: str, patch: float, grid: int
+    head: Head,
+    image: torch.Tensor,
+    label: int,
+    metric: str,
+    patch: float,
+    grid: int,
+    told: Callable[[int], None],
 ) -> Iterator[dict[str, Any]]:
     """The metric's fall when a square around each part is replaced by the data's mean colour.
 
@@ -70,6 +77,7 @@ def occluded(
             columns = slice(min(left, max(0, round(middle_x - half))), max(right, round(middle_x + half)))
             batch[n, :, rows, columns] = 0
         values += list(whole - _value(head, batch, label, metric))
+        told(len(some))
     for ((top, bottom), (left, right)), value in zip(places, values, strict=True):
         yield _cell(top, bottom, left, right, float(value))
 

@@ -151,7 +151,7 @@ def _models(tables: Tables, state: ViewState, s: _Side) -> Iterator[Mark]:
         9,
         0.85,
         keys=tuple(known),
-        selected=tuple(r for r in on.compared(done, state) if r in known),
+        selected=tuple(r for r in chosen if r in known) if len(chosen) > 1 else (),
         hover=hover,
     )
     named = [i for i, r in zip(at, known, strict=True) if r in chosen]
