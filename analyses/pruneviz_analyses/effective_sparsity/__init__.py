@@ -46,7 +46,7 @@ class EffectiveSparsity:
         Raises:
             Unsupported: so it is; the text names what a model does that hides its paths.
         """
-        if not subject.spec.prune.methods:
+        if not subject.spec.compares:
             raise Unsupported(
                 "effective_sparsity: the study prunes nothing, so nothing is cut off. Add a method under [prune]."
             )
