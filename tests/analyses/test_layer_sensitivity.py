@@ -124,6 +124,8 @@ def test_what_it_cannot_support_is_said_before_it_starts():
         build(LayerSensitivity, {"criteria": []}, "x")
     with pytest.raises(SpecError, match=r"criteria\[0\]"):
         build(LayerSensitivity, {"criteria": ["magnitud"]}, "x").check(Subject(spec, ("a",), 10, {"m": seen}))
+    with pytest.raises(Unsupported, match="granet chooses while a network is trained"):
+        build(LayerSensitivity, {"criteria": ["granet"]}, "x").check(Subject(spec, ("a",), 10, {"m": seen}))
     seen.data.val = None
     with pytest.raises(Unsupported, match=r"no validation images.*Test images never serve for choosing"):
         analysis.check(Subject(spec, ("a", "b"), 10, {"m": seen}))

@@ -354,6 +354,8 @@ def test_what_it_cannot_support_is_said_before_it_starts():
         lonely.check(subject(**pruned))
     with pytest.raises(SpecError, match=r"criteria\[1\]"):
         build(Similarity, {"criteria": ["magnitude", "magnitud"]}, "x").check(subject(**pruned))
+    with pytest.raises(Unsupported, match="criterion granet: similarity: it scores while a network is trained"):
+        build(Similarity, {"criteria": ["magnitude", "granet"]}, "x").check(subject(**pruned))
     with pytest.raises(SpecError, match="a list of methods"):
         build(Similarity, {"criteria": "magnitude"}, "x")
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from pruneviz import pruning, training
 from pruneviz.core.analysis import Seen
+from pruneviz.core.errors import Unsupported
 from pruneviz.core.keys import digest
 from pruneviz.core.quantities import Target, count_removed
 from pruneviz.core.spec import Choice
@@ -41,6 +42,11 @@ def pieces(seen: Seen, recipe: Recipe) -> dict[str, tuple[str, ...]]:
     Raises:
         Unsupported: the criterion cannot prune the model.
     """
+    if recipe.schedule.kind == "training":
+        raise Unsupported(
+            f"layer_sensitivity: {recipe.name} chooses while a network is trained, and here nothing is trained. Leave "
+            "it out of criteria."
+        )
     units = recipe.space(seen.net, seen.info, (), seen.example)
     recipe.score.check(seen.net, units, seen.example)
     if isinstance(units, ChannelUnits):

@@ -115,6 +115,8 @@ class Similarity:
         for label, seen in subject.models.items():
             for recipe in recipes:
                 with located(f"model {label!r}, criterion {recipe.name}"):
+                    if recipe.schedule.kind == "training":
+                        raise Unsupported("similarity: it scores while a network is trained, and not a dense model.")
                     if recipe.needs and seen.data.train is None:
                         needs = ", ".join(sorted(read_need(n)[0] for n in recipe.needs))
                         raise Unsupported(f"similarity: it needs {needs}, and the data has no training images.")

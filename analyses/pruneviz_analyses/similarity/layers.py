@@ -69,8 +69,9 @@ def compared(run: Seen, reference: Seen, part: Mapping[str, Any], progress: Prog
 
 def _directions(seen: Seen, layers: Sequence[str], images: Any, unbiased: bool) -> dict[str, Floats]:
     """By layer, in the model's order, its centred Gram matrix as a unit vector."""
-    found = {}
-    for layer, features in _activations(seen, layers, images).items():
+    found, held = {}, _activations(seen, layers, images)
+    for layer in list(held):
+        features = held.pop(layer)  # wide layers are large
         if bad := int((~torch.isfinite(features)).sum()):
             raise ModelError(
                 f"similarity: {bad} of {features.numel()} activations of {layer!r} in run {seen.run_id} are NaN or "
