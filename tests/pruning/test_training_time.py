@@ -130,6 +130,8 @@ def test_learned_scores_are_those_of_the_definition(method: str) -> None:
 def test_subnetworks_of_random_weights_are_learned_and_no_weight_is() -> None:
     c = tiny()
     start = {n: p.detach().clone() for n, p in c.net.named_parameters()}
+    for name in ("1.weight", "3.weight"):
+        start[name] = start[name].sign() * math.sqrt(2 / (0.4 * start[name].shape[1]))
     _, hook, net, before, after = follow(c, "multi-prize", score_lr=1.0)
     for n, p in net.named_parameters():
         kept = torch.from_numpy(hook.mask[n]) if n in hook.mask else torch.ones_like(p, dtype=torch.bool)
@@ -151,6 +153,13 @@ def test_subnetworks_of_random_weights_are_learned_and_no_weight_is() -> None:
         for done, _, kept in systems_slow.learned(first, weights, steps, learn, abs, counts):
             assert not done or np.array_equal(after.masks[done - 1][name].reshape(-1), kept)
     assert any((a["1.weight"] != b["1.weight"]).any() for a, b in zip(after.masks, after.masks[1:], strict=False))
+
+
+def test_random_weights_may_stay_as_they_were_drawn() -> None:
+    c = tiny()
+    _, hook, net, _, _ = follow(c, "multi-prize", weights="drawn")
+    kept = hook.mask["1.weight"]
+    assert np.array_equal(net[1].weight.detach().numpy()[kept], c.net[1].weight.detach().numpy()[kept])
 
 
 def test_the_control_of_random_weights_learns_nothing() -> None:
@@ -208,6 +217,13 @@ def _pruned(kept: Any, step: Any, names: list[str], done: int) -> dict[str, np.n
         out[n] = alive[at : at + kept[n].size].reshape(kept[n].shape)
         at += kept[n].size
     return out
+
+
+def test_a_training_too_short_for_an_exchange_is_told() -> None:
+    _, hook, _, _, _ = follow(tiny(), "rigl")
+    assert any("no weights were exchanged: training ended before step 100" in w for w in hook.warnings)
+    _, hook, _, _, _ = follow(tiny(), "rigl", every=5)
+    assert not any("exchanged" in w for w in hook.warnings)
 
 
 def test_rigl_keeps_its_layers_densities() -> None:

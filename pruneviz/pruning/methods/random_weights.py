@@ -27,8 +27,9 @@ class EdgePopup(Gradual):
     """Scores learned while the weights stay as they are (Ramanujan et al. 2020; Diffenderfer & Kailkhura 2021).
 
     s ← s − η v with v ← μ v + (∂ℓ/∂w′) ⊙ w ⊙ sign s, straight through the choice of the largest |s|; w′ = w ⊙ m. Scores
-    begin with the recipe's, scaled to at most 1/√inputs of their layer. Biases and batch norm's scales stay as well;
-    batch norm's statistics are measured.
+    begin with the recipe's, scaled to at most 1/√inputs of their layer. Weights are the signs of the initial ones times
+    √(2 / kept inputs), a number for each layer, so that signals keep their size; or they stay as they were drawn.
+    Biases and batch norm's scales stay as well; batch norm's statistics are measured.
     """
 
     name: ClassVar[str] = "edge-popup"
@@ -38,6 +39,9 @@ class EdgePopup(Gradual):
     end: float = option(1.0, "when the mask is final, as a fraction of training; after begin", gt=0, le=1)
     every: int = option(1, "steps between two choices of the mask", unit="steps", ge=1)
     initial: float = option(1.0, "removed before the first step (s_i), as a fraction of the target", ge=0, le=1)
+    weights: str = option(
+        "signs", "signs: signs of the initial weights times a constant; drawn: as they are", choices=("signs", "drawn")
+    )
     score_lr: float = option(0.1, "η: learning rate of the scores; 0: nothing is learned", ge=0)
     score_momentum: float = option(0.9, "μ: momentum of the scores", ge=0, lt=1)
 
@@ -54,6 +58,14 @@ class PoppedUp(LearnedScores):
     """No weight moves."""
 
     curve: EdgePopup
+
+    def on_start(self, t: Training) -> None:
+        """Set the weights that will stay so."""
+        if self.curve.weights == "signs":
+            for w in self.weights(t).values():
+                inputs = w[0].numel() * (1.0 - self.target.removed)
+                w.data.copy_(w.detach().sign() * (2 / max(inputs, 1.0)) ** 0.5)
+        super().on_start(t)
 
     def first(self, t: Training) -> dict[str, Tensor]:
         """See the schedule."""
@@ -90,7 +102,7 @@ RECIPES = (
         recovery=Choice("lr-rewind", {}),
         at=0,
         summary="a subnetwork of the initial weights, none of which is ever trained",
-        formula="s ← s − η v, v ← μ v + (∂ℓ/∂w′) ⊙ w ⊙ sign s; per layer keep the largest |s| of the weights θ₀",
+        formula="w = sign θ₀ √(2 / kept inputs); v ← μ v + (∂ℓ/∂w′) ⊙ w ⊙ sign s, s ← s − η v; keep the largest |s|",
         reference=Reference(
             "Diffenderfer, Kailkhura",
             2021,
@@ -99,6 +111,6 @@ RECIPES = (
             "ICLR",
             "2103.09377",
         ),
-        differs="the dense model's own initial weights, neither binary nor scaled; biases stay as they were drawn",
+        differs="signs and biases are the dense model's initial ones, and the constant is not learned",
     ),
 )

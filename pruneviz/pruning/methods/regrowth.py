@@ -29,7 +29,8 @@ class Regrowing(Gradual):
 
     Of a layer with n weights left, the int(r·n) smallest |w| are dropped, and as many grown where the dense gradient of
     the last step is largest among those that are zero then; these begin at zero. r falls along a cosine from ``drop``
-    to ``drop_end`` at the curve's end, after which nothing is exchanged any more.
+    to ``drop_end`` at the curve's end, after which nothing is exchanged any more. A training that is too short for any
+    exchange is told.
     """
 
     name: ClassVar[str] = "regrowing"
@@ -60,6 +61,13 @@ class Exchanging(GradualPruning):
     def __init__(self, schedule: Regrowing, recipe: Recipe, target: Target, ground: Ground) -> None:
         super().__init__(schedule, recipe, target, ground)
         self.gradients: dict[str, Tensor] = {}
+        self.exchanges = 0
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """See :class:`~pruneviz.pruning.during.DuringTraining`."""
+        none = f"no weights were exchanged: training ended before step {self.curve.every}" if not self.exchanges else ""
+        return (*super().warnings, *([none] if none else []))
 
     def after_backward(self, t: Training) -> None:
         """Keep the dense gradient of the step after which weights are exchanged."""
@@ -92,6 +100,7 @@ class Exchanging(GradualPruning):
             thinner[name], final[name] = left.cpu().numpy(), (left | grown).cpu().numpy()
         t.keeper.replace(Mask.of(thinner), t.optimizer)  # what is grown where it was dropped begins at zero, too
         self.keep(t, replace(self.selected, mask=Mask.of(final)))
+        self.exchanges += 1
 
 
 PARTS = (Regrowing,)
@@ -101,7 +110,7 @@ RECIPES = (
         space=Weights(),
         score=Random(),
         allocation=Erk(),
-        schedule=Regrowing(initial=1.0, drop=0.3, drop_end=0.0),
+        schedule=Regrowing(every=100, initial=1.0, drop=0.3, drop_end=0.0),
         recovery=Choice("lr-rewind", {}),
         at=0,
         summary="sparse from the first step; small weights are exchanged for those of the largest gradients",
@@ -113,7 +122,6 @@ RECIPES = (
             "ICML",
             "1911.11134",
         ),
-        differs="ΔT is 10 steps, for trainings of hundreds of steps; the paper's is 100",
     ),
     Recipe(
         name="granet",
