@@ -84,6 +84,9 @@ class Reportable(SyntheticTables):
             raise unknown("selection", selection, [])
         return chosen(selection, self)
 
+    def unfit(self) -> dict[str, str]:
+        return {}
+
     def warnings(self) -> dict[str, tuple[str, ...]]:
         pruned = [r["run_id"] for r in self._rows if r["method"] != "dense"]
         return dict.fromkeys(pruned[:2], self.warned) if self.warned else {}

@@ -146,6 +146,10 @@ class SyntheticTables:
         """As the sentences of analyses."""
         return {"prediction_changes": ("Pruning flips more than retraining does.",)} if self._rows else {}
 
+    def unfit(self) -> dict[str, str]:
+        """As analyses left out; none here."""
+        return {}
+
     def tables_of(self, analysis: str) -> list[str]:
         """As the analyses' tables; none here."""
         return []

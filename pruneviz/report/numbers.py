@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pruneviz.core.tables import RUNS
+from pruneviz.core.tables import GIVEN, RUNS
 from pruneviz.report.content import Cell, Column, Row, Table
 from pruneviz.views import runs as on
 from pruneviz.views.metrics import METRICS, Metric, measured
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 
 MOST_RUNS = 1000  # rows of the folded table; more are for `pruneviz export`
 MOST_TROUBLE = 200
+MOST_GIVEN = 200
+_GIVEN = (
+    ("Model", "run_id"),
+    ("Layer", "layer"),
+    ("Removed", "removed"),
+    ("Pattern", "pattern"),
+    ("Told from", "found"),
+    ("Shape", "shape"),
+    ("In the reference", "reference_shape"),
+)
 
 # Columns of numbers: the metric, its short title, and how it reads.
 _NUMBERS = (
@@ -102,6 +112,32 @@ def _text(metric: Metric, value: float) -> str:
     if metric.kind == "seconds":
         return duration(value)
     return f"{value:,.0f}" if metric.kind == "count" else number(value, 4)
+
+
+def given_table(tables: Tables) -> Table:
+    """What was found removed in models that were given, layer by layer; of very many layers the first."""
+    names = {str(i): plain(n) for i, n in zip(tables.runs["run_id"], tables.runs["name"], strict=True)}
+    given = tables.table(GIVEN.name)
+    gone = given[given["removed"] > 0]
+    rows = [Row(tuple(_given_cells(names, r))) for r in gone.head(MOST_GIVEN).to_dict("records")]
+    about = {c.name: c.meaning for c in GIVEN.columns}
+    columns = tuple(Column(title, about[name], number=name == "removed") for title, name in _GIVEN)
+    notes = ["Layers of which nothing is gone are not listed."]
+    if len(gone) > MOST_GIVEN:
+        notes.append(f"The first {MOST_GIVEN} of {len(gone):,}; `pruneviz export STORE given -o FILE.csv` writes all.")
+    return Table("given", columns, tuple(rows), tuple(notes), folded="What was found removed, layer by layer")
+
+
+def _given_cells(names: Mapping[str, str], row: Mapping[Any, Any]) -> Iterator[Cell]:
+    for _, name in _GIVEN:
+        value = row[name]
+        if name == "run_id":
+            yield Cell(names.get(str(value), str(value)))
+        elif name == "removed":
+            share = value / row["entries"]
+            yield Cell(percent(share), share)
+        else:
+            yield Cell("" if on.missing(value) else plain(value))
 
 
 def failed_table(runs: pd.DataFrame) -> Table | None:

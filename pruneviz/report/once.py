@@ -22,6 +22,10 @@ class Reported(Tables, Protocol):
         """The sentences of each analysis, by its name."""
         ...
 
+    def unfit(self) -> Mapping[str, str]:
+        """Analyses that models given for comparison cannot have, with the reason, by name."""
+        ...
+
     def warnings(self) -> Mapping[str, tuple[str, ...]]:
         """What runs warned of, by run id."""
         ...

@@ -81,7 +81,7 @@ def tell(tables: Tables, study: Reported, choice: Choice, asked: Asked) -> Repor
         Section("cost", "Cost", "What pruning costs", tuple(_cost(tables, choice))),
         Section("predictions", "Predictions", PREDICTIONS, tuple(_predictions(tables, choice))),
         Section("images", "Images", "Image by image", tuple(_images(tables, choice))),
-        Section("layers", "Layers", "Where it was removed", (Pictures((density_map_info(tables, choice.state),)),)),
+        Section("layers", "Layers", "Where it was removed", tuple(_layers(tables, choice))),
         Section("trouble", "Failures", "Failures and warnings", tuple(_trouble(tables, study, held))),
         Section("run", "Method", "What was run", tuple(_run(tables, study, asked))),
         Section("numbers", "Numbers", "All numbers", tuple(_numbers(tables, choice))),
@@ -157,6 +157,9 @@ def _analyses(tables: Tables, study: Reported, held: Holdings, choice: Choice) -
             yield Pictures(shown)
         if choice.compared and any(p in SHOWN_THERE for p in own):
             yield Note(f"Its pictures stand under {PREDICTIONS}.")
+    if unfit := study.unfit():
+        reasons = tuple(f"{plain(name)}: {plain(reason)}" for name, reason in unfit.items())
+        yield Sentences(reasons, "Analyses that these models do not have, and why", SHOWN_FINDINGS)
 
 
 def _comparison(tables: Tables, choice: Choice) -> Iterator[Block]:
@@ -196,6 +199,12 @@ def _images(tables: Tables, choice: Choice) -> Iterator[Block]:
     hint = "Drag over points in any of them: the same images light up in the others and are listed below."
     yield Pictures(pictures, 2 if more else 1, common, "samples", hint)
     yield Images("The images")
+
+
+def _layers(tables: Tables, choice: Choice) -> Iterator[Block]:
+    yield Pictures((density_map_info(tables, choice.state),))
+    if tables.spec.get("compare") is not None:
+        yield numbers.given_table(tables)
 
 
 def _trouble(tables: Tables, study: Reported, held: Holdings) -> Iterator[Block]:

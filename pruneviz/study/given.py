@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pruneviz.core.errors import CheckpointError, ModelError
+from pruneviz.core.keys import file_digest
 from pruneviz.core.masks import BoolArray, Mask
 from pruneviz.core.spec import ModelSpec
 from pruneviz.core.tables import GIVEN
@@ -213,7 +214,10 @@ def give(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
     data, context = data_of(step, bench), step.context
     inputs.require_same_model(context, step.key, bench.live)
     example = data.preprocess(data.test.images[:1])
-    found = read_given(context["model"], context["replicate"], bench.live, example, len(data.classes))
+    model, replicate = context["model"], context["replicate"]
+    if model.history is not None and file_digest(history_file(model, replicate)) != step.params["history"]:
+        raise ModelError(f"{history_file(model, replicate)}: has changed since the study was planned. {inputs.AGAIN}")
+    found = read_given(model, replicate, bench.live, example, len(data.classes))
     save_tensors(folder / WEIGHTS, found.net.state_dict())
     save_mask(folder / MASK, found.mask)
     of = described(found.info)

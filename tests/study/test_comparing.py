@@ -152,6 +152,23 @@ def test_analyses_that_make_no_sense_are_named_with_the_reason(study: Any) -> No
     assert not set(study.findings()) & set(study.unfit())
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_report_tells_what_was_found_and_what_was_left_out(study: Any, tmp_path: Path) -> None:
+    from pruneviz.report import write_report
+
+    write_report(study, tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text("utf-8")
+    for words in (
+        "nothing was pruned here",
+        "What was found removed, layer by layer",
+        "20×60",
+        "Analyses that these models do not have, and why",
+        "the study prunes nothing, so the index has no course",
+    ):
+        assert words in page
+    assert "&lt;NA&gt;" not in page
+
+
 def test_the_given_modules_stay_as_they_are(nets: dict[str, Any], study: Any) -> None:
     assert prune.is_pruned(nets["l1"])
     assert set(nets["l1"].fc1._parameters) == {"weight_orig", "bias"}

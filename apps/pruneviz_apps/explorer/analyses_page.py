@@ -34,7 +34,9 @@ class AnalysesPage:
         self.chosen.param.watch(self._changed, "value")
         self.none = html(fragments.notice(_NONE))
         self.body = stack(gap=24)
-        self.panel: Viewable = stack(html(fragments.heading("Analyses", _LEAD)), self.chosen, self.none, self.body)
+        self.unfit = html()
+        parts = (self.chosen, self.none, self.body, self.unfit)
+        self.panel: Viewable = stack(html(fragments.heading("Analyses", _LEAD)), *parts)
         self._shown: dict[str, _Analysis] = {}
 
     def show(self) -> None:
@@ -57,6 +59,9 @@ class AnalysesPage:
             self.body.objects = wanted_panels
         if one is not None:
             one.show()
+        reasons = [f"{plain(n)}: {plain(why)}" for n, why in self.session.tables.unfit().items()]
+        title = fragments.section("Analyses that these models do not have, and why") if reasons else ""
+        self.unfit.object = title + fragments.sentences(reasons)
 
     def _changed(self, event: Any) -> None:
         if not self._filling and event.new is not None:

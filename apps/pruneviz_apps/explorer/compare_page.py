@@ -150,7 +150,7 @@ def suggested(tables: Tables, state: ViewState) -> tuple[tuple[str, ...], str]:
     known = targets(tables, state)
     if not against or not known:
         return (), ""
-    target, label = known[len(known) // 2]
+    target, _ = known[len(known) // 2]
     dense = on.row(done, against)["dense_run_id"]
     at = done[(done["target"] == target).fillna(False).astype(bool) & (done["dense_run_id"] == dense).fillna(False)]
     recoveries = on.unique(at["recovery"])
@@ -159,4 +159,5 @@ def suggested(tables: Tables, state: ViewState) -> tuple[tuple[str, ...], str]:
     how = "" if recovery == "none" else f" with {on.short(done['recovery'])[recovery]}"
     control = found["method"].isin(on.controls(tables.runs))  # last, since the first are seen first
     ids = [*found.loc[~control, "run_id"], *found.loc[control, "run_id"]]
-    return tuple(str(r) for r in ids), f"Compare each method at {label}{how}"
+    at_which = on.at_target(target, found["sparsity_target"].iloc[0])
+    return tuple(str(r) for r in ids), f"Compare each method {at_which}{how}"

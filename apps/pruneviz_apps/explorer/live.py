@@ -32,6 +32,10 @@ class LiveTables(Tables, Protocol):
         """The sentences of each analysis, by its name."""
         ...
 
+    def unfit(self) -> Mapping[str, str]:
+        """Analyses that models given for comparison cannot have, with the reason, by name."""
+        ...
+
     def tables_of(self, analysis: str) -> list[str]:
         """The names of an analysis's tables."""
         ...
@@ -111,6 +115,10 @@ class CachedTables:
     def findings(self) -> Mapping[str, tuple[str, ...]]:
         """The sentences of each analysis, by its name."""
         return self._study.findings()
+
+    def unfit(self) -> Mapping[str, str]:
+        """Analyses that models given for comparison cannot have, with the reason, by name."""
+        return self._study.unfit()
 
     def tables_of(self, analysis: str) -> list[str]:
         """The names of an analysis's tables."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.views.findings import Holdings, failures, found, holdings
 from pruneviz.views.pictures.tradeoff import tradeoff_info
 from pruneviz.views.text import elide, listed, plain, several
@@ -92,6 +93,10 @@ def _summary(h: Holdings) -> str:
     methods = several(len(h.methods), "method")
     if not h.methods:
         return f"{several(h.dense, 'dense model')} of {_few(h.models)}; nothing is pruned in this study."
+    if h.targets == (AS_GIVEN,):
+        return (
+            f"{several(len(h.methods), 'model')} as given, beside {several(h.dense, 'reference')}; none is pruned here."
+        )
     dense, targets = several(h.dense, "dense model"), several(len(h.targets), "target")
     return f"{dense} of {_few(h.models)}, pruned by {methods} at {targets}."
 
