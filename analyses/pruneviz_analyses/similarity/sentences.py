@@ -96,6 +96,8 @@ def _overlaps(methods: pd.DataFrame, options: _Options) -> Iterator[str]:
 
 def _overlap(r: Mapping[Any, Any], options: _Options) -> str:
     who = f"{r['method']} and {r['other']}" if r["method"] != r["other"] else f"{r['method']} with two seeds"
+    if r["method"] != r["other"] and all(str(r[k]).startswith("random") for k in ("method", "other")):
+        who += ", drawn with the same seed,"
     after = f" after {r['recovery']}" if r["recovery"] != "none" else ""
     head = (
         f"{r['model']} at {r['target']}{after}: {who} both keep {_share(r['jaccard'])} of the {r['unit']}s that either "

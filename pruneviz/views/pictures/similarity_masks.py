@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,8 +49,7 @@ def similarity_masks_info(tables: Tables, state: ViewState) -> Picture:
             f"layer, and all that these counts allow; mean over dense models (n = {n}). Chosen at random: 0."
         ),
         sentences=tuple(_sentences(rows, on.short(names))),
-        notes=(f"{several(others, 'more comparison')} at other targets or of other units in the tables.",)
-        * (others > 0),
+        notes=tuple(_notes(tables.runs, names, others)),
         x=Axis(kind="categories", categories=_labels(names), upright=len(names) > 6),
         y=Axis(kind="categories", categories=_labels(names), reverse=True),
         marks=(_cells(rows, names),),
@@ -99,6 +98,13 @@ def _methods(runs: pd.DataFrame, rows: Sequence[Mapping[Any, Any]]) -> list[str]
     random = on.controls(runs)
     names = [m for m in on.unique(runs["method"]) if m in there]
     return sorted(names, key=lambda m: m in random)
+
+
+def _notes(runs: pd.DataFrame, names: Sequence[str], others: int) -> Iterator[str]:
+    if others:
+        yield f"{several(others, 'more comparison')} at other targets or of other units in the tables."
+    if len(on.controls(runs) & set(names)) > 1:
+        yield "Random methods are drawn with the same seed, so what they have in common means nothing."
 
 
 def _labels(names: Sequence[str]) -> tuple[str, ...]:
