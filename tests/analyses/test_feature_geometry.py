@@ -178,6 +178,12 @@ def test_dead_features_are_named_and_their_runs_have_no_place():
     words = said(study)
     assert any("1 run without a geometry vector" in w and "net · random" in w for w in words)
     assert any(w.startswith("Up to 60 samples have no angle or margin") for w in words)
+    assert not any("lost all weights of some classes" in w for w in words)
+    with torch.no_grad():
+        study.nets["x0"][3].weight[:3] = 0
+    study.look("x0").analysed()
+    told = "In 1 run the classifier has lost all weights of some classes, up to 3 (net · random · finetune · 0.5)."
+    assert told in said(study)
     assert any(w.startswith("Up to 12 of 12 features have one value on all clean images (net · random") for w in words)
 
 

@@ -259,6 +259,22 @@ def test_features_that_are_no_numbers_are_named_and_left_out_of_means():
     assert bad["prediction"] == -1
 
 
+def test_classes_that_have_lost_their_weights_are_counted():
+    given = trained(net(), ON, 15)
+    with torch.no_grad():
+        given[3].weight[:2] = 0
+        given[3].bias[:2] = torch.tensor([0.5, 0.0])
+    found = looked(given, images=("test:0", "test:1"))
+    row, samples = found["feature_geometry_seen"].iloc[0], found["feature_geometry_samples"]
+    assert (row["dead_classes"], row["undefined"]) == (2, 30)
+    assert samples.loc[samples["label"] < 2, "angle"].isna().all()
+    assert samples.loc[samples["label"] == 1, "margin"].isna().all()  # never taken for what it is: no way leads there
+    first = samples[samples["label"] == 0]
+    assert ((first["margin"] > 0) == (first["prediction"] == 0)).all()
+    sensitivity = found["feature_geometry_sensitivity"].groupby("sample_id")["value"]
+    assert sensitivity.count().to_dict() == {"test:0": 64 + 64, "test:1": 0}
+
+
 def test_where_all_features_are_nan_that_is_said():
     given = net()
     model = seen(given, ON)

@@ -221,7 +221,10 @@ def metric_of(head: Head, name: str, x: Tensor, label: int) -> Tensor:
     if name == "angle":
         cosine = (x[0] @ w[label]) / (norm * torch.linalg.vector_norm(w[label]))
         return torch.arccos(cosine.clamp(-1 + 1e-6, 1 - 1e-6))  # its slope has no bound where the two are parallel
-    others = torch.arange(len(w), device=x.device) != label
-    apart = w[label] - w[others]
-    distance: Tensor = (apart @ x[0] + b[label] - b[others]) / torch.linalg.vector_norm(apart, dim=1)
+    apart, shift = w[label] - w, b[label] - b
+    length: Tensor = torch.linalg.vector_norm(apart, dim=1)
+    there = length > 0
+    if not there.any() or bool((~there & (shift < 0)).any()):  # no boundary, or no way to the class: nothing to follow
+        return norm * float("nan")
+    distance: Tensor = (apart[there] @ x[0] + shift[there]) / length[there]
     return distance.min()

@@ -141,6 +141,7 @@ class _Look:
             "dimensions": self.x.shape[1],
             "constant_features": int(geometry.constant(self.x[self.finite]).sum()),
             "constant_metrics": ", ".join(flat),
+            "dead_classes": int((geometry.norms(self.head.weight) == 0).sum()),
             "undefined": int((~np.isfinite(self.angle) | ~np.isfinite(self.margin)).sum()),
         }
 

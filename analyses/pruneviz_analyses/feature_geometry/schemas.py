@@ -43,7 +43,18 @@ SEEN = Schema(
         Column("dimensions", "int", "of the features", "features"),
         Column("constant_features", "int", "of these, with one value on all samples", "features"),
         Column("constant_metrics", "str", "metrics with one value on all samples, which have no z-scores"),
-        Column("undefined", "int", "samples without an angle or a margin: features 0, NaN or infinite", "samples"),
+        Column(
+            "dead_classes",
+            "int",
+            "classes whose direction is 0, all their weights being gone",
+            "classes",
+        ),
+        Column(
+            "undefined",
+            "int",
+            "samples without an angle or a margin: features 0, NaN or infinite, or a class without its own direction",
+            "samples",
+        ),
     ),
 )
 

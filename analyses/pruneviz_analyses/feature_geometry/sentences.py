@@ -195,7 +195,15 @@ def _unusual(tables: Tables, frames: Mapping[str, pd.DataFrame], layout: str) ->
     if len(gone):
         yield (
             f"Up to {int(gone['undefined'].max()):,} samples have no angle or margin, since their features are 0, NaN "
-            f"or infinite ({_some(gone, runs, 'condition')}); a metric of such a run is left out of comparisons."
+            f"or infinite, or their class has no direction of its own ({_some(gone, runs, 'condition')}); a metric of "
+            "such a run is left out of comparisons."
+        )
+    dead = seen[(seen["condition"] == CLEAN) & (seen["dead_classes"] > 0)].sort_values("dead_classes")
+    if len(dead):
+        row = dead.iloc[-1]
+        yield (
+            f"In {_count(len(dead), 'run')} the classifier has lost all weights of some classes, up to "
+            f"{int(row['dead_classes'])} ({_arm_of(runs).get(str(row['run_id']), row['run_id'])})."
         )
     still = seen[(seen["condition"] == CLEAN) & (seen["constant_features"] > 0)].sort_values("constant_features")
     if len(still):
