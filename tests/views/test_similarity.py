@@ -109,6 +109,16 @@ def test_masks_stand_between_chance_and_all_that_the_counts_allow(tables: Looked
     assert "No two methods are left" in hidden.empty
 
 
+def test_random_methods_share_a_seed_which_is_no_finding() -> None:
+    study = overlapping(np.random.default_rng(0), draw=lambda n, a, b: min(a, b))
+    for row in study.rows:
+        row["method"] = "random(allocation=uniform)" if row["method"] == "magnitude" else row["method"]
+    picture = similarity_masks_info(study.analysed(analysis), ViewState())
+    assert picture.sentences == ()
+    assert any("drawn with the same seed" in note for note in picture.notes)
+    assert ", drawn with the same seed, both keep" in study.said(analysis)[0]
+
+
 def test_criteria_have_all_units_below_the_diagonal_and_layers_above(tables: Looked) -> None:
     picture = similarity_criteria_info(tables, ViewState())
     assert picture.x.categories == ("a", "b")

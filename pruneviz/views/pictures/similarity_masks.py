@@ -48,7 +48,7 @@ def similarity_masks_info(tables: Tables, state: ViewState) -> Picture:
             f"{_words(tables.runs, place)}: where a cell stands between chance, given both masks' counts in every "
             f"layer, and all that these counts allow; mean over dense models (n = {n}). Chosen at random: 0."
         ),
-        sentences=tuple(_sentences(rows, on.short(names))),
+        sentences=tuple(_sentences(rows, on.short(names), on.controls(tables.runs))),
         notes=tuple(_notes(tables.runs, names, others)),
         x=Axis(kind="categories", categories=_labels(names), upright=len(names) > 6),
         y=Axis(kind="categories", categories=_labels(names), reverse=True),
@@ -138,8 +138,9 @@ def _cells(rows: Sequence[Mapping[Any, Any]], names: Sequence[str]) -> Cells:
     return Cells(np.array(x), np.array(y), np.array(value), "change", text, _TICKS, title, strong, hover=hover)
 
 
-def _sentences(rows: Sequence[Mapping[Any, Any]], shown: Mapping[str, str]) -> list[str]:
-    told = [r for r in rows if math.isfinite(_number(r["excess"])) and r["method"] != r["other"]]
+def _sentences(rows: Sequence[Mapping[Any, Any]], shown: Mapping[str, str], random: set[str]) -> list[str]:
+    told = [r for r in rows if math.isfinite(_number(r["excess"])) and not {r["method"], r["other"]} <= random]
+    told = [r for r in told if r["method"] != r["other"]]
     if not told:
         return []
     best = max(told, key=lambda r: _number(r["excess"]))
