@@ -69,7 +69,7 @@ class Loaded:
     """A model at one state, on the bench's device, in eval mode.
 
     Attributes:
-        given: what :func:`pruneviz.study.given.give` found of a model that was pruned elsewhere; empty for others.
+        given: what :func:`pruneviz.study.found.give` found of a model that was pruned elsewhere; empty for others.
     """
 
     net: nn.Module
@@ -173,7 +173,7 @@ def _kept(step: Step, bench: Bench, at: int) -> dict[str, Tensor]:
 
 
 def _given(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
-    from pruneviz.study.given import give
+    from pruneviz.study.found import give
 
     return give(step, bench, folder)
 

@@ -58,6 +58,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.save(nets.few().state_dict(), made / "few.pt")
         prune.l1_unstructured(net[1], "weight", amount=0.5)
         torch.save(net.state_dict(), made / "w1.pt")
+    other = torch.load(made / "w0.pt")
+    torch.save({**other, "3.weight": other["3.weight"][:7], "3.bias": other["3.bias"][:7]}, made / "classes.pt")
     torch.save({"x": Evil()}, made / "evil.pt")
     torch.save({"other.weight": torch.ones(2)}, made / "keys.pt")
     (made / "plain.pt").write_bytes(pickle.dumps(Evil()))
@@ -135,6 +137,7 @@ CASES: list[tuple[list[str], list[str], int]] = [
     (["dense=w0.pt", "x=evil.pt"], ["evil.pt", "pickle with code", "which pruneviz never runs"], 1),
     (["dense=w0.pt", "x=plain.pt"], ["plain.pt", "pickle with code"], 1),
     (["dense=w0.pt", "x=w2.pt"], ["model 'x'", "(file (12, 64), model (30, 64))", "so it was cut", "--history"], 1),
+    (["dense=w0.pt", "x=classes.pt"], ["model 'x'", "It gives 7 classes, and the data has 10", "on one task"], 1),
     (["dense=w0.pt", "x=compared_nets:smal@w2.pt"], ["no 'smal'", "Did you mean 'small'"], 1),
     (["dense=w0.pt", "x=no_such_nets:mlp@w1.pt"], ["no module 'no_such_nets'"], 1),
     (["dense=w0.pt", "x=compared_nets:fails@w1.pt"], ["compared_nets:fails()", "the user's own mistake"], 1),
