@@ -163,9 +163,9 @@ class Study:
 
     def tables_of(self, analysis: str) -> list[str]:
         """The names of an analysis's tables, those of what it observed included."""
-        keys = (self._record.get("analyses", {}).get(analysis, ""), *self.observed(analysis)[:1])
-        found = (self.store.get(k) for k in keys if k)
-        return [f.removesuffix(".parquet") for a in found if a is not None for f in a.files]
+        keys = (self._record.get("analyses", {}).get(analysis, ""), *self.observed(analysis))
+        found = (self.store.get(k) for k in keys if k)  # observations of one analysis may make different tables
+        return list(dict.fromkeys(f.removesuffix(".parquet") for a in found if a is not None for f in a.files))
 
     def unfit(self) -> dict[str, str]:
         """Analyses that the models compared cannot have, with the reason, by name; empty for other studies."""

@@ -375,4 +375,5 @@ def test_the_quick_study_from_end_to_end(tmp_path):
     assert methods.loc[("magnitude", "taylor"), "excess"] > 0.3
     assert abs(methods.loc[("magnitude", "random"), "excess"]) < 0.05
     assert len(study.table("similarity_criteria")) == 2 * 6
+    assert {"similarity_seen", "similarity_masks", "similarity_scores"} <= set(study.tables_of("similarity"))
     assert study.findings()["similarity"][0].startswith("lenet5-fashion · dense · other dense models: the same layer")
