@@ -72,7 +72,7 @@ _WORDS = {
 
 
 def _changed(a: Arm, level: float, seeds: Mapping[str, Row | None], control: bool = False) -> str:
-    row = _any(a)
+    row = a.get((CLEAN, "margin_scaled")) or _any(a)
     told = [_change(a[CLEAN, m], m, words, level) for m, words in _WORDS.items() if (CLEAN, m) in a]
     if not told:
         return f"{row['arm']}: no metric has a value on clean images ({_count(row['runs'], 'run')})."
