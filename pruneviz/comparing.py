@@ -106,6 +106,11 @@ def _table(label: str, given: Any, model: str | None, live: dict[str, Any]) -> d
     return {"name": label, "source": f"memory:{label}", "replicates": count}
 
 
+def _names_code(text: str) -> bool:
+    module, sign, attribute = text.partition(":")
+    return bool(sign) and all(part.isidentifier() for part in (*module.split("."), *attribute.split(".")))
+
+
 def source_of(label: str, text: str, model: str | None) -> dict[str, Any]:
     """Source and checkpoint of ``FILE``, ``SOURCE@FILE`` or ``sample:NAME``.
 
@@ -122,6 +127,8 @@ def source_of(label: str, text: str, model: str | None) -> dict[str, Any]:
         return {"source": before, "checkpoint": str(Path(after).expanduser().absolute())}
     if text.startswith(SOURCES):
         return {"source": text}
+    if _names_code(text) and not Path(text).is_file():
+        raise UsageError(f"{label}: got {text!r} without weights; allowed: {label}={text}@FILE, with its checkpoint.")
     if not text.strip():
         raise UsageError(f"{label}: got {text!r}; allowed: {FORM}.")
     if model is None:

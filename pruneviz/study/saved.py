@@ -120,6 +120,13 @@ def write_model(state: Mapping[str, Tensor], head: Mapping[str, Any], path: Path
         temporary.unlink(missing_ok=True)
 
 
+def has_head(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is one of :func:`save_run`."""
+    from pruneviz.models import checkpoint
+
+    return HEAD in checkpoint.metadata(path)
+
+
 def read_head(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What a file of :func:`save_run` says of itself; nothing of it is imported or run.
 

@@ -140,6 +140,7 @@ CASES: list[tuple[list[str], list[str], int]] = [
     (["dense=w0.pt", "x=classes.pt"], ["model 'x'", "It gives 7 classes, and the data has 10", "on one task"], 1),
     (["dense=w0.pt", "x=compared_nets:smal@w2.pt"], ["no 'smal'", "Did you mean 'small'"], 1),
     (["dense=w0.pt", "x=no_such_nets:mlp@w1.pt"], ["no module 'no_such_nets'"], 1),
+    (["dense=w0.pt", "x=compared_nets:small"], ["'compared_nets:small' without weights", "small@FILE"], 2),
     (["dense=w0.pt", "x=compared_nets:fails@w1.pt"], ["compared_nets:fails()", "the user's own mistake"], 1),
     (["dense=w0.pt", "x=compared_nets:few@few.pt"], ["model 'x'", "(1, 5)", "10 classes", "on one task"], 1),
     (["dense=w0.pt", "x=sample:mlp-digit"], ["[model] source", "Did you mean 'mlp-digits'"], 2),

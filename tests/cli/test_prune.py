@@ -243,18 +243,22 @@ def test_export_model_from_files_and_sources(capsys: pytest.CaptureFixture[str])
     assert cli.main(["export-model", "own.safetensors", "--model", "pruned_nets:mlp", "-o", "own.pt2", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["gap"] < 1e-4
     assert cli.main(["export-model", "pruned_nets:mlp@w.pt", "--input", "1,8,8", "-o", "w.pt2"]) == 0
+    save_file(torch.load("w.pt"), "w.safetensors")  # of anybody
+    anybody = ["export-model", "w.safetensors", "--model", "pruned_nets:mlp", "--input", "1,8,8"]
+    assert cli.main([*anybody, "-o", "anybody.pt2"]) == 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "words", "code"),
     [
-        (["none.safetensors", "-o", "a.onnx"], ["none.safetensors", "no such checkpoint"], 1),
-        (["channels.safetensors", "-o", "a.pt"], ["allowed endings: .onnx, .pt2"], 2),
-        (["own.safetensors", "-o", "a.onnx"], ["code of yours", "'pruned_nets:mlp'"], 1),
-        (["w.pt", "-o", "a.onnx"], ["which architecture"], 2),
-        (["pruned_nets:mlp@w.pt", "-o", "a.onnx"], ["--input", "such as 3,32,32"], 2),
-        (["pruned_nets:mlp@w.pt", "--input", "8x8", "-o", "a.onnx"], ["--input: got '8x8'"], 2),
-        (["pruned_nets:mlp@w.pt", "--input", "3,9,9", "-o", "a.pt2"], ["a.pt2", "cannot be exported"], 1),
+        (["w.safetensors", "-o", "refused.onnx"], ["w.safetensors", "is no model that `pruneviz prune` wrote"], 1),
+        (["none.safetensors", "-o", "refused.onnx"], ["none.safetensors", "no such checkpoint"], 1),
+        (["channels.safetensors", "-o", "refused.pt"], ["allowed endings: .onnx, .pt2"], 2),
+        (["own.safetensors", "-o", "refused.onnx"], ["code of yours", "'pruned_nets:mlp'"], 1),
+        (["w.pt", "-o", "refused.onnx"], ["which architecture"], 2),
+        (["pruned_nets:mlp@w.pt", "-o", "refused.onnx"], ["--input", "such as 3,32,32"], 2),
+        (["pruned_nets:mlp@w.pt", "--input", "8x8", "-o", "refused.onnx"], ["--input: got '8x8'"], 2),
+        (["pruned_nets:mlp@w.pt", "--input", "3,9,9", "-o", "refused.pt2"], ["refused.pt2", "cannot be exported"], 1),
         (["channels.safetensors", "-o", "weights.safetensors"], ["allowed endings"], 2),
     ],
 )
@@ -267,4 +271,4 @@ def test_export_model_refuses(
     assert "unexpected" not in told[:20]
     for word in words:
         assert word in told
-    assert not list(Path().glob("a.*t*"))
+    assert not list(Path().glob("*refused*"))

@@ -248,7 +248,7 @@ TASK = "Models are compared on one task: the same inputs and classes for all."
         (lambda: {"dense": dense(), "mine": "sample:mlp-digits@no.pt"}, ["no.pt", "no such checkpoint"]),
         (lambda: {"dense": dense(), "": l1()}, ["model name", "got ''"]),
         (lambda: {"dense": dense(), "a\nb": l1()}, ["model name", "printable"]),
-        (lambda: {"dense": dense(), "mine": "own_models:tiny"}, ["'own_models:tiny'", "which architecture"]),
+        (lambda: {"dense": dense(), "mine": "own_models:tiny"}, ["'own_models:tiny' without weights", "tiny@FILE"]),
         (lambda: {"dense": dense(), "mine": {"source": "own_models:tiny"}}, ["'mine'", "with its weights"]),
         (lambda: {"dense": dense(), "data": l1(), "x": l1(0.1)}, ["'data'"]),
     ],

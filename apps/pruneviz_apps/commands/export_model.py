@@ -49,9 +49,10 @@ def _model(given: argparse.Namespace) -> tuple[nn.Module, dict[str, Any]]:
     from pruneviz.comparing import source_of
     from pruneviz.core.options import build
     from pruneviz.core.spec import ModelSpec
-    from pruneviz.study.saved import load, read_head
+    from pruneviz.study.saved import has_head, load, read_head
 
-    if Path(given.source).suffix == ".safetensors" and "@" not in given.source:
+    plain = given.model is not None and not has_head(given.source)
+    if Path(given.source).suffix == ".safetensors" and "@" not in given.source and not plain:
         return load(given.source, given.model), read_head(given.source)
     table = source_of("export-model", given.source, given.model)
     spec = build(ModelSpec, table, "export-model")
