@@ -53,6 +53,8 @@ def measure(at: Loaded, batch_size: int, device: str, folder: Path) -> dict[str,
         val = summarise(at.data.val.labels, held_out.prediction, held_out.loss, len(classes))
         row |= {"val_accuracy": val.accuracy, "val_loss": val.loss}
     row |= _costs(at)
+    if at.given:
+        row["warnings"] += _no_better_than_chance(test.labels, samples.prediction)
     ids = [str(i) for i in test.ids]
     frame = SAMPLES.frame([])
     for name, values in {"sample_id": ids, "label": test.labels, **_columns(samples)}.items():
@@ -61,6 +63,21 @@ def measure(at: Loaded, batch_size: int, device: str, folder: Path) -> dict[str,
     save_table(folder / "samples.parquet", SAMPLES, frame)
     save_table(folder / "layers.parquet", LAYERS, LAYERS.frame(layer_rows(at)))
     return row
+
+
+def _no_better_than_chance(labels: Any, predictions: Any) -> list[str]:
+    """What to think of a model that was given, and is no better than naming the most frequent class."""
+    from pruneviz.measures.statistics import wilson
+
+    n, right = len(labels), int((labels == predictions).sum())
+    chance = float(np.bincount(labels).max() / n)
+    low, _ = wilson(right, n)
+    if float(low) > chance:
+        return []
+    return [
+        f"its accuracy, {right / n:.1%}, is not above the {chance:.1%} of naming the most frequent class: does it "
+        "order its classes, and expect its images prepared (mean, std), as these data do? So looks a model pruned to pieces"
+    ]
 
 
 def _columns(samples: Any) -> dict[str, Any]:

@@ -97,6 +97,7 @@ def test_files_side_by_side_are_a_study(folder: Path, capsys: pytest.CaptureFixt
     table = study.table("prediction_changes")
     assert len(told["pairs"]) == 3
     assert [p["p"] for p in told["pairs"]] == pytest.approx(list(table["p"]))
+    assert all(p["p"] <= p["p_holm"] <= min(1, 3 * p["p"]) for p in told["pairs"])
 
     for command in (["status", "st"], ["export", "st", "given", "-o", "given.csv"], ["report", "st", "-o", "r.html"]):
         assert cli.main(command) == 0, capsys.readouterr().err

@@ -145,6 +145,17 @@ def test_statistics_are_paired_on_the_same_images(study: Any) -> None:
         assert row["accuracy_difference"] == pytest.approx(after.mean() - before.mean())
 
 
+def test_a_model_with_its_classes_in_another_order_is_asked_for_them(tmp_path: Path) -> None:
+    rolled = dense()
+    with torch.no_grad():
+        for p in rolled.fc3.parameters():
+            p.copy_(p.roll(1, 0))
+    study = compare({"dense": dense(), "l1": l1(), "rolled": rolled}, tmp_path / "s")
+    (warned,) = study.warnings().items()
+    assert warned[0] == study.runs["run_id"][2]
+    assert "not above the 10.0% of naming the most frequent class: does it order its classes" in warned[1][0]
+
+
 def test_analyses_that_make_no_sense_are_named_with_the_reason(study: Any) -> None:
     assert {"prediction_changes", "calibration"} <= set(study.findings())
     assert "prunes nothing" in study.unfit()["pq_index"]

@@ -109,14 +109,17 @@ def _shape(row: dict[str, Any]) -> str:
 
 
 def _pairs(study: Study) -> list[dict[str, Any]]:
-    """Each model against the reference on the same images."""
+    """Each model against the reference on the same images; p as it is, and adjusted for the number of models."""
+    from pruneviz.measures.statistics import holm
+
     if "prediction_changes" not in study.table_names():
         return []
     table = study.table("prediction_changes")
     kept = ("run_id", "reference_run_id", "samples", "accuracy_difference", "accuracy_difference_low")
     columns = [*kept, "accuracy_difference_high", "p", "churn", "right_to_wrong", "wrong_to_right"]
     records = table.loc[table["kind"] == "pruned", columns].to_dict("records")
-    return [{str(k): v for k, v in r.items()} for r in records]
+    adjusted = holm([r["p"] for r in records])
+    return [{**{str(k): v for k, v in r.items()}, "p_holm": float(p)} for r, p in zip(records, adjusted, strict=True)]
 
 
 def _say_pairs(study: Study) -> None:
@@ -131,12 +134,14 @@ def _say_pairs(study: Study) -> None:
         difference = ["", "", ""]
         if p is not None:
             low, high = points(p["accuracy_difference_low"]), points(p["accuracy_difference_high"])
-            difference = [f"{points(p['accuracy_difference'])} ({low} … {high})", f"{p['p']:.2g}", percent(p["churn"])]
+            difference = [
+                f"{points(p['accuracy_difference'])} ({low} … {high})",
+                f"{p['p_holm']:.2g}",
+                percent(p["churn"]),
+            ]
         rows.append([r["name"], percent(r["accuracy"]), f"{r['parameters_nonzero']:,}", f"{r['macs']:,}", *difference])
     columns = ["model", "accuracy", "parameters", "multiply-adds", "points against the reference", "p", "changed"]
     print_table(columns, rows)
     if pairs:
         count = next(iter(pairs.values()))["samples"]
-        print(
-            f"Paired on the same {count:,} images, these models fixed: 95 % interval, exact McNemar p, not corrected."
-        )
+        print(f"Paired on the same {count:,} images, these models fixed: 95 % intervals, exact McNemar p after Holm.")
