@@ -76,7 +76,7 @@ def _no_better_than_chance(labels: Any, predictions: Any) -> list[str]:
         return []
     return [
         f"its accuracy, {right / n:.1%}, is not above the {chance:.1%} of naming the most frequent class: does it "
-        "order its classes, and expect its images prepared (mean, std), as these data do? So looks a model pruned to pieces"
+        "order its classes, and expect its images prepared, as these data do? A model pruned to pieces looks the same"
     ]
 
 
