@@ -121,7 +121,7 @@ def _panel(d: Diagram, panel: _Panel, left: float, top: float) -> Iterator[Mark]
     yield Text(np.array([left - 50.0]), np.array([top + 18.0]), [title], bold=True, size=13)
     yield Text(np.array([left - 50.0]), np.array([top + 44.0]), [f"{_setting(d)}, hotter ↑"], "soft", size=12)
     yield Text(np.full(n, left - 10.0), y, [number(v, 4) for v in d.temperatures], align="right", size=12)
-    names = [short_percent(v) for v in np.round(d.densities, 4)]
+    names = [density_words(v) for v in d.densities]
     yield Text(x, np.full(m, up + n * _ROW + 14.0), names, align="center", size=12)
     middle = np.array([left + _WIDE / 2])
     yield Text(middle, np.array([up + n * _ROW + 34.0]), ["density, fewer weights kept →"], "soft", "center", size=12)
@@ -188,7 +188,7 @@ def _hover(d: Diagram, rows: list[Mapping[Any, Any]]) -> dict[str, list[str]]:
 
     return {
         _setting(d): [number(float(r["temperature"]), 4) for r in rows],
-        "density": [short_percent(round(float(r["density"]), 4)) for r in rows],
+        "density": [density_words(float(r["density"])) for r in rows],
         "regime": [_regime(r) for r in rows],
         "advice": [_ADVICE[str(r["advice"] or "")] for r in rows],
         "LMC": [_with_ends(r, "lmc") for r in rows],
@@ -231,3 +231,8 @@ def _setting(d: Diagram) -> str:
 def setting_words(name: str) -> str:
     """How people call a setting of the training."""
     return _SETTINGS.get(name, plain(name))
+
+
+def density_words(density: float) -> str:
+    """A density as a percentage that is no finer than weights can be counted: ``10 %`` for 0.0999."""
+    return short_percent(round(density, 3 if density >= 0.01 else 5))

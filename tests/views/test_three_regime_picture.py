@@ -104,6 +104,11 @@ def test_thresholds_are_named_as_this_tools():
     assert "this tool's, not the paper's" in picture.subtitle
     assert any("below −0.02" in k.label for k in picture.legend)
     assert any("from 0.95" in k.label for k in picture.legend)
+    assert not any("no advice" in k.label for k in picture.legend)
+    unnamed = {**PAPER, (16, 0.9): (-0.3, 0.99, 0.4)}
+    other = three_regime_info(measured(study(cells=unnamed)), ViewState())
+    assert any("barrier, yet similar: no advice" in k.label for k in other.legend)
+    assert [t for t in cells(other)[0].text if t.endswith("\n–")]
 
 
 @pytest.mark.parametrize("count", [2, 5])

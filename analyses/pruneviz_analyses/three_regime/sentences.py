@@ -204,7 +204,7 @@ def _left_out(tables: Tables, models: pd.DataFrame) -> Iterator[str]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    return f"{round(100 * share, 1 if share >= 0.01 else 3):g} %"
 
 
 def _signed(value: float) -> str:

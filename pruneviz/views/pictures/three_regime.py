@@ -10,8 +10,8 @@ from pruneviz.measures.regimes import APART, HOT, NEITHER, WELL
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views.analysed import nothing_of, table_of
 from pruneviz.views.marks import Key, Mark, Picture
-from pruneviz.views.phase_maps import WIDTH, Diagram, maps, tall
-from pruneviz.views.text import MINUS, number, plain, several, short_percent
+from pruneviz.views.phase_maps import WIDTH, Diagram, density_words, maps, tall
+from pruneviz.views.text import MINUS, number, plain, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,10 +43,8 @@ def three_regime_info(tables: Tables, state: ViewState) -> Picture:
         top += tall(d)
     notes = [f"{MOST_DIAGRAMS} of {len(diagrams)} diagrams shown."] if len(diagrams) > MOST_DIAGRAMS else []
     if collapsed := int(table["collapsed"].sum()):
-        notes.append(
-            f"{several(collapsed, 'retraining')} left out, no better than guessing; ✕ marks cells without a pair."
-        )
-    first = next(iter(shown[0].rows.values()))
+        alone = "; ✕ marks cells without a pair" if (table["pairs"] == 0).any() else ""
+        notes.append(f"{several(collapsed, 'retraining')} left out, no better than guessing{alone}.")
     return Picture(
         _NAME,
         _TITLE,
@@ -54,16 +52,23 @@ def three_regime_info(tables: Tables, state: ViewState) -> Picture:
         sentences=tuple(_sentence(d) for d in shown),
         notes=tuple(notes),
         marks=tuple(marks),
-        legend=(
-            Key("regime boundary", "line", "ink", marker=""),
-            Key(f"{APART}: barrier (below {MINUS}{number(first['barrier'])}), dissimilar: go hotter", "note"),
-            Key(f"{HOT}: no barrier, dissimilar: go colder", "note"),
-            Key(f"{WELL}: no barrier, similar (from {number(first['similar'])}): stay", "note"),
-        ),
+        legend=_legend(table),
         selects="runs",
         width=WIDTH,
         height=round(top),
     )
+
+
+def _legend(table: pd.DataFrame) -> tuple[Key, ...]:
+    barrier, similar = number(float(table["barrier"].iloc[0])), number(float(table["similar"].iloc[0]))
+    keys = (
+        Key("regime boundary", "line", "ink", marker=""),
+        Key(f"{APART}: barrier (below {MINUS}{barrier}), dissimilar: go hotter", "note"),
+        Key(f"{HOT}: no barrier, dissimilar: go colder", "note"),
+        Key(f"{WELL}: no barrier, similar (from {similar}): stay", "note"),
+    )
+    unnamed = (table["regime"] == NEITHER).any()
+    return (*keys, Key("–: barrier, yet similar: no advice", "note")) if unnamed else keys
 
 
 def _diagrams(table: pd.DataFrame, state: ViewState) -> Iterator[Diagram]:
@@ -106,5 +111,5 @@ def _sentence(d: Diagram) -> str:
     if not barrier or len(barrier) == len(known):
         return f"{name}No transition found in this range: a barrier in {'no' if not barrier else 'every'} cell."
     densest = max(d.densities[j] for _, j in barrier)
-    edge = short_percent(round(densest, 4))
+    edge = density_words(densest)
     return f"{name}Barriers in {len(barrier)} of {len(known)} cells, at densities up to {edge}."

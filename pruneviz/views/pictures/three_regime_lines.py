@@ -12,8 +12,8 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.views.analysed import nothing_of, table_of
 from pruneviz.views.marks import Floats, Key, Line, Mark, Picture, Points, Text
 from pruneviz.views.panels import Panel, Scale
-from pruneviz.views.phase_maps import setting_words
-from pruneviz.views.text import elide, number, percent, plain, several, short_percent
+from pruneviz.views.phase_maps import density_words, setting_words
+from pruneviz.views.text import elide, number, percent, plain, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +117,7 @@ def _loads(cells: pd.DataFrame, lines: pd.DataFrame, ranks: list[int]) -> Iterat
     keyed = lines.assign(run_id=lines["run_id"].astype(str))
     order = cells.sort_values("density", ascending=False)
     for (diagram, _), own in order.groupby(["diagram", "target"], sort=False, observed=True):
-        density = short_percent(round(float(own["density"].mean()), 4))
+        density = density_words(float(own["density"].mean()))
         title = f"{elide(plain(diagram), 22)}, density {density}" if several_of else f"density {density}"
         chosen = (r for r in own.sort_values("rank").to_dict("records") if int(r["rank"]) in ranks)
         curves = (_curve(r, keyed) for r in chosen)
