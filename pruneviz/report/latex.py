@@ -18,19 +18,20 @@ from pruneviz.views.matplotlib_renderer import PaperFigure
 
 _CODE = re.compile(r"`([^`]+)`")
 _LONGEST = 92  # characters of a line of code that fit between the margins
+_SHORT = 24  # characters of a cell that need no breaking
 _WIDEST = 490.0  # points between the margins
 _PREAMBLE = r"""\documentclass[10pt]{article}
 \usepackage{iftex}
 \ifpdftex
   \usepackage[T1]{fontenc}
   \usepackage[utf8]{inputenc}
-  \newcommand{\pvchar}[1]{[U+#1]}
+  \DeclareRobustCommand{\pvchar}[1]{[U+#1]}
 \else
   \usepackage{fontspec}
-  \newcommand{\pvchar}[1]{\char"#1\relax}
+  \DeclareRobustCommand{\pvchar}[1]{\char"#1\relax}
 \fi
 \usepackage[a4paper,margin=18mm]{geometry}
-\usepackage{booktabs,longtable,array,graphicx}
+\usepackage{booktabs,longtable,array,float,graphicx,textcomp}
 \usepackage[hidelinks]{hyperref}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{0.5em}
@@ -129,22 +130,22 @@ class _Writer:
             if picture.empty:
                 yield rf"\textbf{{{tex(picture.title)}}}: {tex(picture.empty)}" + "\n"
                 continue
-            yield from (r"\begin{figure}[htbp]", r"\centering")
+            yield from (r"\begin{figure}[H]", r"\centering")
             size = rf"width={min(drawn.points[0], _WIDEST):.1f}bp,height=0.8\textheight,keepaspectratio"
             yield rf"\includegraphics[{size}]{{{self.folder}/{name}.pdf}}"
             yield from (rf"\caption{{{tex(drawn.caption)}}}", rf"\label{{fig:{name}}}", r"\end{figure}", "")
 
 
 def _column(table: c.Table, i: int) -> str:
-    """Numbers to the right; long words in a column of their own width, which breaks them."""
+    """Numbers to the right; long words in columns that break them and share what the others leave of the page."""
     if table.columns[i].number:
         return "r"
-    longest = max((len(r.cells[i].text) for r in table.rows), default=0)
-    words = [j for j, k in enumerate(table.columns) if not k.number]
-    if longest <= 28:
+    longest = [max((len(r.cells[j].text) for r in table.rows), default=0) for j in range(len(table.columns))]
+    long = [j for j, k in enumerate(table.columns) if not k.number and longest[j] > _SHORT]
+    if i not in long:
         return "l"
-    long = sum(max((len(r.cells[j].text) for r in table.rows), default=0) > 28 for j in words)
-    return rf">{{\raggedright\arraybackslash}}p{{{0.8 / long:.2f}\linewidth}}"
+    left = 0.95 - 0.073 * (len(table.columns) - len(long))
+    return rf">{{\raggedright\arraybackslash}}p{{{max(left / len(long), 0.12):.2f}\linewidth}}"
 
 
 def _heading(text: str) -> Iterator[str]:
@@ -162,11 +163,16 @@ def _code(text: str) -> Iterator[str]:
     yield r"{\footnotesize\ttfamily\raggedright"
     for line in text.rstrip("\n").split("\n"):
         parts = textwrap.wrap(line, _LONGEST, drop_whitespace=False, subsequent_indent="    ") or [""]
-        yield from (rf"\mbox{{{tex(p).replace(' ', '~')}}}\\" for p in parts)
+        yield from (rf"\mbox{{{_typed(p)}}}\\" for p in parts)
     yield from ("}", "")
+
+
+def _typed(text: str) -> str:
+    """A piece of code whose spaces and quotes stay what they are when they are copied."""
+    return tex(text).replace("'", r"\textquotesingle{}").replace(" ", "~")
 
 
 def prose(text: str) -> str:
     """A sentence, escaped, with what stands between backticks set as code."""
     parts = _CODE.split(text)
-    return "".join(rf"\texttt{{{tex(p)}}}" if i % 2 else tex(p) for i, p in enumerate(parts))
+    return "".join(rf"\texttt{{{_typed(p).replace('~', ' ')}}}" if i % 2 else tex(p) for i, p in enumerate(parts))

@@ -18,6 +18,9 @@ _SPECIAL = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "`": r"\textasciigrave{}",
+    "[": "{[}",  # else the argument of what stands before it
+    "]": "{]}",
+    "*": "{*}",
 }
 _SIGNS = {
     "\u00a0": "~",
@@ -73,7 +76,7 @@ def tex(text: str) -> str:
     Characters beyond Latin ones and the signs that this package uses are shown by ``\pvchar``, which a document has to
     define: as themselves where the engine has Unicode fonts, else as their number.
     """
-    return "".join(_letter(c) for c in text).replace("--", "{-}{-}")
+    return "".join(_letter(c) for c in text).replace("--", "{-}{-}").replace(",,", ",{},")
 
 
 def _letter(c: str) -> str:

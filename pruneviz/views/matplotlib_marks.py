@@ -175,7 +175,6 @@ def _rectangles(
     corners = np.stack([np.stack(c, axis=-1) for c in ((left, low), (left, high), (right, high), (right, low))], axis=1)
     made = PolyCollection(list(corners), facecolors=list(colours), edgecolors=edge, linewidths=width, zorder=layer)
     axes.add_collection(made, autolim=True)
-    axes.autoscale_view()
 
 
 def _bars(axes: Axes, p: m.Bars, pen: Pen, layer: float) -> None:
@@ -218,8 +217,6 @@ def _maps(axes: Axes, p: m.Maps, pen: Pen, layer: float) -> None:
 
 
 def _text(axes: Axes, p: m.Text, pen: Pen, layer: float) -> None:
-    axes.update_datalim(np.column_stack([p.x, p.y]))
-    axes.autoscale_view()
     for x, y, text, colour in zip(p.x, p.y, p.text, _each(p.ink, len(p.x)), strict=True):
         axes.text(
             x,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pruneviz.views import marks as m
 from pruneviz.views.matplotlib_letters import Letters
@@ -28,11 +32,12 @@ SETTINGS: dict[str, Any] = {
 }
 _NOMINAL = 0.5  # how far a category axis reaches beyond its first and last category
 _PADDING = 0.06
+_MOST_LINES = 4  # of a name below an axis
 _ROW = 1.7  # height of the legend's rows, in letters
 
 
 def axes_look(axes: Axes, picture: m.Picture, pen: Pen, letters: Letters, width: float) -> None:
-    """Titles, ticks, grid and ranges of both axes.
+    """Titles, ticks and grid of both axes.
 
     Args:
         axes: after everything is drawn.
@@ -60,24 +65,33 @@ def wrap_titles(axes: Axes, picture: m.Picture, letters: Letters) -> bool:
     for spec, axis, room in ((picture.x, axes.xaxis, box.width), (picture.y, axes.yaxis, box.height)):
         points = room * 72 / axes.get_figure(root=True).dpi  # type: ignore[union-attr]  # it stands in one
         size = float(axis.label.get_fontsize())
-        text = letters.wrapped(letters.known(spec.title), size, 0.95 * points)  # screens' letters are a little wider
+        text = _broken(letters.known(spec.title), letters, size, 0.95 * points)  # screens' letters are a little wider
         changed |= text != axis.label.get_text()
         axis.label.set_text(text)
     return changed
 
 
+def _broken(title: str, letters: Letters, size: float, room: float) -> str:
+    """A title in lines that fit: broken before what it says last, such as a direction, else anywhere but at a unit."""
+    title = re.sub(r" (\([^ )]{1,3}\))", "\u00a0\\1", title)
+    if any(letters.width(line, size) > room for line in title.split("\n")):
+        title = "\n".join(title.rsplit(" · ", 1))
+    return letters.wrapped(title, size, room)
+
+
 def _categories(axes: Axes, name: str, spec: m.Axis, pen: Pen, letters: Letters, width: float) -> None:
     size = 12 * pen.scale
     texts = [letters.known(c) for c in spec.categories]
-    if name == "y":
-        texts = [_narrowed(t, letters, size, 0.38 * width) for t in texts]
     each = 0.8 * width / max(len(texts), 1)
-    upright = spec.upright or (name == "x" and any(letters.width(t, size) > each for t in texts))
-    axis, limits = (axes.xaxis, axes.set_xlim) if name == "x" else (axes.yaxis, axes.set_ylim)
-    axis.set_ticks(range(len(texts)), labels=texts, rotation=90 if upright and name == "x" else 0)
+    upright = name == "x" and (spec.upright or any(letters.width(w, size) > each for t in texts for w in t.split(" ")))
+    if name == "x" and not upright:
+        texts = [letters.wrapped(t, size, each) for t in texts]
+        upright = any(t.count("\n") >= _MOST_LINES for t in texts)
+    if name == "y" or upright:
+        texts = [_narrowed(t.replace("\n", " "), letters, size, 0.38 * width) for t in texts]
+    axis = axes.xaxis if name == "x" else axes.yaxis
+    axis.set_ticks(range(len(texts)), labels=texts, rotation=90 if upright else 0)
     axes.tick_params(axis=name, labelcolor=ink("ink", THEME))  # type: ignore[arg-type]  # x or y
-    ends = (-_NOMINAL, len(texts) - 1 + _NOMINAL)
-    limits(*(ends[::-1] if spec.reverse else ends))
 
 
 def _narrowed(text: str, letters: Letters, size: float, most: float) -> str:
@@ -89,31 +103,78 @@ def _narrowed(text: str, letters: Letters, size: float, most: float) -> str:
 def _numbers(axes: Axes, name: str, spec: m.Axis) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-    axis = axes.xaxis if name == "x" else axes.yaxis
-    low, high = axes.get_xlim() if name == "x" else axes.get_ylim()
+    axis, ends = (axes.xaxis, axes.get_xlim()) if name == "x" else (axes.yaxis, axes.get_ylim())
     if spec.kind == "log":
-        axis.set_major_locator(FixedLocator([t for t in spec.ticks if low <= t <= high]))
+        axis.set_major_locator(FixedLocator([t for t in spec.ticks if min(ends) <= t <= max(ends)]))
         axis.set_minor_locator(NullLocator())
     else:
         axis.set_major_locator(MaxNLocator(nbins=7 if name == "x" else 6, steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 6)))
     axes.grid(True, axis=name, color=ink("faint", THEME), linewidth=0.6)  # type: ignore[arg-type]  # x or y
-    if spec.low is not None and spec.high is not None:
-        (axes.set_xlim if name == "x" else axes.set_ylim)(spec.low, spec.high)
+
+
+def spread(picture: m.Picture, name: str) -> tuple[float, float]:
+    """The least and the largest place of anything that a picture shows, on its axis ``x`` or ``y``."""
+    frames = {f.name: f for f in picture.frames}
+    places = [np.asarray(v, float).reshape(-1) for k in picture.marks for v in _places(k, name, frames)]
+    known = np.concatenate([*places, np.zeros(0)])
+    known = known[np.isfinite(known)]
+    return (float(known.min()), float(known.max())) if len(known) else (1.0, 1.0)
+
+
+def _places(k: m.Mark, name: str, frames: Mapping[str, m.Frame]) -> tuple[Any, ...]:
+    across = name == "x"
+    if isinstance(k, m.LinkedPoints):
+        return (frames[k.frame].columns[k.x if across else k.y],)
+    if isinstance(k, m.Rule):
+        return (k.at,) if k.axis == name else ()
+    if isinstance(k, m.Band):
+        return (k.x,) if across else (k.low, k.high)
+    if isinstance(k, m.Bars):
+        return (k.left, k.right) if across else (k.y - k.height / 2, k.y + k.height / 2)
+    if isinstance(k, m.Intervals):
+        return (k.low, k.high) if across else (k.y,)
+    if isinstance(k, m.Boxes):
+        return (k.left, k.right) if across else (k.top, k.bottom)
+    if isinstance(k, m.Images | m.Maps):
+        return (k.left, k.left + k.width) if across else (k.top, k.top + k.height)
+    at = k.x if across else k.y
+    half = k.size[0 if across else 1] / 2 if isinstance(k, m.Cells) else 0.0
+    return (at - half, at + half)
+
+
+def _around(low: float, high: float, log: bool) -> tuple[float, float]:
+    """A range with some room on either side, also where all values are the same."""
+    if log:
+        room = _PADDING * math.log10(high / low) or 0.1
+        return low / 10**room, high * 10**room
+    room = _PADDING * (high - low) or 0.05 * abs(high) or 1.0
+    return low - room, high + room
 
 
 def scales(axes: Axes, picture: m.Picture) -> None:
-    """The kinds of both axes and the room around the marks, before anything is drawn."""
+    """The ranges and kinds of both axes, before anything is drawn."""
+    axes.autoscale(False)
+    axes.set(xlim=_range(picture, "x", picture.x), ylim=_range(picture, "y", picture.y))
     if picture.x.kind == "log":
         axes.set_xscale("log")
     if picture.y.kind == "log":
         axes.set_yscale("log")
-    axes.margins(_PADDING)
+
+
+def _range(picture: m.Picture, name: str, spec: m.Axis) -> tuple[float, float]:
+    if spec.kind == "categories":
+        ends = (-_NOMINAL, len(spec.categories) - 1 + _NOMINAL)
+        return ends[::-1] if spec.reverse else ends
+    if spec.low is not None and spec.high is not None:
+        return spec.low, spec.high
+    least, most = spread(picture, name)
+    low, high = _around(least, most, spec.kind == "log")
+    return (0.0 if least == 0 and any(isinstance(k, m.Bars) for k in picture.marks) else low), high
 
 
 def colour_bar(figure: Figure, axes: Axes, picture: m.Picture, pen: Pen, letters: Letters) -> None:
     """A bar that explains the colours of cells, where there are any."""
-    import numpy as np
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap
 

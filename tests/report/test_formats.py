@@ -83,7 +83,7 @@ def md_rows(text: str) -> list[list[str]]:
 
 def tex_rows(text: str) -> list[list[str]]:
     """The cells of a LaTeX file's tables, unescaped, each line of a cell by itself."""
-    back = {tex(c): c for c in "−×·…★●†‡–%&#_~<>|{}$\u00a0" if tex(c) != c}
+    back = {tex(c): c for c in "−×·…★●†‡–%&#_~<>|{}[]*$\u00a0" if tex(c) != c}
     rows = []
     for line in text.splitlines():
         if line.endswith((r" \\", r" \\[2pt]")) and " & " in line:
