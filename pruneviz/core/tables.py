@@ -223,7 +223,7 @@ GIVEN = Schema(
         Column("layer", "str", "the parameter's name"),
         Column("index", "int", "position in the model, from 0"),
         Column("found", "str", "how the removed weights were told from the kept ones"),
-        Column("pattern", "str", "channels, whole filters, whole inputs, N:M or single weights; empty: nothing removed"),
+        Column("pattern", "str", "channels, whole filters, whole inputs, N:M or single weights; empty: nothing gone"),
         Column("shape", "str", "of the weight as it was given"),
         Column("reference_shape", "str", "of the reference's weight of this name; null for another architecture"),
         Column("entries", "int", "entries of the reference's weight, or its own where the architecture is another"),

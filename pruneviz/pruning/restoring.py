@@ -96,8 +96,7 @@ def restore_history(
     traced = [g for g in trace(net, example) if not g.problem]
     for group in traced:
         made = next(m for m in group.members if not m.consumes)
-        entries = np.moveaxis(left[made.tensor], made.axis, 0)
-        rows: BoolArray = np.asarray(entries.reshape(len(entries), -1).any(axis=1))
+        rows = _any_of_each(np.moveaxis(left[made.tensor], made.axis, 0))
         kept = np.ones(group.size, np.bool_)
         kept[made.unit] = rows[made.index]
         if not kept.all():
@@ -108,6 +107,59 @@ def restore_history(
     if not all(np.array_equal(mask.get(n, whole[n]), left[n]) for n in parameters):
         mask = Mask.of({n: left[n] for n in parameters})  # not whole units as we know them: masked, not cut again
     return _restored(net, small, left, mask, state, example, where)
+
+
+def zeroed_units(net: nn.Module, info: ModelInfo, example: Tensor, mask: Mask) -> Mask:
+    """The same mask with its units, where all that is zero are whole channels: those can be cut.
+
+    A channel counts as removed where its filter, its bias and the scale and shift of its norm are all zero, so that
+    nothing reads anything of it; what it fed is then removed too.
+
+    Args:
+        net: with the zeros, in evaluation mode on the CPU; left as it is.
+        info: its layers.
+        example: float32 (1, C, H, W), preprocessed, on the CPU.
+        mask: what is kept, told from zeros.
+    """
+    if not any(_silent_rows(net, mask, x.module, x.parameter) for x in info.layers if x.module != info.classifier):
+        return mask
+    units, groups = {}, []
+    parameters = dict(net.named_parameters())
+    for group in trace(net, example):
+        if group.problem or info.classifier in group.makers:
+            continue
+        alive = np.zeros(group.size, np.bool_)
+        for m in group.members:
+            if m.tensor in parameters and not m.consumes:
+                entries = np.moveaxis((parameters[m.tensor].detach() != 0).numpy(), m.axis, 0)
+                np.logical_or.at(alive, m.unit, _any_of_each(entries)[m.index])
+        if not alive.all() and alive.any():
+            units[group.name] = alive
+            groups.append(group)
+    if not units:
+        return mask
+    closed = _mask(net, info, groups, units)
+    explained = all((mask[x.parameter] | ~closed[x.parameter]).all() for x in info.layers)
+    whole = copy.deepcopy(net)
+    apply(whole, closed)
+    inputs = torch.randn((2, *example.shape[1:]), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        same = torch.allclose(whole(inputs), net(inputs), rtol=0, atol=_TOLERANCE * float(net(inputs).abs().max()))
+    return closed if explained and same else mask
+
+
+def _any_of_each(entries: BoolArray) -> BoolArray:
+    """Along the first axis, whether any is true."""
+    return np.asarray(entries.reshape(len(entries), -1).any(axis=1))
+
+
+def _silent_rows(net: nn.Module, mask: Mask, module: str, parameter: str) -> bool:
+    """Whether a layer has outputs of which neither a weight nor the bias is left."""
+    rows = _any_of_each(mask[parameter])
+    bias = getattr(net.get_submodule(module), "bias", None)
+    if isinstance(bias, Tensor) and len(bias) == len(rows):
+        rows = rows | (bias.detach() != 0).numpy()
+    return bool(not rows.all())
 
 
 def _mask(net: nn.Module, info: ModelInfo, groups: Sequence[Group], units: Mapping[str, BoolArray]) -> Mask:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HISTORY = "torch-pruning's history"
 OURS = "cut by pruneviz"
+FED = "inputs of removed channels"
 TASK = "Models are compared on one task: the same inputs and classes for all."
 
 
@@ -63,7 +64,7 @@ def read_given(model: ModelSpec, replicate: int, live: Mapping[str, Any], exampl
     if model.checkpoint is None:
         net = models.build(model, replicate, live)
         kept, forms = make_plain(net)
-        return _plain(net, examined(net, example, classes), _arrays(kept), forms, ())
+        return _plain(net, examined(net, example, classes), example, _arrays(kept), forms, ())
     net = architecture(model, replicate, live)
     path = checkpoint_file(model, replicate)
     given = checkpoint.read_given(path)
@@ -77,7 +78,7 @@ def read_given(model: ModelSpec, replicate: int, live: Mapping[str, Any], exampl
     except CheckpointError as e:
         raise _smaller(e, net, state, examined(net, example, classes)) from None
     info = examined(net, example, classes)
-    return _plain(net, info, _arrays(given.folded.kept), given.folded.forms, given.folded.notes)
+    return _plain(net, info, example, _arrays(given.folded.kept), given.folded.forms, given.folded.notes)
 
 
 def architecture(model: ModelSpec, replicate: int, live: Mapping[str, Any]) -> nn.Module:
@@ -109,9 +110,16 @@ def _arrays(kept: Mapping[str, Tensor]) -> dict[str, BoolArray]:
 
 
 def _plain(
-    net: nn.Module, info: ModelInfo, kept: dict[str, BoolArray], forms: Mapping[str, str], notes: tuple[str, ...]
+    net: nn.Module,
+    info: ModelInfo,
+    example: Tensor,
+    kept: dict[str, BoolArray],
+    forms: Mapping[str, str],
+    notes: tuple[str, ...],
 ) -> GivenModel:
-    """Masks as they were given, else from zeros."""
+    """Masks as they were given, else from zeros; whole channels of zeros with the units that could be cut."""
+    from pruneviz.pruning.restoring import zeroed_units
+
     found = dict(forms)
     parameters = dict(net.named_parameters())
     for layer in info.layers:
@@ -120,7 +128,11 @@ def _plain(
             if not kept[layer.parameter].all():
                 before = found.get(layer.parameter)
                 found[layer.parameter] = f"{before}, {ZEROS}" if before else ZEROS
-    return GivenModel(net, info, Mask.of({n: k for n, k in kept.items() if n in parameters}), found, notes)
+    mask = zeroed_units(net, info, example, Mask.of({n: k for n, k in kept.items() if n in parameters}))
+    for layer in info.layers if mask.units else ():
+        if not mask[layer.parameter].all():
+            found.setdefault(layer.parameter, FED)
+    return GivenModel(net, info, mask, found, notes)
 
 
 def _restored(

@@ -126,7 +126,11 @@ def test_it_can_be_loaded_into_what_is_given_and_compared() -> None:
     assert torch.equal(given[1].weight, before)
     how: Any = {"analyses": ("prediction_changes",), "measure": {"latency": False}, "data_options": {"test_limit": 60}}
     three = {"dense": "sample:mlp-digits", "cut": "sample:mlp-digits@channels.safetensors"}
+    three["zeroed"] = "sample:mlp-digits@masked.safetensors"
     study = pv.compare(three, "sample:digits", store="compared", **how)
+    runs = study.runs.set_index("name")
+    for column in ("unit", "parameters_nonzero", "parameters_cut", "macs_cut", "accuracy", "sparsity_achieved"):
+        assert runs.loc["zeroed", column] == runs.loc["cut", column]
     rows = study.table("given").set_index(["run_id", "layer"])
     assert rows.loc[(study.runs["run_id"][1], "fc1.weight"), "found"] == "cut by pruneviz"
     assert study.runs["parameters_cut"][1] == sum(t.numel() for t in load_file("channels.safetensors").values())

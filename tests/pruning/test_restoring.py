@@ -12,9 +12,10 @@ from torch import nn
 
 from pruneviz import pruning, testing
 from pruneviz.core.errors import CheckpointError
+from pruneviz.core.masks import Mask
 from pruneviz.core.quantities import Target
 from pruneviz.core.spec import Choice
-from pruneviz.pruning.restoring import restore_history, restore_units
+from pruneviz.pruning.restoring import restore_history, restore_units, zeroed_units
 
 CUTTABLE = ("mlp", "cnn", "lenet5", "resnet8", "vit")
 
@@ -123,3 +124,37 @@ def test_what_we_cut_ourselves_leads_back_too(architecture: str) -> None:
     units = {**selected.mask.units, "nothing": next(iter(selected.mask.units.values()))}
     with pytest.raises(CheckpointError, match="'nothing', this one has none of that name"):
         restore_units(on.net, on.info, on.example, units, small.state_dict(), "w")
+
+
+@pytest.mark.parametrize("architecture", CUTTABLE)
+def test_whole_channels_of_zeros_can_be_cut(architecture: str) -> None:
+    on = testing.build(architecture)
+    selected = on.select(pruning.resolve(Choice("l1-filter", {}), "test"), Target("sparsity", 0.5))
+    net = copy.deepcopy(on.net)
+    pruning.commit(net, selected)
+    weights = {x.parameter for x in on.info.layers}
+    zeros = {n: (p.detach() != 0).numpy() for n, p in net.named_parameters() if n in weights}
+    found = zeroed_units(net, on.info, on.example, Mask.of(zeros))
+    assert {n: k.tolist() for n, k in found.units.items()} == {
+        n: k.tolist() for n, k in selected.mask.units.items() if not k.all()
+    }
+    gap = (on.logits(pruning.cut(net, found, on.example)) - on.logits(net)).abs().max()
+    assert gap.item() < 1e-5
+
+
+def test_channels_that_something_is_left_of_stay() -> None:
+    on = testing.build("lenet5")
+    net = copy.deepcopy(on.net)
+    with torch.no_grad():
+        net.conv1.weight[0] = 0  # its bias stays: the channel is constant, and not nothing
+        net.conv2.weight[1] = 0
+        net.conv2.bias[1] = 0
+        net.fc1.weight[0, 0] = 0  # a weight of its own, which no channel explains
+    mask = Mask.of({n: (p.detach() != 0).numpy() for n, p in net.named_parameters() if n.endswith("weight")})
+    assert not zeroed_units(net, on.info, on.example, mask).units
+    with torch.no_grad():
+        net.conv1.weight[0] = net.fc1.weight[0, 0] = 0.5
+    mask = Mask.of({n: (p.detach() != 0).numpy() for n, p in net.named_parameters() if n.endswith("weight")})
+    found = zeroed_units(net, on.info, on.example, mask)
+    assert {n: int((~k).sum()) for n, k in found.units.items()} == {"conv2": 1}
+    assert not found["fc1.weight"][:, 25:50].any()  # what channel 1 of conv2 fed
