@@ -164,7 +164,7 @@ def _trained(result: Any, folder: Path) -> dict[str, Any]:
 
 def _start(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
     save_tensors(folder / WEIGHTS, _kept(step, bench, step.params["step"]))
-    return {}
+    return {"steps": step.params["step"]}
 
 
 def _kept(step: Step, bench: Bench, at: int) -> dict[str, Tensor]:

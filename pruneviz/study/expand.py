@@ -51,12 +51,21 @@ class Dense:
 
 @dataclass(frozen=True)
 class Level:
-    """What was reached at one level of a schedule: its number from 1, its target, its state and the steps so far."""
+    """What was reached at one level of a schedule.
+
+    Attributes:
+        number: from 1.
+        target: what was asked for.
+        state: the model then.
+        steps: keys of the steps so far.
+        begun: key of the step that gave the weights it began with, where these are not the dense model's.
+    """
 
     number: int
     target: Target
     state: State
     steps: tuple[str, ...]
+    begun: tuple[str, ...] = ()
 
 
 Cell = tuple[Any, Target, Any, int]
@@ -105,7 +114,7 @@ class _Expansion:
                 row = self._row(recipe, recovery=recovery, seed=used, target=level.target, level=level.number)
                 row["parent_run_id"] = unrecovered.get(level.target, self.dense_run)
                 row["cell"] = cell = (recipe, level.target, recovery, seed)
-                run_id = self._run(level.state, level.steps, row)
+                run_id = self._run(level.state, level.steps, row, level.begun)
                 self.by_cell[cell] = run_id
                 if recovery.name == "none":
                     unrecovered[level.target] = run_id
@@ -147,7 +156,7 @@ class _Expansion:
             "sparsity_target": target.value if target is not None and target.kind == "sparsity" else None,
         }
 
-    def _run(self, state: State, steps: tuple[str, ...], row: dict[str, Any]) -> str:
+    def _run(self, state: State, steps: tuple[str, ...], row: dict[str, Any], begun: tuple[str, ...] = ()) -> str:
         """Add a run and the steps that measure it; equal runs are one."""
         measure, context = self.made.spec.measure, self.dense.context
         params: dict[str, Any] = {"data": self.made.data_digest, "batch_size": measure.batch_size}
@@ -159,16 +168,17 @@ class _Expansion:
             latency = self.made.add(step)
         run_id = key[:RUN_ID_LENGTH]
         row = {"parent_run_id": None, **row, "run_id": run_id, "dense_run_id": self.dense_run or run_id}
-        lineage = (self.dense.state.dense, *steps)
+        lineage = (self.dense.state.dense, *begun, *steps)
         self.made.runs.setdefault(run_id, PlannedRun(run_id, row, state, key, latency, steps, lineage))
         return run_id
 
     def _levels(self, recipe: Recipe, target: Target, recovery: Recovery, seed: int) -> Iterator[Level]:
         """The levels of a method's schedule, each pruned and then recovered."""
-        state, steps = self._start(recipe)
+        steps: tuple[str, ...] = ()
+        state, begun = self._start(recipe)
         if recipe.schedule.kind == "training":
             state, key = self._trained(state, recovery, seed, label(recipe), recipe, target)
-            yield Level(1, target, state, (*steps, key))
+            yield Level(1, target, state, (key,), begun)
             return
         levels = recipe.schedule.levels(target)
         like: list[str | None] = [None] * len(levels)
@@ -181,7 +191,7 @@ class _Expansion:
             if recovery.name != "none":
                 state, key = self._trained(state, recovery, seed, f"{label(recipe)} {at.label}")
                 steps = (*steps, key)
-            yield Level(number, at, state, steps)
+            yield Level(number, at, state, steps, begun)
 
     def _start(self, recipe: Recipe) -> tuple[State, tuple[str, ...]]:
         """The weights that the recipe prunes: the dense model's, or those of an earlier step of its training."""

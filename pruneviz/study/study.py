@@ -83,13 +83,19 @@ class Study:
             reason = next((f["reason"] for _, f in failures if f is not None), None)
             return row | {"status": "waiting" if reason is None else "failed", "reason": reason}
         row |= {k: v for k, v in measured.meta.items() if k in _MEASURED}
-        steps = [self._steps(k) for k in run.lineage]
+        steps = [self._steps(k) for k in self._walked(run)]
         own = [self._steps(k) for k in run.own]
         known = run.own and self._record["spec"].get("compare") is None
         row["train_steps"] = sum(s or 0 for s in own) if known else steps[0]
         row["train_steps_total"] = sum(s for s in steps if s is not None) if None not in steps else None
         row["sparsity_achieved"] = self._achieved(run)
         return row | {"status": "done", "reason": None}
+
+    def _walked(self, run: RunRecord) -> tuple[str, ...]:
+        """Its lineage from the weights with which it began; the dense model's training after those is another's."""
+        found = [self.store.get(key) for key in run.lineage]
+        begun = [i for i, artifact in enumerate(found) if artifact is not None and artifact.kind == "start"]
+        return run.lineage[begun[-1] if begun else 0 :]
 
     def _steps(self, key: str) -> int | None:
         found = self.store.get(key)

@@ -58,6 +58,7 @@ RECIPES = (
         allocation=Uniform(),
         schedule=OneShot(),
         recovery=Choice("scratch", {"mode": "E"}),
+        at=0,
         untrained=True,
         summary="a narrower dense network: what large-sparse is compared with at equal parameters",
         formula="keep the same fraction of every group's channels; draw new weights; train",
