@@ -194,9 +194,10 @@ def reproduction(tables: Tables, named: Sequence[str], ending: str, layout: str 
     yield Code("\n".join(c for c in commands if c), "Commands to reproduce it")
     sources = [str(m.get("source", "")) for m in spec.get("models", ())] + [str(spec.get("data", {}).get("source", ""))]
     if memory := [plain(s) for s in sources if s.startswith("memory:")]:
+        again = "compare" if spec.get("compare") is not None else "new_study"
         yield Note(
             f"{listed(memory)} existed in the memory of the Python session that ran this, and must be given again "
-            "through pruneviz.new_study.",
+            f"through pruneviz.{again}.",
             urgent=True,
         )
     yield Code(study_toml(spec), f"The study file, {plain(file)}")

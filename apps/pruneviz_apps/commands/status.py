@@ -72,4 +72,4 @@ def _say(found: dict[str, Any]) -> None:
         if study["mixed_environments"]:
             print("  warning: its runs come from different environments (versions, device or threads)")
         if study["waiting"]:
-            print("  Not finished: run the same `pruneviz run` command again to go on.")
+            print("  Not finished: the same command again goes on where it was.")
