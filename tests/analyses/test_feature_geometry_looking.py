@@ -275,6 +275,16 @@ def test_classes_that_have_lost_their_weights_are_counted():
     assert sensitivity.count().to_dict() == {"test:0": 64 + 64, "test:1": 0}
 
 
+def test_a_classifier_without_any_weight_is_looked_at_and_refused_only_before_anything_starts():
+    given = trained(net(), ON, 15)
+    with torch.no_grad():
+        given[3].weight[:] = 0
+    row = looked(given)["feature_geometry_seen"].iloc[0]
+    assert (row["dead_classes"], row["undefined"]) == (4, 60)
+    with pytest.raises(Unsupported, match="does not change the logits"):
+        find_head(seen(given, ON))
+
+
 def test_where_all_features_are_nan_that_is_said():
     given = net()
     model = seen(given, ON)

@@ -57,7 +57,7 @@ def flattened(tensor: Tensor, pooled: tuple[int, ...]) -> Tensor:
     return (tensor.mean(dim=pooled) if pooled else tensor).flatten(1)
 
 
-def find_head(seen: Seen, layer: str = "") -> Head:
+def find_head(seen: Seen, layer: str = "", dead: bool = False) -> Head:
     """The linear classifier behind a layer's output, or behind the model's last layer's input.
 
     What stands between the features and the logits is tried out: flattening, average pooling, batch norm, dropout
@@ -67,6 +67,7 @@ def find_head(seen: Seen, layer: str = "") -> Head:
     Args:
         seen: the model.
         layer: a module's name; empty: what feeds the classifier.
+        dead: whether the logits may be the same whatever the features are, as where pruning has left no weight.
 
     Raises:
         Unsupported: there is no such module, it runs more than once or not at all, or what follows is not linear.
@@ -81,10 +82,11 @@ def find_head(seen: Seen, layer: str = "") -> Head:
         found = _try(seen, layer, True)
     else:
         found = _try(seen, seen.info.classifier, False)
-    if isinstance(found, Head):
+    if isinstance(found, Head) and (dead or found.weight.any()):
         return found
+    why = "does not change the logits" if isinstance(found, Head) else found
     what = f"the output of {layer!r}" if layer else f"the input of {seen.info.classifier!r}, its last layer,"
-    raise Unsupported(f"feature_geometry: {what} {found}. {_remedy(seen)}")
+    raise Unsupported(f"feature_geometry: {what} {why}. {_remedy(seen)}")
 
 
 def _remedy(seen: Seen) -> str:
@@ -93,7 +95,8 @@ def _remedy(seen: Seen) -> str:
     fit = []
     for name in reversed(names):
         try:
-            if isinstance(_try(seen, name, True), Head):
+            found = _try(seen, name, True)
+            if isinstance(found, Head) and found.weight.any():
                 fit.append(name)
         except PrunevizError:  # it only says that this one does not fit either
             continue
@@ -140,8 +143,6 @@ def _linear(net: nn.Module, module: str, output: bool, batch: Tensor, real: Tens
     bias, again = values[-1], values[: len(real)]
     if not torch.allclose(again, logits, rtol=0, atol=_TOLERANCE * (float(logits.abs().max()) or 1.0)):
         return "is not all that the logits depend on: something passes it by"
-    if not weight.abs().max() > 0:
-        return "does not change the logits"
     straight = torch.einsum("kd,nd->nk", weight.flatten(1), probes.flatten(1)) + bias
     reach = float(values.abs().max()) or 1.0
     if not alike or not torch.allclose(straight, values, rtol=0, atol=_TOLERANCE * reach):

@@ -49,7 +49,7 @@ def observe(seen: Seen, part: Mapping[str, Any], progress: Callable[[int, int], 
     """
     import pandas as pd
 
-    test, head = seen.data.test, find_head(seen, part["layer"])
+    test, head = seen.data.test, find_head(seen, part["layer"], dead=True)
     order = spread_order(test.labels, part["seed"])
     chosen = np.sort(order[: part["samples"]])
     traced = np.isin(chosen, order[: part["traced"]])
@@ -156,7 +156,9 @@ class _Look:
             "margin": self.margin,
             "rival": np.where(known, self.rival, 0),
         }
-        frame = frame_of(SAMPLES, {**self._named(len(self.x)), "sample_id": repeated(self.ids, _up(self.x)), **columns})
+        frame = frame_of(
+            SAMPLES, {**self._named(len(self.x)), "sample_id": repeated(self.ids, np.arange(len(self.x))), **columns}
+        )
         frame.loc[~known, "rival"] = None
         return frame
 
@@ -245,7 +247,3 @@ def _kept(angles: Floats, own: int, top: int) -> list[int]:
 def _mean(values: Floats) -> float | None:
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else None
-
-
-def _up(x: Floats) -> npt.NDArray[np.int64]:
-    return np.arange(len(x))
