@@ -64,6 +64,7 @@ def read_given(model: ModelSpec, replicate: int, live: Mapping[str, Any], exampl
     if model.checkpoint is None:
         net = models.build(model, replicate, live)
         kept, forms = make_plain(net)
+        net.requires_grad_(True)  # frozen weights are no obstacle where nothing is trained
         return _plain(net, examined(net, example, classes), example, _arrays(kept), forms, ())
     net = architecture(model, replicate, live)
     path = checkpoint_file(model, replicate)
@@ -88,7 +89,7 @@ def architecture(model: ModelSpec, replicate: int, live: Mapping[str, Any]) -> n
 
     net = models.architecture(model, replicate, live)
     make_plain(net)
-    return net
+    return net.requires_grad_(True)
 
 
 def examined(net: nn.Module, example: Tensor, classes: int) -> ModelInfo:

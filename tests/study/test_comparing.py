@@ -314,6 +314,13 @@ def test_a_history_belongs_to_a_comparison() -> None:
         study_from_plain(plain, "x.toml")
 
 
+def test_frozen_weights_are_no_obstacle(tmp_path: Path) -> None:
+    frozen = l1().requires_grad_(False)
+    study = compare({"dense": dense(), "mine": frozen}, tmp_path / "s")
+    assert list(study.runs["status"]) == ["done", "done"], study.failed
+    assert not frozen.fc1.bias.requires_grad
+
+
 def test_test_images_alone_are_enough(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
     data = (images, np.arange(60) % 10)
