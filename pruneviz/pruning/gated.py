@@ -56,6 +56,7 @@ class Gated(PruningOnce):
             t.net.get_submodule(module).register_forward_hook(self._behind(parts))
             for module, parts in _places(self.channels(t), t).items()
         ]
+        self.handles.append(t.net.register_forward_pre_hook(self._afresh))
 
     def after_step(self, t: Training) -> None:
         """Learn, and prune when it is time."""
@@ -73,6 +74,11 @@ class Gated(PruningOnce):
         for handle in self.handles:
             handle.remove()
         self.keep(t, self.choose(t, self.target, {n: v.detach().float() for n, v in self.ranking().items()}))
+
+    def _afresh(self, module: Any, args: Any) -> None:
+        """Sharpness-aware training runs each batch twice; the gradients of the second pass count."""
+        for leaf in self.learned.values():
+            leaf.grad = None
 
     def _behind(self, parts: list[tuple[str, Tensor, Tensor]]) -> Any:
         import torch

@@ -332,11 +332,12 @@ class Schedule(Part, ABC):
         """
         raise TypeError(f"the schedule of {recipe.name!r} is {self.name!r}, which does not prune while training")
 
-    def notes(self, given: Given) -> tuple[str, ...]:
+    def notes(self, given: Given, level: Target) -> tuple[str, ...]:
         """What people should know of the network before a pruning.
 
         Args:
             given: the network with its weights before this pruning, what was removed earlier being zero.
+            level: what is to be reached.
         """
         return ()
 

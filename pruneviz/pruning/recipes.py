@@ -170,6 +170,8 @@ def _with_options(recipe: Recipe, options: Mapping[str, Any], where: str) -> Rec
 def label(recipe: Recipe) -> str:
     """A short name that says what differs from the recipe of that name: ``magnitude(allocation=uniform)``."""
     base = RECIPES[recipe.name]
+    if recipe.like is not None:  # a control, in everything else as that method is
+        return f"{recipe.name}(like={label(recipe.like)})"
     said = []
     for key, part in recipe.parts.items():
         if part == base.parts[key]:
@@ -185,8 +187,6 @@ def label(recipe: Recipe) -> str:
         said.append(f"recovery={recipe.recovery.name}" + (f"({', '.join(options)})" if options else ""))
     if recipe.at != base.at:
         said.append(f"at={recipe.at}")
-    if recipe.like is not None:
-        said.append(f"like={label(recipe.like)}")
     return f"{recipe.name}({', '.join(said)})" if said else recipe.name
 
 

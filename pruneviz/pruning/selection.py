@@ -126,7 +126,7 @@ def select(
         chosen = chooser.mask(count)
     dead = dead_layers(info, chosen)
     emptied = f"no weight is left in {', '.join(dead)}: what passes there is its bias alone"
-    warnings = (*units.notes, *recipe.schedule.notes(given), *([emptied] if dead else []))
+    warnings = (*units.notes, *recipe.schedule.notes(given, target), *([emptied] if dead else []))
     return Selected(chosen, count / chooser.total, warnings, recipe.update(given, chosen))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,20 @@ def test_the_penalty_is_the_gradient_of_its_definition() -> None:
                 ends.append(penalty(values))
                 part[i] -= step
             assert float(gradient[i]) == pytest.approx((ends[0] - ends[1]) / 2e-6, abs=1e-6)
+
+
+def test_gates_learn_from_the_second_pass_of_sharpness_aware_training_alone() -> None:
+    c, found = build("cnn"), []
+    for rho in (0.0, 1e-9):
+        net = copy.deepcopy(c.net)
+        hook = pruning.training_hook(pruning.RECIPES["consensus"], HALF, pruning.Ground(c.info))
+        at = At(1, lambda t, hook=hook: {n: a.detach().clone() for n, a in hook.learned.items()})
+        spec = dataclasses.replace(SPEC, sam_rho=rho)
+        train(
+            net, c.data, spec, seed=0, keeper=MaskKeeper(net, pruning.full_mask(c.info)), hooks=(hook, at), stop_step=1
+        )
+        found.append(at.seen)
+    assert all(torch.allclose(found[0][n], found[1][n], atol=1e-6) for n in found[0])
 
 
 def test_scales_part_and_stay_within_bounds() -> None:

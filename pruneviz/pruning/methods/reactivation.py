@@ -73,10 +73,11 @@ class Reactivating(Schedule):
         """See :class:`~pruneviz.pruning.parts.Schedule`."""
         return LeastMoved(self.step).wanted | {"activations"}
 
-    def notes(self, given: Given) -> tuple[str, ...]:
+    def notes(self, given: Given, level: Target) -> tuple[str, ...]:
         """The dynamic dead-neuron rate."""
         dead, count = dead_neurons(given)
-        return (f"dynamic dead-neuron rate {dead / count:.1%} ({dead} of {count})",) if count else ()
+        rate = f"dynamic dead-neuron rate before the pruning to {level.label}: {dead / max(count, 1):.1%}"
+        return (f"{rate} ({dead} of {count})",) if count else ()
 
     def levels(self, target: Target) -> tuple[Target, ...]:
         """Its own levels, as sparsities; the target is not looked at."""
