@@ -22,7 +22,7 @@ def main() -> None:
     wide = Reportable(samples=10_000, methods=3, replicates=2, retrained=False)
     runs = wide.runs
     sixteen = list(runs.loc[(runs["method"] != "dense") & (runs["replicate"] == 0), "run_id"][:16])
-    long = Reportable(samples=2_000, methods=10, replicates=6, seeds=2)
+    long = Reportable(samples=2_000, methods=10, replicates=8, seeds=2)
     studies = {
         f"16 models, {wide.samples:,} images": (wide, Wanted(models=sixteen)),
         f"{len(long.runs):,} runs, {long.samples:,} images": (long, Wanted()),

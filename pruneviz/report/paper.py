@@ -91,4 +91,5 @@ def _folded(table: Table, left_out: list[str]) -> Iterator[Block]:
         return
     if len(table.rows) > MOST_ROWS:
         left_out.append(f"{table.folded}: the first {MOST_ROWS} of {len(table.rows)} rows are printed.")
+    yield Sentences((), table.folded)
     yield replace(table, folded="", rows=table.rows[:MOST_ROWS])

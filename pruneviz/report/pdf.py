@@ -18,6 +18,7 @@ from pruneviz.views.matplotlib_letters import Letters
 from pruneviz.views.matplotlib_renderer import PaperFigure
 
 if TYPE_CHECKING:
+    from pypdf import PageObject, PdfWriter
     from reportlab.platypus import Flowable
 
 _LONGEST_WORD, _WIDEST = 110.0, 260.0  # points of a column, however long its words and texts are
@@ -33,18 +34,45 @@ def pdf(paper: Paper) -> bytes:
 
 def _with_pictures(text: bytes, slots: list[pages.Slot]) -> bytes:
     """The pages with each picture in the room that was left for it."""
-    from pypdf import PdfReader, PdfWriter, Transformation
+    from pypdf import PdfReader, PdfWriter
+    from pypdf.generic import DictionaryObject, NameObject
 
     writer = PdfWriter(clone_from=io.BytesIO(text))
-    for slot in slots:
+    placed: dict[int, list[str]] = {}
+    for i, slot in enumerate(slots):
         drawn = PdfReader(io.BytesIO(slot.drawn.content("pdf"))).pages[0]
-        place = Transformation().scale(slot.scale).translate(slot.left, slot.bottom)
-        writer.pages[slot.page].merge_transformed_page(drawn, place)
-    for page in writer.pages:
-        page.compress_content_streams()
+        page = writer.pages[slot.page]
+        resources: Any = page[NameObject("/Resources")].get_object()
+        forms = resources.setdefault(NameObject("/XObject"), DictionaryObject()).get_object()
+        forms[NameObject(f"/Picture{i}")] = writer._add_object(_form(drawn, writer))
+        place = f"{slot.scale:.6f} 0 0 {slot.scale:.6f} {slot.left:.3f} {slot.bottom:.3f} cm"
+        placed.setdefault(slot.page, []).append(f"q {place} /Picture{i} Do Q")
+    for number, commands in placed.items():
+        page = writer.pages[number]
+        contents = page.get_contents()
+        assert contents is not None
+        contents.set_data(b"q\n" + contents.get_data() + b"\nQ\n" + "\n".join(commands).encode("ascii"))
+        page[NameObject("/Contents")] = writer._add_object(contents.flate_encode())
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()
+
+
+def _form(drawn: PageObject, writer: PdfWriter) -> Any:
+    """A page as a picture that other pages show, as it is: nothing in it is read or written anew."""
+    from pypdf.generic import NameObject, StreamObject
+
+    contents, resources = drawn.get_contents(), drawn[NameObject("/Resources")].get_object()
+    assert contents is not None
+    assert resources is not None
+    form = StreamObject()
+    form.set_data(contents.get_data())
+    made = form.flate_encode()
+    made[NameObject("/Type")] = NameObject("/XObject")
+    made[NameObject("/Subtype")] = NameObject("/Form")
+    made[NameObject("/BBox")] = drawn.mediabox.clone(writer)
+    made[NameObject("/Resources")] = resources.clone(writer)
+    return made
 
 
 class _Writer:
