@@ -92,7 +92,7 @@ def read_history(path: str | os.PathLike[str]) -> Any:
         return _torch(path)
     try:
         return json.loads(Path(path).read_text("utf-8"))
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise CheckpointError(f"{path}: is not valid JSON ({e}).") from None
 
 

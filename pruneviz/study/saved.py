@@ -149,7 +149,7 @@ def _head(text: str, path: str) -> dict[str, Any]:
     try:
         head = json.loads(text)
         fits = head["format"] == FORMAT and isinstance(head["source"], str) and isinstance(head["options"], dict)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         fits = False
     if not fits:
         raise CheckpointError(

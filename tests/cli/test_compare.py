@@ -65,6 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "plain.pt").write_bytes(pickle.dumps(Evil()))
     (made / "text.safetensors").write_text("no")
     (made / "history.json").write_text("{")
+    (made / "deep.json").write_text("[" * 200_000)
     return made
 
 
@@ -148,6 +149,7 @@ CASES: list[tuple[list[str], list[str], int]] = [
     (["dense=w0.pt", "x=w1.pt", "--history", "y=h.json"], ["--history", "'y=h.json'", "dense, x"], 2),
     (["dense=w0.pt", "x=w1.pt", "--history", "x=h.json"], ["h.json", "no such checkpoint"], 1),
     (["dense=w0.pt", "x=w1.pt", "--history", "x=history.json"], ["history.json", "not valid JSON"], 1),
+    (["dense=w0.pt", "x=w1.pt", "--history", "x=deep.json"], ["deep.json", "not valid JSON"], 1),
     (["dense=w0.pt", "x=w1.pt", "--analysis", "pq_index"], ["pq_index", "prunes nothing"], 1),
     (["dense=w0.pt", "x=w1.pt", "--analysis", "pq_indx"], ["Did you mean 'pq_index'"], 2),
     (["dense=w0.pt", "x=w1.pt", "--set", "data.source=folder:nowhere"], ["there is no folder"], 1),

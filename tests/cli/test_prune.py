@@ -171,6 +171,9 @@ def test_what_cannot_be_loaded_is_told() -> None:
     for head in ({"format": 99}, {"source": 3}, {"options": []}):
         with pytest.raises(CheckpointError, match="its head is damaged, or of a newer pruneviz"):
             pv.load(changed("b.safetensors", head))
+    save_file(load_file("weights.safetensors"), "deep.safetensors", {"pruneviz": "[" * 200_000})
+    with pytest.raises(CheckpointError, match="its head is damaged"):
+        pv.load("deep.safetensors")
     for units in ({"fc1": {"size": 10**12, "kept": "ff"}}, {"fc1": {"size": 8, "kept": "zz"}}, {"fc1": 3}):
         file = changed("c.safetensors", {"units": units})
         with pytest.raises(CheckpointError, match="what its head says of removed channels is damaged"):
