@@ -1,4 +1,4 @@
-"""Between tables and arrays: samples pivoted by id, and frames made of whole columns."""
+"""Between tables and arrays: samples pivoted by id or chosen, and frames made of whole columns."""
 
 from __future__ import annotations
 
@@ -145,3 +145,16 @@ def repeated(values: Iterable[Any], codes: npt.NDArray[np.integer[Any]]) -> Any:
     import pandas as pd
 
     return pd.array(list(values), dtype="string").take(codes)
+
+
+def spread_order(labels: npt.NDArray[Any], seed: int) -> npt.NDArray[np.intp]:
+    """All samples in an order in which every beginning holds as many of each class as can be, drawn by the seed."""
+    labels = np.asarray(labels)
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    turn = np.empty(len(labels), np.int64)
+    for k in np.unique(labels):
+        own = shuffled[labels[shuffled] == k]
+        turn[own] = np.arange(len(own))
+    place = np.empty(len(labels), np.int64)
+    place[shuffled] = np.arange(len(labels))
+    return np.lexsort((place, turn))

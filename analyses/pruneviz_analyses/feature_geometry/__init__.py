@@ -78,7 +78,7 @@ class FeatureGeometry:
             SpecError: there is no such corruption, or one is named twice.
         """
         from pruneviz.data.corruptions import CORRUPTIONS
-        from pruneviz_analyses.feature_geometry.heads import find_head
+        from pruneviz.models.heads import find_head
         from pruneviz_analyses.feature_geometry.likeness import umap_installed
 
         where = "[analyses] feature_geometry"
@@ -102,7 +102,7 @@ class FeatureGeometry:
             )
         for label, seen in subject.models.items():
             self._check_images(seen)
-            with located(f"model {label!r}"):
+            with located(f"model {label!r}"), located("feature_geometry"):
                 find_head(seen, self.layer)
 
     def _check_images(self, seen: Seen) -> None:

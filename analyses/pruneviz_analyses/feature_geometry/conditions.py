@@ -37,16 +37,3 @@ def under(seen: Seen, condition: str, chosen: npt.NDArray[np.intp], constants: s
             del _KEPT[next(iter(_KEPT))]
         _KEPT[key] = made
     return _KEPT[key]
-
-
-def spread_order(labels: npt.NDArray[Any], seed: int) -> npt.NDArray[np.intp]:
-    """All samples in an order in which every beginning holds as many of each class as can be, drawn by the seed."""
-    labels = np.asarray(labels)
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
-    turn = np.empty(len(labels), np.int64)
-    for k in np.unique(labels):
-        own = shuffled[labels[shuffled] == k]
-        turn[own] = np.arange(len(own))
-    place = np.empty(len(labels), np.int64)
-    place[shuffled] = np.arange(len(labels))
-    return np.lexsort((place, turn))

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pruneviz.core.analysis import Seen
-from pruneviz.core.errors import ModelError
+from pruneviz.core.errors import ModelError, located
 from pruneviz.measures import geometry
-from pruneviz_analyses.arrays import frame_of, repeated
-from pruneviz_analyses.feature_geometry.conditions import spread_order, under
-from pruneviz_analyses.feature_geometry.heads import Head, find_head
+from pruneviz.models.heads import Head, find_head
+from pruneviz_analyses.arrays import frame_of, repeated, spread_order
+from pruneviz_analyses.feature_geometry.conditions import under
 from pruneviz_analyses.feature_geometry.schemas import (
     ANGLES,
     CLASSES,
@@ -49,7 +49,9 @@ def observe(seen: Seen, part: Mapping[str, Any], progress: Callable[[int, int], 
     """
     import pandas as pd
 
-    test, head = seen.data.test, find_head(seen, part["layer"], dead=True)
+    test = seen.data.test
+    with located("feature_geometry"):
+        head = find_head(seen, part["layer"], dead=True)
     order = spread_order(test.labels, part["seed"])
     chosen = np.sort(order[: part["samples"]])
     traced = np.isin(chosen, order[: part["traced"]])

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from pruneviz.core.analysis import Seen
 from pruneviz.measures import geometry
-from pruneviz_analyses.feature_geometry.heads import Head, metric_of
+from pruneviz.models.heads import Head
 
 Floats = npt.NDArray[np.float64]
 
@@ -114,3 +115,29 @@ def _parts(length: int, most: int) -> list[tuple[int, int]]:
 def _cell(top: int, bottom: int, left: int, right: int, value: float) -> dict[str, Any]:
     place = {"row": top, "column": left, "height": bottom - top, "width": right - left}
     return {**place, "value": value if np.isfinite(value) else None}
+
+
+def metric_of(head: Head, name: str, x: Tensor, label: int) -> Tensor:
+    """A metric of features as torch computes it, to be differentiated.
+
+    Args:
+        head: the classifier.
+        name: ``angle``, ``norm`` or ``margin``; see :mod:`pruneviz.measures.geometry`.
+        x: (1, D) features.
+        label: the true class.
+    """
+    w = torch.as_tensor(head.weight, dtype=x.dtype, device=x.device)
+    b = torch.as_tensor(head.bias, dtype=x.dtype, device=x.device)
+    norm: Tensor = torch.linalg.vector_norm(x)
+    if name == "norm":
+        return norm
+    if name == "angle":
+        cosine = (x[0] @ w[label]) / (norm * torch.linalg.vector_norm(w[label]))
+        return torch.arccos(cosine.clamp(-1 + 1e-6, 1 - 1e-6))  # its slope has no bound where the two are parallel
+    apart, shift = w[label] - w, b[label] - b
+    length: Tensor = torch.linalg.vector_norm(apart, dim=1)
+    there = length > 0
+    if not there.any() or bool((~there & (shift < 0)).any()):  # no boundary, or no way to the class: nothing to follow
+        return norm * float("nan")
+    distance: Tensor = (apart[there] @ x[0] + shift[there]) / length[there]
+    return distance.min()

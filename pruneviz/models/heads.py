@@ -76,7 +76,7 @@ def find_head(seen: Seen, layer: str = "", dead: bool = False) -> Head:
         modules = [name for name, _ in seen.net.named_modules() if name]
         if layer not in modules:
             raise Unsupported(
-                f"feature_geometry: the model has no layer {layer!r}. {nearest(layer, modules)} Name one of "
+                f"the model has no layer {layer!r}. {nearest(layer, modules)} Name one of "
                 f"{_some(modules)}; or leave `layer` out for what the classifier reads."
             )
         found = _try(seen, layer, True)
@@ -86,7 +86,7 @@ def find_head(seen: Seen, layer: str = "", dead: bool = False) -> Head:
         return found
     why = "does not change the logits" if isinstance(found, Head) else found
     what = f"the output of {layer!r}" if layer else f"the input of {seen.info.classifier!r}, its last layer,"
-    raise Unsupported(f"feature_geometry: {what} {why}. {_remedy(seen)}")
+    raise Unsupported(f"{what} {why}. {_remedy(seen)}")
 
 
 def _remedy(seen: Seen) -> str:
@@ -203,29 +203,3 @@ def _tapped(net: nn.Module, module: str, output: bool, instead: Tensor | None) -
 def _some(names: list[str], most: int = 8) -> str:
     shown = ", ".join(names[:most])
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
-
-
-def metric_of(head: Head, name: str, x: Tensor, label: int) -> Tensor:
-    """A metric of features as torch computes it, to be differentiated.
-
-    Args:
-        head: the classifier.
-        name: ``angle``, ``norm`` or ``margin``; see :mod:`pruneviz.measures.geometry`.
-        x: (1, D) features.
-        label: the true class.
-    """
-    w = torch.as_tensor(head.weight, dtype=x.dtype, device=x.device)
-    b = torch.as_tensor(head.bias, dtype=x.dtype, device=x.device)
-    norm: Tensor = torch.linalg.vector_norm(x)
-    if name == "norm":
-        return norm
-    if name == "angle":
-        cosine = (x[0] @ w[label]) / (norm * torch.linalg.vector_norm(w[label]))
-        return torch.arccos(cosine.clamp(-1 + 1e-6, 1 - 1e-6))  # its slope has no bound where the two are parallel
-    apart, shift = w[label] - w, b[label] - b
-    length: Tensor = torch.linalg.vector_norm(apart, dim=1)
-    there = length > 0
-    if not there.any() or bool((~there & (shift < 0)).any()):  # no boundary, or no way to the class: nothing to follow
-        return norm * float("nan")
-    distance: Tensor = (apart[there] @ x[0] + shift[there]) / length[there]
-    return distance.min()
