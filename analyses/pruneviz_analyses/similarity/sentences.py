@@ -146,12 +146,13 @@ def _ranged(r: Mapping[Any, Any]) -> str:
 
 def _turnover(table: pd.DataFrame) -> Iterator[str]:
     for arm, own in table.groupby("arm", sort=False):
-        levels, n = int(own["level"].max()), own["run_id"].nunique()
+        n = own["run_id"].nunique()
+        over = f"{own['level'].min()} to {own['level'].max()}"
         back = {
             int(str(k)): float(g.mean()) for k, g in own[own["regrown_share"].notna()].groupby("level")["regrown_share"]
         }
         if not any(back.values()):
-            text = f"{arm}: in levels 1 to {levels} masks only shrink, no unit that was removed comes back"
+            text = f"{arm}: in levels {over} masks only shrink, no unit that was removed comes back"
         else:
             at = max(back, key=lambda level: back[level])
             text = f"{arm}: of the units kept, up to {_share(back[at])} were not kept one level before (level {at})"
@@ -194,7 +195,9 @@ def _value(value: Any) -> str:
 
 
 def _share(value: Any) -> str:
-    return f"{100 * value:.1f} %".replace("-", "−") if math.isfinite(_or(value, math.nan)) else "undefined"
+    return (
+        f"{round(100 * value, 1) + 0.0:.1f} %".replace("-", "−") if math.isfinite(_or(value, math.nan)) else "undefined"
+    )
 
 
 def _signed(value: float) -> str:
