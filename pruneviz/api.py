@@ -97,15 +97,18 @@ class Asked:
         )
 
     def _analyses(self) -> tuple[tuple[Analysis, ...], dict[str, str]]:
-        """Those asked for; of a comparison that asks for none, all that it can have, and the others' reasons."""
+        """Those asked for; of a comparison also those that it can have besides, and why it cannot have the others."""
         with located(self.origin):
-            if self.spec.compare is None or self.spec.analyses:
-                return analyses_of(self.spec, self.live), {}
+            asked = analyses_of(self.spec, self.live)
+            if self.spec.compare is None or not self.spec.compare.others:
+                return asked, {}
             from pruneviz.study.suiting import suited
             from pruneviz_analyses import names, resolve
 
-            every = tuple(resolve(Choice(name, {}), "[analyses]") for name in names())
-            return suited(self.spec, self.live, every)
+            named = {a.name for a in asked}
+            others = tuple(resolve(Choice(n, {}), "[analyses]") for n in names() if n not in named)
+            fit, unfit = suited(self.spec, self.live, others)
+            return (*asked, *fit), unfit
 
     def dry_run(
         self,

@@ -54,6 +54,7 @@ def new_comparison(
     reference: str = "dense",
     model: str | None = None,
     analyses: Sequence[str] | Mapping[str, Mapping[str, Any]] = (),
+    others: bool = True,
     name: str = "compare",
     data_options: Mapping[str, Any] | None = None,
     measure: Mapping[str, Any] | None = None,
@@ -65,7 +66,8 @@ def new_comparison(
         data: as for :func:`compare`.
         reference: the model that the others are compared with.
         model: the architecture of those given as a file alone, such as ``"my_pkg.nets:resnet"``.
-        analyses: names, or options by name; absent: all that these models can have and that do not take long.
+        analyses: names, or options by name.
+        others: whether every other analysis that these models can have, and that does not take long, is carried out.
         name: the study's name in its store.
         data_options: further values of ``[data]``, such as ``{"mean": [0.5], "std": [0.25]}``.
         measure: values of ``[measure]``.
@@ -86,7 +88,7 @@ def new_comparison(
     given = dict(analyses) if isinstance(analyses, Mapping) else {k: {} for k in analyses}
     table = {
         "name": name,
-        "compare": {"reference": reference},
+        "compare": {"reference": reference, "others": others},
         "models": tables,
         "data": {"source": source, **(data_options or {})},
         "measure": dict(measure or {}),

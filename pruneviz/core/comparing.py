@@ -21,6 +21,7 @@ class CompareSpec:
     """The study prunes nothing itself: each model is a run, and one of them is what the others are compared with."""
 
     reference: str = option(DENSE, "name of the model that the others are compared with")
+    others: bool = option(True, "beside [analyses], every other that these models can have and that does not take long")
 
 
 def compare_from(table: Mapping[str, Any], models: Sequence[ModelSpec], where: str) -> CompareSpec:

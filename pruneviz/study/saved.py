@@ -112,7 +112,7 @@ def write_model(state: Mapping[str, Tensor], head: Mapping[str, Any], path: Path
     text = json.dumps(head, ensure_ascii=False, sort_keys=True)
     temporary = path.with_name(f".{path.name}.part")
     try:
-        temporary.write_bytes(save(tensors, {HEAD: text, "format": "pt"}))
+        temporary.write_bytes(save(tensors, {HEAD: text}))  # one entry: several come in any order
         temporary.replace(path)
     except OSError as e:
         raise UsageError(f"{path}: cannot be written ({e.strerror or e}). Name another file.") from e

@@ -80,7 +80,7 @@ def test_files_side_by_side_are_a_study(folder: Path, capsys: pytest.CaptureFixt
     hostile = "<script>alert(1)</script>"
     models = ["dense=w0.pt", "torch=w1.pt", "cut=compared_nets:small@w2.pt", f"{hostile}=w2b.pt"]
     torch.save({k: t * 1.5 for k, t in torch.load("w0.pt").items()}, "w2b.pt")
-    line = ["compare", *models, *MODEL, *DATA, "--store", "st", "--analysis", "prediction_changes"]
+    line = ["compare", *models, *MODEL, *DATA, "--store", "st", "--only", "--analysis", "prediction_changes"]
     assert cli.main(line) == 0
     said = capsys.readouterr().out
     assert "torch: 960 of 2,220 prunable weights are gone (43.2%)" in said
@@ -114,7 +114,7 @@ def test_files_side_by_side_are_a_study(folder: Path, capsys: pytest.CaptureFixt
 
 def test_a_study_file_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     Path("s.toml").write_text(
-        '[compare]\nreference = "whole"\n'
+        '[compare]\nreference = "whole"\nothers = false\n'
         '[[models]]\nname = "whole"\nsource = "compared_nets:mlp"\ncheckpoint = "w0.pt"\n'
         '[[models]]\nname = "half"\nsource = "compared_nets:mlp"\ncheckpoint = "w1.pt"\n'
         '[data]\nsource = "sample:digits"\ntest_limit = 60\n[measure]\nlatency = false\n'
@@ -122,7 +122,7 @@ def test_a_study_file_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert cli.main(["run", "s.toml", "--store", "file", "--executor", "local", "--workers", "1"]) == 0
     inline = ["compare", "whole=w0.pt", "half=w1.pt", "--reference", "whole", *MODEL, *DATA, "--store", "line"]
-    assert cli.main([*inline, "--analysis", "prediction_changes"]) == 0
+    assert cli.main([*inline, "--analysis", "prediction_changes", "--only"]) == 0
     assert list(pv.open("file").runs["run_id"]) == list(pv.open("line").runs["run_id"])
 
 
@@ -200,7 +200,7 @@ def test_the_pages_examples_run(examples: Callable[[], str]) -> None:
     from pruneviz.core.spec import ModelSpec
 
     names: dict[str, Any] = {"dense": models.build(ModelSpec("sample:mlp-digits"), 0)}
-    quick = 'data="sample:digits", analyses=("prediction_changes",), measure={"latency": False},'
+    quick = 'data="sample:digits", analyses=("prediction_changes",), others=False, measure={"latency": False},'
     exec(compile(examples().replace('data="sample:digits",', quick), "docs/compare.md", "exec"), names)
     found = pv.open("runs/script").table("given")
     assert {"zeros", "smaller shape", "nothing removed"} == set(found["found"])

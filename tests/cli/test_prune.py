@@ -124,7 +124,12 @@ def test_it_can_be_loaded_into_what_is_given_and_compared() -> None:
     before = given[1].weight.clone()
     assert torch.equal(pv.load("own.safetensors", given)(images()), expected)
     assert torch.equal(given[1].weight, before)
-    how: Any = {"analyses": ("prediction_changes",), "measure": {"latency": False}, "data_options": {"test_limit": 60}}
+    how: Any = {
+        "analyses": ("prediction_changes",),
+        "others": False,
+        "measure": {"latency": False},
+        "data_options": {"test_limit": 60},
+    }
     three = {"dense": "sample:mlp-digits", "cut": "sample:mlp-digits@channels.safetensors"}
     three["zeroed"] = "sample:mlp-digits@masked.safetensors"
     study = pv.compare(three, "sample:digits", store="compared", **how)

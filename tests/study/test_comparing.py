@@ -44,7 +44,11 @@ def mlp(*hidden: int) -> nn.Module:
 
 def compare(nets: dict[str, Any], store: Path, **more: Any) -> Any:
     return pv.compare(
-        nets, "sample:digits", store=store, device="cpu", **{"analyses": ("prediction_changes",), **LIMITS, **more}
+        nets,
+        "sample:digits",
+        store=store,
+        device="cpu",
+        **{"analyses": ("prediction_changes",), "others": False, **LIMITS, **more},
     )
 
 
@@ -56,7 +60,7 @@ def nets() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def study(nets: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return compare(nets, tmp_path_factory.mktemp("compared"), analyses=())
+    return compare(nets, tmp_path_factory.mktemp("compared"), analyses=("calibration",), others=True)
 
 
 def test_a_run_for_each_model_against_the_reference(study: Any, nets: dict[str, Any]) -> None:

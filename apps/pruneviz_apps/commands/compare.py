@@ -66,7 +66,7 @@ def _asked(given: argparse.Namespace) -> Asked:
         models[name]["history"] = str(Path(file).expanduser().absolute())
     table: dict[str, Any] = {
         "name": given.name,
-        "compare": {"reference": given.reference},
+        "compare": {"reference": given.reference, "others": not given.only},
         "models": list(models.values()),
         "data": {"source": given.data},
         "analyses": {name: {} for name in given.analyses},

@@ -66,8 +66,9 @@ def _compare(command: Any) -> None:
         dest="analyses",
         action="append",
         default=[],
-        help="carry out this one; may be repeated (default: all that these models can have and that train nothing)",
+        help="carry out this one besides those that these models can have and that do not take long; may be repeated",
     )
+    p.add_argument("--only", action="store_true", help="no analyses but those named with --analysis")
     p.add_argument("--store", metavar="DIR", help="where results are kept (default: runs/NAME)")
     p.add_argument("--name", metavar="NAME", default="compare", help="the study's name (default: %(default)s)")
     _settings(p)
