@@ -16,6 +16,7 @@ from pruneviz_analyses.attributions import Attributions
 from pruneviz_analyses.calibration import Calibration
 from pruneviz_analyses.corruption_robustness import CorruptionRobustness
 from pruneviz_analyses.effective_sparsity import EffectiveSparsity
+from pruneviz_analyses.embeddings import Embeddings
 from pruneviz_analyses.feature_geometry import FeatureGeometry
 from pruneviz_analyses.layer_sensitivity import LayerSensitivity
 from pruneviz_analyses.mask_checks import MaskChecks
@@ -24,6 +25,7 @@ from pruneviz_analyses.prediction_changes import PredictionChanges
 from pruneviz_analyses.retrain_correlation import RetrainCorrelation
 from pruneviz_analyses.similarity import Similarity
 from pruneviz_analyses.three_regime import ThreeRegime
+from pruneviz_analyses.tournament import Tournament
 
 GROUP = "pruneviz.analyses"
 _MEMORY = "memory:"  # begins the names of what is given in Python
@@ -42,7 +44,9 @@ ANALYSES: Mapping[str, type[Analysis]] = {
         EffectiveSparsity,
         MaskChecks,
         FeatureGeometry,
+        Embeddings,
         ThreeRegime,
+        Tournament,
     )
 }
 
