@@ -35,6 +35,7 @@ SCALE = 7 / 12  # points of paper for a pixel: letters of 12 pixels become 7 pt
 SMALLEST = 4.5  # pt: smaller letters cannot be read in print
 _SINGLE = 480  # pixels up to which a picture is one drawing, which need not be as high on paper as on a screen
 _FLATTEST = 0.75  # of the width
+_LEADING = 1.35  # of the words above
 _DPI = 300  # of PNG files
 
 
@@ -126,7 +127,8 @@ def draw(
     outer = replace(pen, scale=SCALE)
     head = _heading(picture, outer, letters, wide) if title or picture.empty else ""
     placed, rows = style.legend_rows(picture.legend, outer, letters, wide - 4)
-    above = rows * style.row_height(outer) + (_lines(head) * 12 * SCALE * 1.35 + 4 if head else 0) + (2 if rows else 0)
+    words = _lines(head) * 12 * SCALE * _LEADING + 4 if head else 0.0
+    above = words + rows * style.row_height(outer) + (2 if rows else 0)
     inner = _inner_height(picture, wide, scale)
     if height is not None and not fixed:
         inner = max(height * _POINT / INCH - above, 36.0)
@@ -138,11 +140,11 @@ def draw(
         over.set(xlim=(-2, wide - 2), ylim=(inner + above - (2 if rows else 0), -(2 if rows else 0)))
         smallest = SMALLEST
         if not picture.empty:
-            style.draw_legend(over, placed, outer)
+            style.draw_legend(over, placed, outer, words)
             axes, fitted = _drawing(figure, picture, pen, letters, wide, inner / (inner + above))
             smallest = _fit(axes, picture, fitted, letters, scale)
         if head:
-            over.text(0, rows * style.row_height(outer) + 4, head, va="top", size=12 * SCALE, linespacing=1.35)
+            over.text(0, 2, head, va="top", size=12 * SCALE, linespacing=_LEADING)
     return PaperFigure(picture, figure, tuple(_remarks(smallest, letters)))
 
 

@@ -243,11 +243,11 @@ def row_height(pen: Pen) -> float:
     return _ROW * 12 * pen.scale
 
 
-def draw_legend(axes: Axes, placed: Sequence[_Placed], pen: Pen) -> None:
-    """The keys, on axes in points from the top left."""
+def draw_legend(axes: Axes, placed: Sequence[_Placed], pen: Pen, top: float) -> None:
+    """The keys, on axes in points from the top left, below ``top``."""
     size = 12 * pen.scale
     for p in placed:
-        y = (p.row + 0.5) * row_height(pen)
+        y = top + (p.row + 0.5) * row_height(pen)
         for artist in _signs(p, y, pen):
             axes.add_artist(artist)
         heading = p.key.kind in ("heading", "note")

@@ -62,6 +62,11 @@ class CachedTables:
         return True
 
     @property
+    def study(self) -> LiveTables:
+        """The study itself, for what reads it whole."""
+        return self._study
+
+    @property
     def name(self) -> str:
         """The study's name."""
         return self._study.name

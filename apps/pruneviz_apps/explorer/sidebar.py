@@ -11,6 +11,7 @@ from pruneviz.views.palette import ink
 from pruneviz.views.text import elide
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.explorer.taking_away import TakingAway
 from pruneviz_apps.explorer.toolkit import html, toolkit
 
 PAGES = (
@@ -74,6 +75,8 @@ class Sidebar:
             self.models,
             self.add,
             self.clear,
+            pmui.Divider(margin=(0, 0, 4, 0)),
+            TakingAway(session).panel,
             **wide,
         )
         session.listen(self.show)

@@ -1,0 +1,100 @@
+"""Taking away what is in sight: the page's pictures on paper, and the report of what is compared."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pruneviz.views import runs as on
+from pruneviz.views.metrics import measured
+from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
+from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.explorer.toolkit import html, stack, toolkit
+
+OF_PAGE = {
+    "overview": ("tradeoff",),
+    "tradeoff": ("tradeoff", "smallest"),
+    "layers": ("density_map",),
+    "compare": ("sample_scatter", "flips", "class_changes", "images"),
+}
+_LOOK: dict[str, Any] = {"size": "small", "margin": (0, 16), "embed": False, "auto": True}
+
+
+class TakingAway:
+    """Buttons that download what the tab shows now."""
+
+    def __init__(self, session: Session) -> None:
+        _, pmui = toolkit()
+        self.session = session
+        self.view = pmui.FileDownload(callback=self._view, filename="view.pdf", label="This page's pictures", **_LOOK)
+        self.reports = [
+            pmui.FileDownload(
+                callback=lambda ending=ending: self._report(ending),
+                filename=f"report{ending}",
+                label=f"Report ({ending[1:].upper()})",
+                **_LOOK,
+            )
+            for ending in (".html", ".pdf")
+        ]
+        for button in (self.view, *self.reports):
+            button.variant = "outlined"  # given before, it meets an older name of its own and warns
+        title = html(fragments.note("Export"), margin=(8, 16, 0, 16))
+        self.panel = stack(title, self.view, *self.reports, gap=6)
+        session.listen(self.show)
+
+    def show(self) -> None:
+        """Offer what there is."""
+        self.view.disabled = not pictures_of(self.session)
+        for button in self.reports:
+            button.visible = _tells_all(self.session.tables.study)
+
+    def _view(self) -> io.BytesIO:
+        return io.BytesIO(view_pdf(self.session))
+
+    def _report(self, ending: str) -> io.BytesIO:
+        return io.BytesIO(report_of(self.session, ending))
+
+
+def _tells_all(study: object) -> bool:
+    """Whether it is a :class:`pruneviz.report.once.Reported`, by its class alone: reading its tables takes a while."""
+    return all(hasattr(type(study), name) for name in ("findings", "warnings", "select", "data"))
+
+
+def pictures_of(session: Session) -> tuple[str, ...]:
+    """The names of the pictures that the page in sight shows."""
+    if session.state.page == "analyses":
+        return tuple(p for name in session.tables.findings() for p in OF_ANALYSIS.get(name, ()))
+    return OF_PAGE.get(session.state.page, ())
+
+
+def view_pdf(session: Session) -> bytes:
+    """The pictures of the page in sight, one to a page of the file, as wide as two columns of a paper."""
+    from pypdf import PdfReader, PdfWriter
+
+    from pruneviz.views.matplotlib_renderer import TWO_COLUMNS, draw
+
+    writer = PdfWriter()
+    for name in pictures_of(session):
+        picture = PICTURES[name](session.tables, session.state)
+        drawn = draw(picture, width=TWO_COLUMNS, title=True).content("pdf")
+        writer.append(PdfReader(io.BytesIO(drawn)), outline_item=picture.title)
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def report_of(session: Session, ending: str) -> bytes:
+    """The report about the models compared and the images selected; chosen by rule where nothing is compared."""
+    from pruneviz.api import write_report
+    from pruneviz.report import Layout
+
+    study: Any = session.tables.study
+    compared = on.compared(measured(session.tables), session.state)
+    models = [session.reference, *compared] if compared else None
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"report{ending}"
+        write_report(study, file, models=models, layout=Layout(selection=session.state.samples))
+        return file.read_bytes()
