@@ -126,12 +126,26 @@ def test_a_study_file_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(pv.open("file").runs["run_id"]) == list(pv.open("line").runs["run_id"])
 
 
+def test_replicates_have_numbers_in_their_files() -> None:
+    for i in range(2):
+        for name in ("w0", "w1"):
+            torch.save(torch.load(f"{name}.pt"), f"{name}-{i}.pt")
+    state = torch.load("w0-1.pt")
+    torch.save({k: t + 0.01 for k, t in state.items()}, "w0-1.pt")
+    given = ["dense=w0-{replicate}.pt", "half=w1-{replicate}.pt", "--replicates", "2", "--only", "--store", "two"]
+    assert cli.main(["compare", *given, *MODEL, *DATA]) == 0
+    runs = pv.open("two").runs
+    assert list(runs["name"]) == ["dense #0", "dense #1", "half #0", "half #1"]
+    assert list(runs["dense_run_id"]) == [*runs["run_id"][:2]] * 2
+
+
 CASES: list[tuple[list[str], list[str], int]] = [
     (["dense"], ["'dense'", "NAME=MODEL"], 2),
     (["dense="], ["'dense='", "NAME=MODEL"], 2),
     (["dense=w0.pt", "dense=w1.pt"], ["two models called 'dense'"], 2),
     (["dense=w0.pt"], ["two models or more"], 2),
     (["a=w0.pt", "b=w1.pt"], ["[compare] reference", "'dense'", "a, b"], 2),
+    (["dense=w0.pt", "x=w1.pt", "--replicates", "2"], ["[model] replicates", "{replicate}"], 2),
     (["dense=w0.pt", "x=none.pt"], ["none.pt", "no such checkpoint"], 1),
     (["dense=w0.pt", "x=none.safetensors"], ["none.safetensors", "no such checkpoint"], 1),
     (["dense=w0.pt", "x=text.safetensors"], ["text.safetensors", "not a safetensors file"], 1),

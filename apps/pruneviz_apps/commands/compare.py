@@ -55,7 +55,7 @@ def _asked(given: argparse.Namespace) -> Asked:
             raise UsageError(f"compare: got {text!r}; allowed: NAME=MODEL, such as wanda=w1.safetensors.")
         if name in models:
             raise UsageError(f"compare: got two models called {name!r}. Give each a name of its own.")
-        models[name] = {"name": name, **source_of(name, model, given.model)}
+        models[name] = {"name": name, "replicates": given.replicates, **source_of(name, model, given.model)}
     for text in given.history:
         name, sign, file = text.partition("=")
         if not sign or name not in models:

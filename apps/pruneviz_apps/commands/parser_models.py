@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 
@@ -21,6 +22,12 @@ def _settings(p: Any) -> None:
         default=[],
         help="a value of a study file, such as data.mean=[0.5] or measure.latency=false; may be repeated",
     )
+
+
+def _count(text: str) -> int:
+    if text.isdigit() and 1 <= int(text) <= 1000:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"got {text!r}; allowed: a whole number from 1 to 1000")
 
 
 def _device(p: Any) -> None:
@@ -53,6 +60,13 @@ def _compare(command: Any) -> None:
     p.add_argument("--data", metavar="DATA", required=True, help='images, such as "folder:photos" or "sample:fashion"')
     p.add_argument("--model", metavar="M", help="the architecture of files alone: package.module:factory")
     p.add_argument("--reference", metavar="NAME", default="dense", help="compare with this one (default: %(default)s)")
+    p.add_argument(
+        "--replicates",
+        type=_count,
+        metavar="N",
+        default=1,
+        help="models of each name, from different trainings; {replicate} in a file's name is 0 to N-1 (default: 1)",
+    )
     p.add_argument(
         "--history",
         metavar="NAME=FILE",
