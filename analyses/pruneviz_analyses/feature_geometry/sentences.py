@@ -73,7 +73,7 @@ _WORDS = {
 
 def _changed(a: Arm, level: float, seeds: Mapping[str, Row | None], control: bool = False) -> str:
     row = a.get((CLEAN, "margin_scaled")) or _any(a)
-    told = [_change(a[CLEAN, m], m, words, level) for m, words in _WORDS.items() if (CLEAN, m) in a]
+    told = [_change(a[CLEAN, m], m, words, level, row["runs"]) for m, words in _WORDS.items() if (CLEAN, m) in a]
     if not told:
         return f"{row['arm']}: no metric has a value on clean images ({_count(row['runs'], 'run')})."
     runs = f"{_count(row['runs'], 'run')} of {_count(row['dense_models'], 'dense model')}"
@@ -82,9 +82,9 @@ def _changed(a: Arm, level: float, seeds: Mapping[str, Row | None], control: boo
     return f"{head}: {'; '.join(told)}.{_moved(a, seeds)}{_corrupted(a)}{_beside(a, level, control)}{few}"
 
 
-def _change(row: Row, metric: str, words: str, level: float) -> str:
+def _change(row: Row, metric: str, words: str, level: float, runs: int) -> str:
     change, low, high = (float(row[k]) for k in ("difference", "difference_low", "difference_high"))
-    told = f"{words} {_text(row['mean'], metric)}"
+    told = f"{words} {_text(row['mean'], metric)}" + (f" in {row['runs']} of them" if row["runs"] < runs else "")
     if not math.isfinite(low):
         return f"{told} ({_signed(change, metric)})"
     verdict = "larger" if low > 0 else "smaller" if high < 0 else "no difference detected"
