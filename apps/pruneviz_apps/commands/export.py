@@ -142,7 +142,7 @@ def _tex(frame: pd.DataFrame, digits: int | None) -> str:
     head = " & ".join(rf"\textbf{{{tex(str(name))}}}" for name in frame.columns)
     lines = [
         r"% \usepackage{booktabs,longtable}",
-        r"% \newcommand{\pvchar}[1]{\char\"#1\relax} for characters beyond Latin ones",
+        r'% \newcommand{\pvchar}[1]{\char"#1\relax} for characters beyond Latin ones',
         rf"\begin{{longtable}}{{@{{}}{kinds}@{{}}}}",
         *(r"\toprule", rf"{head} \\", r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot"),
     ]
