@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -150,6 +150,25 @@ class RecoverSpec:
 
 
 @dataclass(frozen=True)
+class AlsoSpec:
+    """Further runs beside the crossing of ``[prune]`` and ``[recover]``: a crossing of its own, of some models."""
+
+    methods: tuple[Choice, ...] = option(doc="names out of `pruneviz methods`", parse=_choices)
+    sparsities: tuple[Target, ...] = option(doc='such as 0.9, "90%", "20x", {macs = 0.5}', parse=_targets)
+    recoveries: tuple[Choice, ...] = option((Choice("none", {}),), "names out of the recoveries", parse=_choices)
+    seeds: int = option(1, "repeats that differ in scoring and retraining seeds, nested in each dense model", ge=1)
+    first_seed: int = option(0, "the first of these seeds", ge=0)
+    controls: bool = option(True, "add the random control of each method's unit and allocation where it is absent")
+    models: tuple[str, ...] = option((), "dense models by the names that the table of runs has; all when absent")
+    replicates: tuple[int, ...] = option((), "their numbers; all when absent", ge=0)
+
+    def within(self, prune: PruneSpec) -> PruneSpec:
+        """As a ``[prune]`` table; what it does not say is as the study's own table says."""
+        own = {name: getattr(self, name) for name in ("methods", "sparsities", "seeds", "first_seed", "controls")}
+        return replace(prune, **own)
+
+
+@dataclass(frozen=True)
 class MeasureSpec:
     """How results are measured."""
 
@@ -167,6 +186,7 @@ class StudySpec:
         trains: one per combination of the swept values under ``[train]``; the names swept are in ``swept``.
         analyses: options by analysis name, as given.
         compare: set where the models are given and compared as they are; then nothing is pruned.
+        also: further crossings of methods, targets and recoveries.
     """
 
     name: str
@@ -180,11 +200,12 @@ class StudySpec:
     analyses: tuple[Choice, ...] = ()
     task: str = "image-classification"
     compare: CompareSpec | None = None
+    also: tuple[AlsoSpec, ...] = ()
 
     @property
     def compares(self) -> bool:
         """Whether it has models beside the dense ones: pruned here, or given for comparison."""
-        return bool(self.prune.methods) or self.compare is not None
+        return bool(self.prune.methods or self.also) or self.compare is not None
 
     def dense_label(self, model: ModelSpec, train: TrainSpec) -> str:
         """How dense models of one kind, trained with one combination of the swept values, are called."""
@@ -203,7 +224,7 @@ def _may_name_a_file(name: str) -> bool:
 
 TABLES = (
     *("name", "task", "model", "models", "compare", "data", "train", "prune", "recover", "measure", "analyses"),
-    "quick",
+    *("also", "quick"),
 )
 
 
@@ -267,7 +288,7 @@ def study_from_plain(table: Mapping[str, Any], where: str) -> StudySpec:
     if not isinstance(analyses, Mapping):
         remedy = "Write [analyses] and below it a line for each, such as prediction_changes = {}."
         raise SpecError(f"{where}: [analyses]", analyses, "a table of options by name", remedy)
-    return StudySpec(
+    found = StudySpec(
         name=name,
         models=models,
         data=data,
@@ -280,6 +301,32 @@ def study_from_plain(table: Mapping[str, Any], where: str) -> StudySpec:
         task=task,
         compare=compare,
     )
+    return replace(found, also=_also(table["also"], found, where)) if "also" in table else found
+
+
+def _also(value: Any, study: StudySpec, where: str) -> tuple[AlsoSpec, ...]:
+    """The further crossings of a study."""
+    if study.compare is not None:
+        remedy = "Leave [compare] out to have the models pruned here."
+        raise SpecError(f"{where}: [[also]]", value, "no such table beside [compare]", remedy)
+    dense = {
+        study.dense_label(m, t): range(m.first, m.first + m.replicates) for m in study.models for t in study.trains
+    }
+    found = []
+    for i, table in enumerate(_listed(value, f"{where}: [[also]]"), start=1):
+        place = f"{where}: [[also]] {i}:"
+        made = build(AlsoSpec, table, place)
+        for name in ("methods", "sparsities", "recoveries"):
+            if not getattr(made, name):
+                raise SpecError(f"{place} {name}", [], "at least one")
+        for label in made.models:
+            if label not in dense:
+                raise unknown(f"{place} models", label, dense)
+        numbers = {n for label, own in dense.items() if not made.models or label in made.models for n in own}
+        if lacking := sorted(set(made.replicates) - numbers):
+            raise SpecError(f"{place} replicates", lacking[0], f"one of {', '.join(map(str, sorted(numbers)))}")
+        found.append(made)
+    return tuple(found)
 
 
 def _sweep(table: Mapping[str, Any], where: str) -> tuple[tuple[TrainSpec, ...], tuple[str, ...]]:

@@ -150,7 +150,7 @@ def recipes_of(spec: Mapping[str, Any]) -> dict[str, Recipe]:
     from pruneviz.pruning import control_of, label, resolve
 
     found: dict[str, Recipe] = {}
-    for method in spec.get("prune", {}).get("methods", ()):
+    for method in (m for crossed in (spec.get("prune", {}), *spec.get("also", ())) for m in crossed.get("methods", ())):
         name, options = (method["name"], method["options"]) if isinstance(method, Mapping) else (method, {})
         try:
             recipe = resolve(Asked(name, options), "study")

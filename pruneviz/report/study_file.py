@@ -11,7 +11,7 @@ from typing import Any
 
 from pruneviz.core.comparing import CompareSpec
 from pruneviz.core.options import to_plain
-from pruneviz.core.spec import DataSpec, MeasureSpec, ModelSpec, PruneSpec, RecoverSpec, TrainSpec
+from pruneviz.core.spec import AlsoSpec, DataSpec, MeasureSpec, ModelSpec, PruneSpec, RecoverSpec, TrainSpec
 
 _TABLES: tuple[tuple[str, type], ...] = (("prune", PruneSpec), ("recover", RecoverSpec), ("measure", MeasureSpec))
 
@@ -42,6 +42,8 @@ def _lines(spec: Mapping[str, Any]) -> Iterator[str]:
     for name, cls in _TABLES:
         if name in spec:
             yield from _table(f"[{name}]", cls, spec[name], needed=False)
+    for further in spec.get("also", ()):
+        yield from _table("[[also]]", AlsoSpec, further)
     if analyses := spec.get("analyses", ()):
         yield from ("", "[analyses]")
         yield from (f"{_key(a['name'])} = {_value(a['options'])}" for a in analyses)

@@ -13,7 +13,7 @@ from pruneviz.core.quantities import Target
 from pruneviz.core.spec import TrainSpec
 from pruneviz.pruning.needs import step_of
 from pruneviz.pruning.recipes import control_of, label
-from pruneviz.study.plan import Plan, PlannedRun, State, recovery_of
+from pruneviz.study.plan import Crossing, Plan, PlannedRun, State, recovery_of
 from pruneviz.study.steps import Step, derived_seed, part
 from pruneviz.training.recoveries import label as recovery_label
 
@@ -71,41 +71,40 @@ class Level:
 Cell = tuple[Any, Target, Any, int]
 
 
-def expand(made: Plan, dense: Dense, recipes: tuple[Recipe, ...], recoveries: tuple[Recovery, ...]) -> None:
-    """Add to the plan the dense model's runs, and the steps that they take."""
-    _Expansion(made, dense, recipes, recoveries).add_all()
+def expand(made: Plan, dense: Dense, crossing: Crossing) -> None:
+    """Add to the plan the runs of a crossing that descend from a dense model, and the steps that they take."""
+    _Expansion(made, dense, crossing).add_all()
 
 
 @dataclass
 class _Expansion:
     made: Plan
     dense: Dense
-    recipes: tuple[Recipe, ...]
-    recoveries: tuple[Recovery, ...]
+    crossing: Crossing
     by_cell: dict[Cell, str] = field(default_factory=dict)
     dense_run: str = ""
 
     def add_all(self) -> None:
         self.dense_run = self._run(self.dense.state, (), self._row("dense"))
-        retrained = self.recoveries if self.made.spec.prune.retrained else ()
+        retrained = self.crossing.recoveries if self.crossing.prune.retrained else ()
         for recovery in (r for r in retrained if r.trains and r.name != "scratch"):
             for seed in self._seeds():  # what retraining alone changes: the baseline of every comparison
                 state, key = self._trained(self.dense.state, recovery, seed, "dense")
                 row = self._row("dense", recovery=recovery, seed=seed)
                 self._run(state, (key,), {**row, "parent_run_id": self.dense_run})
-        for recipe in self.recipes:
-            for target in recipe.targets(self.made.spec.prune.sparsities):
+        for recipe in self.crossing.recipes:
+            for target in recipe.targets(self.crossing.prune.sparsities):
                 for seed in self._seeds():
                     self._add_method(recipe, target, seed)
         self._name_controls()
 
     def _seeds(self) -> range:
-        prune = self.made.spec.prune
+        prune = self.crossing.prune
         return range(prune.first_seed, prune.first_seed + prune.seeds)
 
     def _add_method(self, recipe: Recipe, target: Target, seed: int) -> None:
         """One method at one target and seed, with each recovery; the unrecovered run is the others' parent."""
-        own = self.recoveries if recipe.recovery is None else (recovery_of(recipe),)
+        own = self.crossing.recoveries if recipe.recovery is None else (recovery_of(recipe),)
         unrecovered: dict[Target, str] = {}
         for recovery in sorted(own, key=lambda r: r.name != "none"):
             levels = list(self._levels(recipe, target, recovery, seed))

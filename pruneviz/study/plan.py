@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import SpecError
 from pruneviz.core.options import to_plain
-from pruneviz.core.spec import ModelSpec, StudySpec, TrainSpec
+from pruneviz.core.spec import AlsoSpec, Choice, ModelSpec, PruneSpec, StudySpec, TrainSpec
 from pruneviz.study.steps import Step
 
 if TYPE_CHECKING:
@@ -77,28 +77,59 @@ class Plan:
         return step.key
 
 
-def resolved(spec: StudySpec, live: Mapping[str, Any]) -> tuple[tuple[Recipe, ...], tuple[Recovery, ...]]:
-    """The study's recipes, its random controls added, and its recoveries.
+@dataclass(frozen=True)
+class Crossing:
+    """Methods × targets × seeds × recoveries.
+
+    Attributes:
+        recipes: the methods, their random controls added.
+        also: of which ``[[also]]`` it is; None for the study's own ``[prune]``, which is of all dense models.
+    """
+
+    prune: PruneSpec
+    recipes: tuple[Recipe, ...]
+    recoveries: tuple[Recovery, ...]
+    also: AlsoSpec | None = None
+
+    def covers(self, label: str, replicate: int | None = None) -> bool:
+        """Whether it is of a dense model, or of any of that name."""
+        if self.also is None:
+            return True
+        numbered = replicate is None or not self.also.replicates or replicate in self.also.replicates
+        return numbered and (not self.also.models or label in self.also.models)
+
+
+def crossings(spec: StudySpec, live: Mapping[str, Any]) -> tuple[Crossing, ...]:
+    """What a study crosses: ``[prune]`` with ``[recover]``, then each of ``[[also]]``.
 
     Raises:
         SpecError: a name or option is not allowed.
     """
+    own = Crossing(spec.prune, *_resolved(spec.prune, spec.recover.recoveries, live, ("[prune]", "[recover]")))
+    found = [own]
+    for i, also in enumerate(spec.also, start=1):
+        prune, where = also.within(spec.prune), f"[[also]] {i}:"
+        found.append(Crossing(prune, *_resolved(prune, also.recoveries, live, (where, where)), also))
+    return tuple(found)
+
+
+def _resolved(
+    prune: PruneSpec, recovered: Sequence[Choice], live: Mapping[str, Any], where: tuple[str, str]
+) -> tuple[tuple[Recipe, ...], tuple[Recovery, ...]]:
     from pruneviz.pruning import recipes
     from pruneviz.training.recoveries import recovery_from
 
-    methods = [recipes.resolve(c, f"[prune] methods[{i}]") for i, c in enumerate(spec.prune.methods)]
-    if spec.prune.controls:
+    methods = [recipes.resolve(c, f"{where[0]} methods[{i}]") for i, c in enumerate(prune.methods)]
+    if prune.controls:
         for recipe in tuple(methods):
             control = recipes.control_of(recipe)
             if control not in methods:
                 methods.append(control)
-    recoveries = tuple(
-        recovery_from(c, f"[recover] recoveries[{i}]", live) for i, c in enumerate(spec.recover.recoveries)
-    )
+    recoveries = tuple(recovery_from(c, f"{where[1]} recoveries[{i}]", live) for i, c in enumerate(recovered))
     for recipe in methods:
         if recipe.recovery is None:
             for recovery in recoveries:
-                recipes.require_training(recipe, recovery.name, f"method {recipes.label(recipe)} with [recover]")
+                recipes.require_training(recipe, recovery.name, f"method {recipes.label(recipe)} with {where[1]}")
     return tuple(dict.fromkeys(methods)), recoveries
 
 
@@ -128,7 +159,7 @@ def plan(spec: StudySpec, live: Mapping[str, Any] | None = None) -> Plan:
     from pruneviz.study.expand import Dense, expand
 
     live = live or {}
-    recipes, recoveries = resolved(spec, live)
+    crossed = crossings(spec, live)
     made = Plan(spec, data.identity(spec.data, live))
     where_data = {"data": spec.data, "data_digest": made.data_digest}
     made.pictures = made.add(Step("pictures", {"data": made.data_digest}, {}, where_data, "test images"))
@@ -147,7 +178,9 @@ def plan(spec: StudySpec, live: Mapping[str, Any] | None = None) -> Plan:
                 context = {"model": model, "replicate": replicate, "identity": identity, **where_data}
                 dense = _dense(made, model, replicate, identity, train if trained_here else None, label, context)
                 _require_another(owners, dense.dense, model)
-                expand(made, Dense(label, replicate, dense, train, context), recipes, recoveries)
+                for crossing in crossed:
+                    if crossing.covers(label, replicate):
+                        expand(made, Dense(label, replicate, dense, train, context), crossing)
     return made
 
 

@@ -13,7 +13,7 @@ from pruneviz.core.errors import ModelError, SpecError, located, nearest
 from pruneviz.core.spec import ModelSpec
 from pruneviz.study import inputs
 from pruneviz.study.observe import SeenModel
-from pruneviz.study.plan import Plan, recovery_of, resolved
+from pruneviz.study.plan import Crossing, Plan, crossings, recovery_of
 from pruneviz.study.steps import Step
 from pruneviz.training.schedule import passes
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from pruneviz.data import ImageData
     from pruneviz.models import LayerInfo, ModelInfo
+    from pruneviz.pruning.recipes import Recipe
+    from pruneviz.training.recoveries import Recovery
 
 SMALL_STEP = 0.15  # seconds: reading, building and writing that every step has
 
@@ -92,6 +94,13 @@ def preflight(plan: Plan, live: Mapping[str, Any], analyses: Sequence[Analysis] 
         torch.set_num_threads(threads)
 
 
+def _asked(crossed: Sequence[Crossing]) -> tuple[tuple[Recipe, ...], tuple[Recovery, ...]]:
+    """The methods, controls included, and the recoveries, those that methods bring with them included."""
+    recipes = tuple(dict.fromkeys(r for c in crossed for r in c.recipes))
+    own = (recovery_of(r) for r in recipes if r.recovery is not None)
+    return recipes, tuple(dict.fromkeys((*(r for c in crossed for r in c.recoveries), *own)))
+
+
 class _Preflight:
     """The checks of one study.
 
@@ -104,9 +113,8 @@ class _Preflight:
     def __init__(self, plan: Plan, live: Mapping[str, Any]) -> None:
         self.plan, self.live = plan, live
         self.loaded = inputs.images(plan.spec.data, plan.data_digest, live)
-        self.recipes, asked = resolved(plan.spec, live)
-        own = (recovery_of(r) for r in self.recipes if r.recovery is not None)
-        self.recoveries = tuple(dict.fromkeys((*asked, *own)))
+        self.crossings = crossings(plan.spec, live)
+        self.recipes, self.recoveries = _asked(self.crossings)
 
     def costs(self, analyses: Sequence[Analysis]) -> Costs:
         """Check everything, and measure how long one image takes."""
@@ -145,7 +153,6 @@ class _Preflight:
         from pruneviz.pruning.recipes import label
         from pruneviz.study.given import read_given
 
-        prune = self.plan.spec.prune
         example = self.loaded.preprocess(self.loaded.test.images[:1])
         if self.plan.spec.compare is not None:
             for replicate in range(model.first, model.first + model.replicates):
@@ -155,22 +162,30 @@ class _Preflight:
         for replicate in range(model.first, model.first + model.replicates):
             net = make(model, replicate, self.live)
             info = models.examine(net, example, len(self.loaded.classes))
-        for recipe in self.recipes:
-            with located(f"method {label(recipe)}"):
-                pruning.check(net, info, recipe, prune.sparsities, prune.exclude, example)
+        for crossing in self._of(model):
+            for recipe in crossing.recipes:
+                with located(f"method {label(recipe)}"):
+                    pruning.check(net, info, recipe, crossing.prune.sparsities, crossing.prune.exclude, example)
         self._check_recoveries(model, models.has_batch_norm(net))
         return net, info
+
+    def _of(self, model: ModelSpec) -> tuple[Crossing, ...]:
+        """The crossings that any dense model of this kind is in."""
+        spec = self.plan.spec
+        labels = {spec.dense_label(model, train) for train in spec.trains}
+        return tuple(c for c in self.crossings if any(c.covers(label) for label in labels))
 
     def _check_recoveries(self, model: ModelSpec, batch_norm: bool) -> None:
         from pruneviz import models, training
         from pruneviz.pruning.recipes import label
 
+        recipes, recoveries = _asked(self._of(model))
         trained_here = not models.has_weights(model)
         for train in self.plan.spec.trains:
             kept = train.keep_steps if trained_here else models.kept_steps(model, model.first)
-            for recipe in self.recipes:
+            for recipe in recipes:
                 training.require_steps(f"Method {label(recipe)}", recipe.steps, trained_here, kept)
-            for recovery in self.recoveries:
+            for recovery in recoveries:
                 training.check(recovery, train, trained_here=trained_here, kept_steps=kept, batch_norm=batch_norm)
 
     def _trains(self, model: ModelSpec) -> bool:

@@ -22,6 +22,9 @@ PLAIN: dict[str, Any] = {
 }
 
 
+ALSO: dict[str, Any] = {"methods": ["snip"], "sparsities": [0.8]}
+
+
 def changed(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
     table = copy.deepcopy(PLAIN)
     change(table)
@@ -130,6 +133,14 @@ def test_several_models() -> None:
         (lambda t: t.update(recover={"recoveries": []}), ["[recover] recoveries", "at least one", '["none"]']),
         (lambda t: t["train"].update(lr=float("inf")), ["[train] lr", "got inf", "number > 0"]),
         (lambda t: t["data"].update(mean=[float("-inf")], std=[1]), ["[data] mean", "got -inf"]),
+        (lambda t: t.update(also={}), ["[[also]]", "a list"]),
+        (lambda t: t.update(also=[{"methods": ["snip"]}]), ["[[also]] 1:", "'sparsities'"]),
+        (lambda t: t.update(also=[{"methods": [], "sparsities": [0.5]}]), ["[[also]] 1: methods", "at least one"]),
+        (
+            lambda t: t.update(also=[{**ALSO, "models": ["lenet"]}]),
+            ["[[also]] 1: models", "'lenet'", "'lenet5-fashion'"],
+        ),
+        (lambda t: t.update(also=[ALSO, {**ALSO, "replicates": [0, 7]}]), ["[[also]] 2: replicates", "got 7"]),
         (lambda t: t.update(measure={"batch_size": 0}), ["[measure] batch_size", "≥ 1"]),
     ],
 )

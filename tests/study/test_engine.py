@@ -94,6 +94,38 @@ def test_a_second_call_makes_nothing_and_an_extended_study_only_what_is_new(
     assert {k: after[k] for k in before} == before
 
 
+def test_further_runs_join_the_study_and_are_just_those_asked_for(table: dict[str, Any], tmp_path: Path) -> None:
+    table["model"]["replicates"] = 2
+    before = run(table, tmp_path / "s").study.runs
+    fine = {"name": "finetune", "epochs": 1}
+    also = {"methods": ["erk"], "sparsities": [0.7], "recoveries": [fine], "seeds": 2, "replicates": [1]}
+    more = run({**table, "also": [also]}, tmp_path / "s")
+    runs = more.study.runs
+    assert set(before["run_id"]) < set(runs["run_id"])
+    new = runs[~runs["run_id"].isin(before["run_id"])]
+    assert set(new["status"]) == {"done"}
+    pruned = new[new["method"] != "dense"]
+    assert set(zip(pruned["method"], pruned["target"], pruned["replicate"], pruned["seed"], strict=True)) == {
+        ("erk", "0.7", 1, 0),
+        ("erk", "0.7", 1, 1),
+    }  # ERK draws its weights: it is its own random control
+    assert set(zip(new.drop(pruned.index)["replicate"], new.drop(pruned.index)["seed"], strict=True)) == {(1, 1)}
+    whole = {**table, "prune": {**table["prune"], "methods": ["magnitude", "erk"], "sparsities": [0.5, "90%", 0.7]}}
+    whole["prune"]["seeds"] = 2
+    planned = plan(study_from_plain(whole, "test"))
+    assert set(new["run_id"]) <= set(planned.runs)  # the same runs as if they had been crossed
+
+
+def test_further_runs_are_checked_like_the_others(table: dict[str, Any], tmp_path: Path) -> None:
+    table["also"] = [{"methods": ["bn-scale"], "sparsities": [0.5]}]
+    with pytest.raises(PrunevizError, match="method bn-scale"):
+        run(table, tmp_path / "s")
+    table["also"] = [{"methods": ["snip"], "sparsities": [0.5], "recoveries": ["bn"]}]
+    with pytest.raises(PrunevizError, match="batch norm"):
+        run(table, tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
 def test_a_changed_value_makes_new_results_and_a_changed_model_file_too(
     table: dict[str, Any], tmp_path: Path, nets: str
 ) -> None:
