@@ -43,7 +43,7 @@ class RetrainCorrelation:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (CELLS, MODELS, RANKINGS, RANKED)
     observed: ClassVar[tuple[Schema, ...]] = (SUBSETS, RETRAINED)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     layers: tuple[str, ...] = option((), 'layers that lose filters, such as "conv1"; "conv1+conv2" loses of both')
     ratios: tuple[float, ...] = option((0.5,), "shares of a layer's filters removed", gt=0, lt=1)

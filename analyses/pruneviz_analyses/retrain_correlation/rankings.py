@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,8 +113,13 @@ def _ceiling(group: pd.DataFrame) -> float:
 
 
 def _verdict(over: Interval | None, ceiling: float, p: float, methods: int) -> str:
-    """As for sets of filters; the test is of all dense models together."""
+    """As for sets of filters, but the test over the methods' names decides, however many dense models there are.
+
+    All dense models rank the same few methods: an interval over them says how steady τ is for these methods, and
+    leaves out 0 too where two rankings that have nothing to do with each other happen to agree by a pair.
+    """
     tested = int(math.isfinite(p) and 2 / math.factorial(methods) <= ALPHA)  # the least p that there can be
     hit = bool(tested) and p <= ALPHA and over is not None
     found = int(hit and over is not None and over.mean > 0)
-    return verdict(over, True, ceiling, found, int(hit) - found, tested, 1)
+    points = over and replace(over, low=math.nan, high=math.nan)
+    return verdict(points, True, ceiling, found, int(hit) - found, tested, 1)
