@@ -130,7 +130,7 @@ def test_any_method_can_be_updated_and_its_control_is_too() -> None:
     assert pruning.label(recipe) == "magnitude(update=compensate(ridge=0.1))"
     assert recipe.needs == {"inputs"}
     assert pruning.control_of(recipe).update == recipe.update
-    with pytest.raises(SpecError, match="with a gradual schedule: none"):
+    with pytest.raises(SpecError, match="with a schedule that prunes during training: none"):
         pruning.resolve(Choice("gradual-magnitude", {"update": "compensate"}), "here")
 
 
