@@ -270,7 +270,7 @@ class Custom(Recovery):
     name = "custom"
     summary = "your own function of (net, keeper, data, budget)"
 
-    function: Any = option(doc='"package.module:function", or a Python function', parse=_function)  # noqa: RUF009
+    function: Any = option(doc='"package.module:function", or a Python function', parse=_function)
     epochs: int = option(2, "the budget that it is given", unit="epochs", ge=0)
 
     def settings(self, base: TrainSpec, kept_macs: float = 1.0) -> TrainSpec:
