@@ -182,3 +182,16 @@ def checked(models=5, seeds=1, gap=0.1, noise=0.01, seed=0, base=0.8):
                     row = {"run_id": run, "variant": variant, "repeat": 0, "epochs": 3, "accuracy": value}
                     rows.append({**row, "loss": 1 - value, "accuracy_before": 0.1})
     return study.seen(mask_checks.SEEN, rows)
+
+
+def contested(models=6, gap=0.05, seed=0):
+    """Four methods at one cost, each better than the one before by ``gap``; dense models differ by much more."""
+    rng, study = np.random.default_rng(seed), Looked()
+    for d in range(models):
+        study.add(f"d{d}", train_steps_total=2000)
+        base = 0.6 + 0.1 * rng.normal()
+        for at, method in enumerate(("random", "magnitude", "lamp", "taylor")):
+            own = {"control_run_id": f"random{d}"} if at else {}
+            own |= {"accuracy": base + at * gap + 0.01 * rng.normal(), "train_steps_total": 3000, "recovery": "ft"}
+            study.add(f"{method}{d}", method, dense=f"d{d}", sparsity_target=0.9, sparsity_achieved=0.9, **own)
+    return study

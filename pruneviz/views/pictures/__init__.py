@@ -40,6 +40,7 @@ from pruneviz.views.pictures.similarity_turnover import similarity_turnover_info
 from pruneviz.views.pictures.smallest import smallest_info
 from pruneviz.views.pictures.three_regime import three_regime_info
 from pruneviz.views.pictures.three_regime_lines import three_regime_lines_info
+from pruneviz.views.pictures.tournament import tournament_info
 from pruneviz.views.pictures.tradeoff import tradeoff_info
 
 PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
@@ -79,6 +80,7 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "geometry_spread": geometry_spread_info,
     "geometry_confusion": geometry_confusion_info,
     "geometry_sensitivity": geometry_sensitivity_info,
+    "tournament": tournament_info,
 }
 
 # Which pictures show an analysis; those of other packages bring none and are shown as tables.
@@ -108,4 +110,5 @@ OF_ANALYSIS: dict[str, tuple[str, ...]] = {
         "geometry_confusion",
         "geometry_sensitivity",
     ),
+    "tournament": ("tournament",),
 }
