@@ -70,6 +70,20 @@ class ViewState:
     target: str = option("", "the target whose layers are shown where nothing is compared; empty: the middle one")
     analysis: str = option("", "the analysis that is shown; empty: the first")
     sample_metric: str = option("margin", "what is plotted for each sample", choices=("margin", "confidence", "loss"))
+    colour: str = option(
+        "outcome",
+        "what the colours of projected samples mean",
+        choices=("outcome", "class", "margin", "confidence", "loss", "change"),
+    )
+    all_points: bool = option(False, "whether all samples are drawn, however long that takes")
+    sort: str = option(
+        "disagreement",
+        "by what the images are sorted",
+        choices=("disagreement", "margin", "confidence", "loss", "change"),
+    )
+    sort_of: str = option("", "id of the run whose number that is; empty: the first compared")
+    descending: bool = option(True, "whether the largest come first")
+    shown_sample: str = option("", "id of the test sample shown in detail; empty: none")
     first_sample: int = option(0, "number of the first sample shown among those that qualify", ge=0)
     theme: str = option("light", "colours", choices=("light", "dark"))
 

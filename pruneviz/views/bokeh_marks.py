@@ -84,8 +84,8 @@ def _point_glyph(p: m.Points, theme: str) -> list[GlyphSpec]:
 
 
 def _linked_glyph(p: m.LinkedPoints, theme: str) -> list[GlyphSpec]:
-    colour = ink(p.ink, theme)
-    look = {"size": p.size, "fill_alpha": p.alpha if p.filled else 0.0, "line_alpha": p.alpha, "line_width": 1.2}
+    colour, alpha = ink(p.ink, theme), 0.0 if p.ring else p.alpha
+    look = {"size": p.size, "fill_alpha": alpha if p.filled else 0.0, "line_alpha": alpha, "line_width": 1.2}
     return [
         ("Scatter", {"x": p.x, "y": p.y, "marker": p.marker, "line_color": colour, "fill_color": colour, **look}),
     ]

@@ -6,13 +6,14 @@ asks for another range, and selected keys stay selected.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pruneviz.core.selection import Polygon
 from pruneviz.views import bokeh_style as style
 from pruneviz.views import marks as m
 from pruneviz.views.bokeh_marks import columns, glyphs, make_glyph
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bokeh.plotting import figure as Figure
 
 OnSelect = Callable[[str, tuple[str, ...]], None]
+OnOutline = Callable[[m.Picture, Polygon, tuple[str, ...]], None]
 
 
 @dataclass(eq=False)
@@ -33,11 +35,15 @@ class Sources:
 
     Attributes:
         on_select: called with a frame's name and the selected keys when a person has changed the selection.
+        on_outline: called with a picture that has a plane, the corners of what a person has drawn there (none for a
+            click), and the keys that are selected since.
     """
 
     on_select: OnSelect | None = None
+    on_outline: OnOutline | None = None
     by_name: dict[str, ColumnDataSource] = field(default_factory=dict)
     _keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _own: bool = False  # whether the selection is being changed from here, and not by a person
 
     def of(self, frame: m.Frame) -> ColumnDataSource:
         """The frame's source, holding its columns; what is there already is not sent again."""
@@ -56,18 +62,25 @@ class Sources:
                 if name not in source.data or not np.array_equal(source.data[name], values):
                     source.data[name] = values
         self._keys[frame.name] = frame.keys
-        _select(source, frame.keys, frame.selected)
+        self.select(frame.name, frame.selected)
         return source
 
     def select(self, name: str, selected: tuple[str, ...]) -> None:
         """Select rows of a frame by their keys, where the frame is drawn already."""
         if name in self.by_name:
-            _select(self.by_name[name], self._keys[name], selected)
+            self._own = True
+            try:
+                _select(self.by_name[name], self._keys[name], selected)
+            finally:
+                self._own = False
+
+    def selected(self, name: str) -> tuple[str, ...]:
+        """The keys of the rows of a frame that are selected on the screen."""
+        return tuple(self._keys[name][i] for i in self.by_name[name].selected.indices)
 
     def _heard(self, name: str, attr: str, old: object, indices: list[int]) -> None:
-        keys = self._keys[name]
-        if self.on_select is not None:
-            self.on_select(name, tuple(keys[i] for i in indices))
+        if self.on_select is not None and not self._own:
+            self.on_select(name, self.selected(name))
 
 
 @dataclass(eq=False)
@@ -119,6 +132,8 @@ def draw(picture: m.Picture, *, theme: str = "light", sources: Sources | None = 
     drawn = Drawn(layout, figure, picture, theme, sources or Sources(), head, foot)
     if figure is not None:
         _build(drawn)
+        if picture.plane is not None and drawn.sources.on_outline is not None:
+            figure.on_event("selectiongeometry", partial(_outlined, drawn))
     return drawn
 
 
@@ -172,6 +187,7 @@ def _part(drawn: Drawn, mark: m.Mark, frames: dict[str, ColumnDataSource]) -> _P
             glyph=make_glyph(spec),
             selection_glyph=make_glyph(spec),
             nonselection_glyph=make_glyph((spec[0], {**spec[1], **style.unselected(mark)})),
+            hover_glyph=make_glyph((spec[0], {**spec[1], **style.RING})) if getattr(mark, "ring", False) else None,
             level=style.level(mark),
         )
         renderers.append(made)
@@ -206,6 +222,24 @@ def _refresh(drawn: Drawn) -> None:
             _select(part.source, mark.keys, mark.selected)
     style.set_tooltips(drawn.figure, drawn.picture, drawn.theme)
     style.colour_bar(drawn.figure, drawn.picture, drawn.theme)
+
+
+def _outlined(drawn: Drawn, event: Any) -> None:
+    """A box, a lasso or a click, in the picture's own numbers."""
+    assert drawn.sources.on_outline is not None
+    if event.final and drawn.picture.plane is not None:
+        corners = outline(event.geometry or {})
+        drawn.sources.on_outline(drawn.picture, corners, drawn.sources.selected(drawn.picture.frames[0].name))
+
+
+def outline(geometry: Mapping[str, Any]) -> Polygon:
+    """The corners of Bokeh's geometry of a selection; none for a click."""
+    if geometry.get("type") == "rect":
+        (left, right), (low, high) = (sorted(float(geometry[f"{a}{i}"]) for i in (0, 1)) for a in "xy")
+        return ((left, low), (right, low), (right, high), (left, high))
+    if geometry.get("type") == "poly":
+        return tuple((float(x), float(y)) for x, y in zip(geometry["x"], geometry["y"], strict=True))
+    return ()
 
 
 def _heard(drawn: Drawn, source: ColumnDataSource, attr: str, old: object, indices: list[int]) -> None:

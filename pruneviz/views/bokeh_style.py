@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bokeh.plotting import figure as Figure
 
 HOVER = "pointer"
+RING: dict[str, Any] = {"size": 16, "fill_alpha": 0.0, "line_alpha": 1.0, "line_width": 2.5}
 _BAR = "colour bar"
 _NOMINAL = 0.5  # how far a category axis reaches beyond its first and last category
 
@@ -134,7 +135,7 @@ def needs_new_figure(before: m.Picture, after: m.Picture) -> bool:
         return axis.kind, free, axis.title if free else ""  # another quantity on a free axis is another figure
 
     def shape(p: m.Picture) -> tuple[object, ...]:
-        return kind(p.x), kind(p.y), p.width, p.height if p.width else 0, p.selects
+        return kind(p.x), kind(p.y), p.width, p.height if p.width else 0, p.selects, p.plane is None
 
     return shape(before) != shape(after)
 
@@ -242,6 +243,8 @@ def colour_bar(figure: Figure, picture: m.Picture, theme: str) -> None:
 
 def unselected(mark: m.Mark) -> dict[str, float]:
     """How marks look that are not selected while others are: points fade, everything else stays."""
+    if isinstance(mark, m.LinkedPoints) and mark.ring:
+        return {}
     if isinstance(mark, m.LinkedPoints):
         return {"fill_alpha": 0.05 if mark.filled else 0.0, "line_alpha": 0.09}
     return {"fill_alpha": 0.25, "line_alpha": 0.3} if isinstance(mark, m.Points) and mark.keys else {}

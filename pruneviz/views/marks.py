@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pruneviz.core.selection import Column
+
 Floats = npt.NDArray[np.float64]
 Hover = Mapping[str, Sequence[str]]  # what the pointer shows: a text for each mark, by title
 MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "star", "cross", "x")
@@ -101,6 +103,7 @@ class LinkedPoints:
         x, y: names of the frame's columns.
         where: a column of whole numbers, and the number it must hold.
         hover: titles with the names of the frame's columns that hold the texts.
+        ring: whether these are not drawn, but ringed in every picture of the frame while the pointer is over one.
     """
 
     frame: str
@@ -113,6 +116,7 @@ class LinkedPoints:
     size: float = 6.0
     alpha: float = 1.0
     hover: Mapping[str, str] = field(default_factory=dict)
+    ring: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,6 +304,7 @@ class Picture:
         height: of the drawing, in pixels.
         width: in pixels where it is fixed (then marks stand at pixels from the top left), else 0.
         frames: shared columns that its marks refer to.
+        plane: the columns of samples along its axes, where a line drawn in it is a rule over them.
     """
 
     name: str
@@ -316,3 +321,4 @@ class Picture:
     height: int = 420
     width: int = 0
     frames: tuple[Frame, ...] = ()
+    plane: tuple[Column, Column] | None = None

@@ -101,6 +101,8 @@ def _points(axes: Axes, p: m.Points, pen: Pen, layer: float) -> None:
 
 
 def _linked(axes: Axes, p: m.LinkedPoints, frame: m.Frame, pen: Pen, layer: float) -> None:
+    if p.ring:
+        return  # there is no pointer on paper
     column, number = p.where
     here = np.asarray(frame.columns[column]) == number
     x, y = np.asarray(frame.columns[p.x], float), np.asarray(frame.columns[p.y], float)

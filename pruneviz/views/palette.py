@@ -56,6 +56,10 @@ RAMPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
 }
 
+STEPS = 5  # inks of numbers in steps, step-0 the lowest
+INKS.update({f"step-{i}": (light, dark) for i, (light, dark) in enumerate(zip(*RAMPS["density"], strict=True), -1)})
+del INKS["step--1"]  # too near the background for a point
+
 
 def ink(name: str, theme: str) -> str:
     """The colour of an ink in a theme, as ``#rrggbb``.

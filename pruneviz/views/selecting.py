@@ -29,6 +29,7 @@ from pruneviz.core.selection import (
 )
 from pruneviz.core.tables import RUNS, SAMPLES, Tables
 from pruneviz.measures.changes import changes
+from pruneviz.views.embedded import AXES, axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,8 +50,8 @@ def chosen(
         selection: of runs or of test samples.
         tables: the study.
         saved: the named selections that it may refer to.
-        extra: further columns of test samples, such as an embedding's axes: one number a sample, in the order of
-            :func:`sample_ids`.
+        extra: further columns of test samples, one number a sample, in the order of :func:`sample_ids`, besides
+            :data:`~pruneviz.views.embedded.AXES` of runs that have them.
 
     Raises:
         SpecError: it reads a run, a column or a saved selection that is not there, or saved selections refer to each
@@ -187,6 +188,8 @@ class _Samples:
     def numbers(self, column: Column) -> npt.NDArray[np.float64]:
         if column in self.extra:
             return self.extra[column]
+        if column.name in AXES:
+            return axis(self.tables, column, self.ids)
         found: npt.NDArray[np.float64] = self._column(column).astype(float)
         return found
 
@@ -207,7 +210,7 @@ class _Samples:
         return changes(now["label"].to_numpy(), before["prediction"].to_numpy(), now["prediction"].to_numpy())
 
     def _column(self, column: Column) -> npt.NDArray[Any]:
-        known = [n for n in SAMPLES.names if n not in ("run_id", "sample_id")] + [CORRECT]
+        known = [n for n in SAMPLES.names if n not in ("run_id", "sample_id")] + [CORRECT, *AXES]
         if column.name not in known:
             raise unknown("selection: column", column.name, [*known, *(c.name for c in self.extra)])
         if column.name == "label" and not column.run:

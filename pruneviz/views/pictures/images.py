@@ -33,7 +33,7 @@ def images_info(tables: Tables, state: ViewState) -> Picture:
     c = comparison(tables, state, with_baseline=False)
     if c.why_empty and not (c.reference in c.samples.runs and not c.compared and c.samples.ids):
         return Picture("images", title, empty=c.why_empty, height=320)
-    order, rule = _order(c)
+    order, rule = by_disagreement(c)
     first = min(state.first_sample, max(len(order) - 1, 0)) // ROWS * ROWS
     page = order[first : first + ROWS]
     samples = c.samples.only(_mask(page, len(c.samples.ids)))
@@ -56,7 +56,8 @@ def pages(tables: Tables, state: ViewState) -> int:
     return len(comparison(tables, state, with_baseline=False).samples.ids)
 
 
-def _order(c: Comparison) -> tuple[npt.NDArray[np.intp], str]:
+def by_disagreement(c: Comparison) -> tuple[npt.NDArray[np.intp], str]:
+    """Positions of the images, those first that most of the models compared see differently; and the rule in words."""
     if not c.compared:
         return np.argsort(-c.samples.loss[c.reference], kind="stable"), "those with the largest loss first"
     codes = np.array([c.codes(c.reference, r) for r in c.compared])

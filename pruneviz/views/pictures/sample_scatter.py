@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def sample_scatters(tables: Tables, state: ViewState) -> tuple[Picture, ...]:
         return (Picture(_name(0), "Image by image", empty=c.why_empty, height=320),)
     shown = c.compared[:MOST_SCATTERS]
     codes = {r: c.codes(c.reference, r) for r in shown}
-    kept = _thinned(codes)
+    kept = thinned(codes)
     frame = _frame(c, state, codes, kept, tables.classes)
     return tuple(_scatter(c, state, frame, r, i, len(kept)) for i, r in enumerate(shown))
 
@@ -50,15 +51,15 @@ def _name(i: int) -> str:
     return f"sample_scatter_{i + 1}"
 
 
-def _thinned(codes: dict[str, npt.NDArray[np.int8]]) -> npt.NDArray[np.intp]:
+def thinned(codes: Mapping[str, npt.NDArray[np.int8]], most: int = MOST_POINTS) -> npt.NDArray[np.intp]:
     """Which samples are drawn: all, or those that flipped and an even part of the others."""
     stacked = np.array(list(codes.values()))
     n = stacked.shape[1]
-    if n <= MOST_POINTS:
+    if n <= most:
         return np.arange(n)
-    flipped = np.flatnonzero((stacked >= Change.RIGHT_TO_WRONG).any(axis=0))[:MOST_POINTS]
+    flipped = np.flatnonzero((stacked >= Change.RIGHT_TO_WRONG).any(axis=0))[:most]
     others = np.setdiff1d(np.arange(n), flipped)
-    room = MOST_POINTS - len(flipped)
+    room = most - len(flipped)
     even = others[np.linspace(0, len(others) - 1, room).astype(np.intp)] if room else others[:0]
     return np.sort(np.concatenate([flipped, even]))
 

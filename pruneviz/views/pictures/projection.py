@@ -1,0 +1,270 @@
+"""The test images by their features, a scatter for each model, all in one plane and linked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pruneviz.core.selection import Column
+from pruneviz.core.tables import SAMPLES
+from pruneviz.core.viewstate import ViewState
+from pruneviz.views.analysed import nothing_of, table_of
+from pruneviz.views.comparison import Comparison, class_name, comparison
+from pruneviz.views.embedded import ANALYSIS, AXES, Embedded, changes_of, embedded
+from pruneviz.views.marks import MARKERS, Axis, Frame, Key, LinkedPoints, Mark, Picture
+from pruneviz.views.outcomes import OUTCOMES
+from pruneviz.views.palette import STEPS
+from pruneviz.views.pictures.sample_scatter import thinned
+from pruneviz.views.text import elide, listed, number, percent, plain, several
+
+if TYPE_CHECKING:
+    from pruneviz.core.tables import Tables
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.integer]
+
+FRAME = "projected"
+MOST_POINTS = 10_000  # of one scatter, that several of them repaint quickly
+MOST_MODELS = 4  # compared, beside the reference
+_MOST_CLASSES = 10  # that have a look of their own
+_CHANGE = "change of neighbourhood"
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Samples that look the same, and what that means."""
+
+    label: str
+    ink: str
+    marker: str = "circle"
+    filled: bool = True
+    size: float = 6.0
+    alpha: float = 0.75
+
+
+@dataclass(frozen=True, eq=False)
+class _Coloured:
+    """What the colours mean.
+
+    Attributes:
+        groups: looks, by code.
+        codes: (N,) by run.
+        words: what they mean, as sentences.
+        value: title of the number under the pointer; empty where the other words there say it.
+        texts: that number of each sample in words, by run.
+        notes: what the colours leave out.
+    """
+
+    groups: tuple[_Group, ...]
+    codes: Mapping[str, Codes]
+    words: str
+    value: str = ""
+    texts: Mapping[str, list[str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def projection_info(tables: Tables, state: ViewState) -> Picture:
+    """The reference's scatter; see :func:`projections`."""
+    return projections(tables, state)[0]
+
+
+def projections(tables: Tables, state: ViewState) -> tuple[Picture, ...]:
+    """One scatter for the reference and for each of the first four models compared, a point for each image.
+
+    All show the same frame, keyed by sample id, and the same part of one plane, so that an image is found in the same
+    place as far as its features have kept theirs. A line drawn around points is a rule over the model's own places.
+    """
+    title = "The images by their features"
+    c = comparison(tables, replace(state, samples=()), with_baseline=False)
+    asked = (c.reference, *c.compared[:MOST_MODELS]) if c.reference in c.samples.runs else ()
+    places = embedded(tables, asked, c.samples.ids) if asked else None
+    if places is None:
+        nothing = table_of(tables, ANALYSIS, "embeddings_samples") is None
+        why = nothing_of(ANALYSIS, "where images lie by their features") if nothing and asked else ""
+        empty = why or c.why_empty or "None of the models shown has been looked at. Run the study again."
+        return (Picture("projection", title, empty=empty, height=200),)
+    at = {s: i for i, s in enumerate(c.samples.ids)}
+    rows = np.array([at[s] for s in places.ids], np.intp)
+    coloured = _coloured(tables, state, c, places, rows)
+    codes = {r: c.codes(c.reference, r)[rows] for r in places.runs}
+    kept = np.arange(len(rows)) if state.all_points else thinned(codes, MOST_POINTS)
+    frame = _frame(c, state, tables.classes, places, coloured, rows, kept)
+    ends = _ends(places)
+    changes = _changes(tables)
+    return tuple(
+        _scatter(c, places, frame, coloured, r, i, (len(kept), len(rows)), ends, changes, state)
+        for i, r in enumerate(places.runs)
+    )
+
+
+def _coloured(
+    tables: Tables, state: ViewState, c: Comparison, places: Embedded, rows: npt.NDArray[np.intp]
+) -> _Coloured:
+    if state.colour == "outcome":
+        codes = {r: np.asarray(c.codes(c.reference, r)[rows]) for r in places.runs}
+        looks = {int(o.change): _Group(o.label, o.ink, o.marker, o.filled) for o in OUTCOMES}
+        groups = tuple(looks[k] for k in sorted(looks))
+        return _Coloured(groups, codes, "Colour: what became of the reference's prediction.")
+    if state.colour == "class":
+        return _by_class(tables.classes, c.samples.labels[rows], places.runs)
+    if state.colour == "change":
+        values = {r: changes_of(tables, r, places.ids) for r in places.runs}
+        words = "Colour: share of an image's neighbourhood that is another one than in the model's own dense model"
+        return _by_number(values, _CHANGE, words, "what others are compared with, or not known")
+    column = SAMPLES[state.colour]
+    values = {r: getattr(c.samples, state.colour)[r][rows] for r in places.runs}
+    return _by_number(values, column.name, f"Colour: {column.name}, {column.meaning}", "not finite", column.unit)
+
+
+def _by_class(classes: tuple[str, ...], labels: npt.NDArray[np.int64], runs: tuple[str, ...]) -> _Coloured:
+    """Each class has a look; of many, the most frequent."""
+    found, counts = np.unique(labels, return_counts=True)
+    frequent = found[np.argsort(-counts, kind="stable")] if len(found) > _MOST_CLASSES else found
+    own = [int(k) for k in frequent[:_MOST_CLASSES]]
+    groups = [_Group(class_name(classes, k), f"hue-{i}", MARKERS[i % len(MARKERS[:6])]) for i, k in enumerate(own)]
+    codes = np.full(len(labels), len(own), np.uint8)
+    for i, k in enumerate(own):
+        codes[labels == k] = i
+    left = len(found) - len(own)
+    notes = (f"{len(own)} of {len(found):,} classes have a colour: the most frequent.",) if left else ()
+    groups += [_Group("other classes", "soft", alpha=0.3)] if left else []
+    return _Coloured(tuple(groups), dict.fromkeys(runs, codes), "Colour: true class.", notes=notes)
+
+
+def _by_number(values: Mapping[str, Floats], name: str, words: str, missing: str, unit: str = "") -> _Coloured:
+    """Steps with as many images each as ties allow, the same for all models, so that colours can be compared."""
+    known = np.concatenate([v[np.isfinite(v)] for v in values.values()])
+    inner = np.unique(np.quantile(known, np.arange(1, STEPS) / STEPS)) if len(known) else np.zeros(0)
+    edges = inner[(inner > known.min()) & (inner <= known.max())] if len(known) else inner
+    ends = [float(known.min()), *map(float, edges), float(known.max())] if len(known) else []
+    inks = np.linspace(0, STEPS - 1, max(len(ends) - 1, 1)).round().astype(int)
+    tail = f" {unit}" if unit else ""
+    groups = [
+        _Group(f"{number(a, 2)} to {number(b, 2)}{tail}", f"step-{k}")
+        for a, b, k in zip(ends[:-1], ends[1:], inks, strict=False)
+    ]
+    codes = {r: np.searchsorted(edges, v, side="right").astype(np.uint8) for r, v in values.items()}
+    if any(not np.isfinite(v).all() for v in values.values()):
+        for r, v in values.items():
+            codes[r][~np.isfinite(v)] = len(groups)
+        groups.append(_Group(missing, "soft", "cross", False, alpha=0.4))
+    texts = {r: [f"{number(float(x))}{tail}" if np.isfinite(x) else "–" for x in v] for r, v in values.items()}
+    more = " In five steps with equally many images." if len(edges) == STEPS - 1 else ""
+    return _Coloured(tuple(groups), codes, f"{words}.{more}", name, texts)
+
+
+def _frame(
+    c: Comparison,
+    state: ViewState,
+    classes: tuple[str, ...],
+    places: Embedded,
+    coloured: _Coloured,
+    rows: npt.NDArray[np.intp],
+    kept: npt.NDArray[np.intp],
+) -> Frame:
+    keys = tuple(places.ids[i] for i in kept)
+    at = rows[kept]
+    said = [c.samples.labels, *(c.samples.prediction[r] for r in places.runs)]
+    names = [class_name(classes, k) for k in range(max(len(classes), *(int(s.max()) + 1 for s in said)))]
+    columns: dict[str, object] = {
+        "sample": [plain(k) for k in keys],
+        "label": [names[k] for k in c.samples.labels[at]],
+        "every": np.ones(len(keys), np.uint8),
+    }
+    for r in places.runs:
+        columns[f"x {r}"], columns[f"y {r}"] = places.x[r][kept], places.y[r][kept]
+        sure = c.samples.confidence[r][at]
+        columns[f"said {r}"] = [
+            f"{names[k]}, {percent(float(p))} sure" for k, p in zip(c.samples.prediction[r][at], sure, strict=True)
+        ]
+        columns[f"group {r}"] = np.asarray(coloured.codes[r][kept], np.uint8)
+        if coloured.value:
+            columns[f"value {r}"] = [coloured.texts[r][i] for i in kept]
+    return Frame(FRAME, keys, columns, state.samples)
+
+
+def _ends(places: Embedded) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The part of the plane that holds all images of all models, with a margin."""
+
+    def of(values: Mapping[str, Floats]) -> tuple[float, float]:
+        known = np.concatenate([v[np.isfinite(v)] for v in values.values()])
+        low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+        margin = 0.04 * (high - low) or 0.5
+        return low - margin, high + margin
+
+    return of(places.x), of(places.y)
+
+
+def _changes(tables: Tables) -> dict[str, str]:
+    """What is said of each run: how far neighbourhoods have changed, beside training on alone."""
+    found = table_of(tables, ANALYSIS)
+    if found is None:
+        return {}
+    own = found[(found["kind"] != "replicate").to_numpy(bool)]
+    change = dict(zip(own["run_id"].astype(str), own["change"].to_numpy(float), strict=True))
+    said = {}
+    for run, retrained in zip(own["run_id"].astype(str), own["retrained_run_id"].astype(object), strict=True):
+        beside = f"; training on alone: {change[retrained]:.2f}" if retrained in change else ""
+        said[run] = f"Neighbourhoods changed against its dense model: {change[run]:.2f}{beside}."
+    return said
+
+
+def _scatter(
+    c: Comparison,
+    places: Embedded,
+    frame: Frame,
+    coloured: _Coloured,
+    run_id: str,
+    i: int,
+    drawn: tuple[int, int],
+    ends: tuple[tuple[float, float], tuple[float, float]],
+    changes: Mapping[str, str],
+    state: ViewState,
+) -> Picture:
+    first = i == 0
+    hover = {"image": "sample", "true class": "label", "model says": f"said {run_id}"}
+    if coloured.value:
+        hover[coloured.value] = f"value {run_id}"
+    x, y, where = f"x {run_id}", f"y {run_id}", f"group {run_id}"
+    marks: list[Mark] = [
+        LinkedPoints(FRAME, x, y, (where, k), g.ink, g.marker, g.filled, g.size, g.alpha)
+        for k, g in enumerate(coloured.groups)
+    ]
+    marks.append(LinkedPoints(FRAME, x, y, ("every", 1), "ink", size=7.0, hover=hover, ring=True))
+    nowhere = int((~np.isfinite(places.x[run_id])).sum())
+    few, whole = drawn
+    notes = [f"{several(nowhere, 'image')} without a place: features that are not finite or all the same."]
+    notes = notes if nowhere else []
+    if first:
+        if few < whole:
+            notes.append(f"{few:,} of {whole:,} images drawn: all that flipped, and an even part of the others.")
+        if whole < len(c.samples.ids):
+            notes.append(
+                f"{whole:,} of {len(c.samples.ids):,} test images were looked at; samples under "
+                f"[analyses.{ANALYSIS}] changes that."
+            )
+        lacking = [c.labels[r] for r in (c.reference, *c.compared[:MOST_MODELS]) if r not in places.runs]
+        notes += [f"Not looked at yet: {listed(map(plain, lacking))}."] if lacking else []
+        notes += coloured.notes
+    keys = tuple(Key(g.label, "point", g.ink, g.marker, g.filled, alpha=g.alpha) for g in coloured.groups)
+    axes = ("first component", "second component") if places.by == "PCA" else ("UMAP, first axis", "UMAP, second axis")
+    star = "★ " if run_id == c.reference else ""
+    return Picture(
+        f"projection_{i + 1}",
+        f"{star}{plain(c.labels[run_id])}",
+        subtitle=f"{several(whole, 'image')} in one plane by {places.by}. {coloured.words}" if first else "",
+        sentences=(changes[run_id],) if run_id in changes else (),
+        notes=tuple(notes),
+        x=Axis(f"{axes[0]} · {elide(plain(c.labels[run_id]), 30)}", low=ends[0][0], high=ends[0][1]),
+        y=Axis(axes[1], low=ends[1][0], high=ends[1][1]),
+        marks=tuple(marks),
+        legend=keys if first else (),
+        selects="samples",
+        height=340,
+        frames=(frame,),
+        plane=(Column(AXES[0], run_id), Column(AXES[1], run_id)),
+    )
