@@ -18,10 +18,12 @@ QUIET = 2.0  # seconds after which a person is told what is being done
 
 def report(arguments: argparse.Namespace) -> int:
     """Write it."""
-    from pruneviz.report import report_file
+    from pruneviz.report import read_layout, report_file
     from pruneviz.study import open_study
 
     path = report_file(arguments.output)
+    if arguments.layout:
+        read_layout(arguments.layout)  # what is wrong with it is told before anything takes time
     write(open_study(Path(arguments.store), arguments.study), path, models=arguments.models, layout=arguments.layout)
     return 0
 
