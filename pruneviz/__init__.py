@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from pruneviz.api import open_store as open
     from pruneviz.comparing import compare, new_comparison
     from pruneviz.core.errors import PrunevizError
+    from pruneviz.core.selection import Selection
+    from pruneviz.core.viewstate import ViewState
     from pruneviz.data.corruptions import corrupt
     from pruneviz.report.figure import figure
     from pruneviz.study import Study
@@ -18,7 +20,9 @@ __version__ = "0.1.0"
 __all__ = [
     "Asked",
     "PrunevizError",
+    "Selection",
     "Study",
+    "ViewState",
     "__version__",
     "compare",
     "corrupt",
@@ -35,7 +39,9 @@ __all__ = [
 _HOMES = {
     "Asked": ("pruneviz.api", "Asked"),
     "PrunevizError": ("pruneviz.core.errors", "PrunevizError"),
+    "Selection": ("pruneviz.core.selection", "Selection"),
     "Study": ("pruneviz.study", "Study"),
+    "ViewState": ("pruneviz.core.viewstate", "ViewState"),
     "open": ("pruneviz.api", "open_store"),
     "corrupt": ("pruneviz.data.corruptions", "corrupt"),
     "read_study": ("pruneviz.api", "read_study"),

@@ -124,11 +124,14 @@ class ViewState:
         """
         return build(cls, values, where)
 
-    def to_query(self) -> str:
+    def to_query(self, most: int = MOST_ADDRESS) -> str:
         """As the query of an address (with its ``?``; empty for the default view).
 
         Only what differs from the default stands in it. A selection stands there as its saved name, else as its
         rule, else as its samples; one that would make the address too long for browsers is left out.
+
+        Args:
+            most: characters that it may have with the selection.
         """
         pairs: list[tuple[str, str]] = []
         for f in fields(self):
@@ -143,7 +146,7 @@ class ViewState:
                 pairs.append((f.name, str(int(value)) if isinstance(value, bool) else str(value)))
         query = _query(pairs)
         with_selection = _query([*pairs, *self._selected_pairs()])
-        return with_selection if len(with_selection) <= MOST_ADDRESS else query
+        return with_selection if len(with_selection) <= most else query
 
     def _selected_pairs(self) -> list[tuple[str, str]]:
         if self.selection is None:

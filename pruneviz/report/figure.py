@@ -39,8 +39,9 @@ def figure(
     Args:
         study: as :func:`pruneviz.open` gives it.
         name: of the picture, such as ``tradeoff``; ``sample_scatter`` is that of the first model compared.
-        models: names or ids of the runs to compare, 16 at most beside the reference; those of the view when absent,
-            else chosen by rule, without looking at the test split.
+        models: names or ids of the runs to compare, 16 at most beside the reference; those of the view when absent.
+            Where there is no view, or one without models and the picture needs some, they are chosen by rule, without
+            looking at the test split.
         view: what is shown: a state, a saved view's name, or the address of a page of the explorer.
         columns: 1 or 2: how many columns of a paper it spans.
         width: instead of that; mm, or a text such as ``"3.3in"``.
@@ -58,10 +59,11 @@ def figure(
         raise UsageError(f"columns: got {columns!r}; allowed: 1 or 2.")
     tables = Once(study)
     state = _state(study, view)
-    if models is not None or not state.models:
+    picture = PICTURES[name](tables, state) if view and models is None else None
+    if picture is None or (picture.empty and not state.models):
         choice = choose(tables, models)
         state = replace(state, models=choice.compared, reference=state.reference or choice.reference)
-    picture = PICTURES[name](tables, state)
+        picture = PICTURES[name](tables, state)
     if picture.empty:
         raise PrunevizError(f"{name}: {picture.empty}")
     wide = length(width, "width") if width is not None else (ONE_COLUMN, TWO_COLUMNS)[columns - 1]

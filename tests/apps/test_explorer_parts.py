@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -109,7 +109,7 @@ def test_runs_that_are_gone_are_dropped_and_said() -> None:
     s = session(tables)
     state = s.known(ViewState(models=(*ids(tables, 2), "gone"), reference="also gone"))
     assert state == ViewState(models=ids(tables, 2))
-    assert s.notice == "2 models named in the address are not here."
+    assert s.notice == "2 models asked for are not here."
 
 
 def test_an_empty_click_in_the_chart_keeps_the_comparison() -> None:
@@ -225,3 +225,43 @@ def test_a_saved_selection_is_selected_and_one_that_cannot_be_is_a_sentence() ->
     assert s.notice.startswith("No image of the test split is selected by")
     assert s.known(ViewState(selection=Selection("samples", Named("gone")))).selection is None
     assert s.notice.startswith("The selection in the address could not be made")
+
+
+def test_a_view_is_kept_opened_found_by_its_address_and_deleted() -> None:
+    tables = SyntheticTables(samples=60)
+    s, models = session(tables), ids(tables, 3)
+    s.change(page="compare", models=models[:2], theme="dark")
+    s.select(Ids(("test:1", "test:2")))
+    s.save_view(" two of them ")
+    assert s.view == "two of them"
+    assert s.address == "?view=two+of+them&theme=dark"
+    kept = s.state
+    s.compare(models)
+    assert s.address == s.state.to_query()
+    s.change(page="overview", theme="light")
+    s.open_view("two of them")
+    assert s.state == replace(kept, theme="light")
+    assert s.address == "?view=two+of+them"
+    s.undo()
+    assert s.state.models == models
+    other = session(tables)
+    other.go("?view=two+of+them&theme=dark")
+    assert (other.state, other.notice, other.address) == (kept, "", "?view=two+of+them&theme=dark")
+    other.delete_view("two of them")
+    assert "models=" in other.address
+    other.go("?view=two+of+them")
+    assert other.state == ViewState()
+    assert "two of them" in other.notice
+    s.open_view("two of them")
+    assert "two of them" in s.notice
+    other.go("?page=nowhere")
+    assert (other.state.page, other.notice) == ("overview", "There is no page 'nowhere'; this is the overview.")
+
+
+def test_a_kept_view_may_name_runs_that_are_gone() -> None:
+    tables = SyntheticTables(samples=60)
+    tables.workspace.save_view("old", ViewState(page="layers", models=("gone", *ids(tables, 1))))
+    s = session(tables)
+    s.open_view("old")
+    assert (s.state.page, s.state.models) == ("layers", ids(tables, 1))
+    assert s.notice == "1 model asked for is not here."

@@ -1,4 +1,4 @@
-"""What only the browser knows or can show at once: its address, its back button, and that the server is at work."""
+"""What only the browser knows or can show at once: its address, back button and keys, and that the server works."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ export function render({ model }) {
   model.on("query", show)
   window.addEventListener("popstate", back)
 
+  const keys = event => {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey || event.key.toLowerCase() !== "z") return
+    const at = event.composedPath()[0]
+    if (at.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName)) return  // their own undoing
+    event.preventDefault()
+    if (event.shiftKey) model.redone += 1
+    else model.undone += 1
+  }
+  document.addEventListener("keydown", keys)
+
   const sign = document.createElement("span")
   sign.setAttribute("role", "status")
   sign.style.cssText = "font-size: 13px; opacity: 0.75; white-space: nowrap; line-height: 24px"
@@ -31,6 +41,7 @@ export function render({ model }) {
   model.on("busy", busy)
   model.on("remove", () => {
     window.removeEventListener("popstate", back)
+    document.removeEventListener("keydown", keys)
     clearTimeout(waiting)
   })
   return sign
@@ -43,6 +54,7 @@ def browser_side(query: str) -> Any:
 
     Panel writes addresses, too, but does not hear of the back button. With ``step`` true a change of the query is a
     step that the back button undoes; else it replaces the last one. The sign is seen after a fifth of a second.
+    ``undone`` and ``redone`` count how often Ctrl+Z and Ctrl+Shift+Z were pressed, not while something was typed.
     """
     pn, _ = toolkit()
     return _component()(query=query, busy=pn.state.param.busy, width=84, height=24, margin=(0, 8))
@@ -59,6 +71,8 @@ def _component() -> Any:
         query = param.String()
         step = param.Boolean()
         busy = param.Boolean()
+        undone = param.Integer()
+        redone = param.Integer()
         _esm = _ESM
 
     return BrowserSide

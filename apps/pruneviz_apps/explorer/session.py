@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
-from pruneviz.core.errors import PrunevizError
+from pruneviz.core.errors import PrunevizError, unknown
 from pruneviz.core.selection import Ids, Rule, Selection
 from pruneviz.core.viewstate import MOST_MODELS, ViewState
+from pruneviz.study.workspace import checked_name
 from pruneviz.views import runs as on
 from pruneviz.views.bokeh_renderer import Sources
 from pruneviz.views.metrics import measured
@@ -31,6 +33,7 @@ class Session:
         state: what is looked at.
         sources: the data sources that this session's pictures share.
         notice: the sentence shown above the page; empty for none.
+        view: the name of the saved view that was opened or saved last; empty for none.
     """
 
     def __init__(self, tables: CachedTables, state: ViewState) -> None:
@@ -38,6 +41,8 @@ class Session:
         self.state = state
         self.sources = Sources(on_select=self._brushed)
         self.notice = ""
+        self.view = ""
+        self._kept = state  # what that view is
         self._listeners: list[Callable[[], None]] = []
         self._show_notice: Callable[[str], None] = lambda text: None
         self._held: Callable[[Callable[[], None]], None] = lambda tell: tell()
@@ -99,6 +104,70 @@ class Session:
         self.state, self.notice = replace(self.state, **fields, first_sample=0), ""
         self.tell()
 
+    def go(self, query: str) -> None:
+        """Look at what an address asks for; where it asks for nonsense, at the default, with a sentence."""
+        try:
+            asked, self.notice = ViewState.from_query(query), ""
+            name = dict(parse_qsl(query.removeprefix("?"))).get("view", "")
+            self._begin(replace(self._saved(name), theme=asked.theme) if name else asked, name)
+        except PrunevizError as e:
+            self._begin(ViewState(), "")
+            self.notice = f"The address could not be understood: {e}"
+
+    @property
+    def address(self) -> str:
+        """The query of an address that shows the same: a saved view's name while it is as it was saved."""
+        theme = {"theme": self.state.theme} if self.state.theme != ViewState.theme else {}
+        if self.view and self.state == replace(self._kept, theme=self.state.theme):
+            return f"?{urlencode({'view': self.view, **theme})}"
+        return self.state.to_query()
+
+    def save_view(self, name: str) -> None:
+        """Keep what is looked at under a name.
+
+        Raises:
+            SpecError: the name is empty or too long.
+            StoreError: the store cannot be written.
+        """
+        self.tables.workspace.save_view(name, self.state)
+        self.view, self._kept = checked_name(name), self.state
+        self.tell()
+
+    def open_view(self, name: str) -> None:
+        """Look at what was kept under a name; selection, filters and comparison can be brought back by undoing."""
+        try:
+            saved = replace(self._saved(name), theme=self.state.theme)
+        except PrunevizError as e:
+            self.say(str(e))
+            return
+        self.notice = ""
+        state = self.known(saved)
+        dropped = self.notice
+        self.view, self._kept = name, state
+        self.change(**{f.name: getattr(state, f.name) for f in fields(state)})
+        self.say(dropped)
+
+    def delete_view(self, name: str) -> None:
+        """Delete a saved view; what is looked at stays.
+
+        Raises:
+            SpecError: there is none of that name.
+            StoreError: the store cannot be written.
+        """
+        self.tables.workspace.delete_view(name)
+        self.view = "" if self.view == name else self.view
+        self.tell()
+
+    def _saved(self, name: str) -> ViewState:
+        views = self.tables.workspace.views
+        if name not in views:
+            raise unknown("view", name, views)
+        return views[name]
+
+    def _begin(self, state: ViewState, name: str) -> None:
+        self.state = self._kept = self.known(state)
+        self.view = name
+
     def select(self, rule: Rule | None) -> None:
         """Select the test samples for which a rule holds; none for no selection. What it cannot mean here is said."""
         if rule is None:
@@ -148,15 +217,18 @@ class Session:
         return on.reference(measured(self.tables), self.state)
 
     def known(self, state: ViewState) -> ViewState:
-        """The state without what the study does not have, its selection made; says what was dropped."""
+        """The state without what is not here, its selection made; says what was dropped."""
+        from pruneviz_apps.explorer.sidebar import PAGES
+
+        if state.page not in {p for p, _, _ in PAGES}:
+            self.notice = f"There is no page {state.page!r}; this is the overview."
+            state = replace(state, page="overview")
         ids = set(self.tables.runs["run_id"])
         models = tuple(m for m in state.models if m in ids)
         reference = state.reference if state.reference in ids else ""
         dropped = len(state.models) - len(models) + (state.reference != reference)
         if dropped:
-            self.notice = (
-                f"{several(dropped, 'model')} named in the address {'is' if dropped == 1 else 'are'} not here."
-            )
+            self.notice = f"{several(dropped, 'model')} asked for {'is' if dropped == 1 else 'are'} not here."
         state = replace(state, models=models, reference=reference)
         if state.selection is None:
             return state

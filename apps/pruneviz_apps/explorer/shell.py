@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -13,11 +12,12 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.views.findings import holdings
 from pruneviz.views.text import elide, plain, several
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.code_dialog import CodeDialog
 from pruneviz_apps.explorer.in_browser import browser_side
 from pruneviz_apps.explorer.live import CachedTables
 from pruneviz_apps.explorer.look import PAGE_SX, SIDEBAR_WIDTH, theme_config
 from pruneviz_apps.explorer.session import Session
-from pruneviz_apps.explorer.sidebar import PAGES, Sidebar
+from pruneviz_apps.explorer.sidebar import Sidebar
 from pruneviz_apps.explorer.toolkit import html, stack, toolkit
 
 log = logging.getLogger(__name__)
@@ -47,15 +47,16 @@ class Shell:
 
     def __init__(self, tables: CachedTables, query: str = "") -> None:
         _, pmui = toolkit()
-        state, complaint = _asked(query)
         self.session = session = Session(tables, ViewState())
-        session.state = session.known(state)
-        session.notice = complaint or session.notice
+        session.go(query)
         self._pages: dict[str, Any] = {}
         self._version = tables.version
         self._shown = session.state.page, session.state.reference
         self.browser = browser_side(query)
         self.browser.param.watch(lambda e: self._went(e.new), "query")
+        self.browser.param.watch(lambda e: self._again(session.undo, e), "undone")
+        self.browser.param.watch(lambda e: self._again(session.redo, e), "redone")
+        self.code = CodeDialog(session)
         self.notice = html(margin=(0, 0, 16, 0), visible=False)
         self.status = html(margin=(0, 12))
         self.body = stack(gap=0)
@@ -64,9 +65,9 @@ class Shell:
         self.page: Any = pmui.Page(
             title=elide(plain(tables.name), 48),
             meta_title=escape(f"{plain(tables.name)} · pruneviz"),
-            header=[self.status, self.browser],
+            header=[self.status, self.browser, self.code.button],
             sidebar=[self.sidebar.panel],
-            main=[main],
+            main=[main, self.code.dialog],
             sidebar_width=SIDEBAR_WIDTH,
             sidebar_resizable=False,
             theme_config=theme_config(),
@@ -93,7 +94,7 @@ class Shell:
             self._pages[s.state.page].show()
         for name, page in self._pages.items():
             page.panel.visible = name == s.state.page
-        if (query := s.state.to_query()) != self.browser.query:
+        if (query := s.address) != self.browser.query:
             step = (s.state.page, s.state.reference) != self._shown
             self._shown = s.state.page, s.state.reference
             self.browser.param.update(step=step, query=query)
@@ -105,12 +106,16 @@ class Shell:
 
     def _went(self, query: str) -> None:
         """The address was changed in the browser, by hand or by going back."""
-        if query != self.session.state.to_query():
-            state, complaint = _asked(query)
-            self.session.state = self.session.known(state)
-            self.session.notice = complaint or self.session.notice
+        if query != self.session.address:
+            self.session.go(query)
             self.page.dark_theme = self.session.state.theme == "dark"
             self.session.tell()
+
+    @staticmethod
+    def _again(step: Callable[[], None], pressed: Any) -> None:
+        """Take as many steps as the keys were pressed since the last word from the browser."""
+        for _ in range(pressed.new - pressed.old):
+            step()
 
     def look_for_runs(self) -> None:
         """Show runs that have landed since the last look."""
@@ -121,17 +126,6 @@ class Shell:
                 self.session.tell()
         except PrunevizError as e:
             self.session.say(str(e))
-
-
-def _asked(query: str) -> tuple[ViewState, str]:
-    """The state that an address asks for; where it asks for nonsense, the default and a sentence."""
-    try:
-        state = ViewState.from_query(query)
-        if state.page in {p for p, _, _ in PAGES}:
-            return state, ""
-        return replace(state, page="overview"), f"There is no page {state.page!r}; this is the overview."
-    except PrunevizError as e:
-        return ViewState(), f"The address could not be understood: {e}"
 
 
 def _in_one_message(tell: Callable[[], None]) -> None:

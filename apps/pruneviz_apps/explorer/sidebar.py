@@ -10,6 +10,7 @@ from pruneviz.views.metrics import measured
 from pruneviz.views.palette import ink
 from pruneviz.views.text import elide
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.saved_views import SavedViews
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.taking_away import TakingAway
 from pruneviz_apps.explorer.toolkit import html, toolkit
@@ -76,6 +77,7 @@ class Sidebar:
             self.add,
             self.clear,
             pmui.Divider(margin=(0, 0, 4, 0)),
+            SavedViews(session).panel,
             TakingAway(session).panel,
             **wide,
         )

@@ -1,0 +1,136 @@
+"""Show me the code: the Python and the command line that make what a page shows."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from pprint import pformat
+from typing import Any
+
+from pruneviz.core.tables import Tables
+from pruneviz.core.viewstate import ViewState
+from pruneviz.study.workspace import Workspace
+from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
+from pruneviz.views.text import plain
+from pruneviz_apps.explorer.taking_away import OF_PAGE
+
+LONGEST = 100_000  # characters of one argument that every system's shell hands on
+_LINE = 100
+
+
+@dataclass(frozen=True)
+class Code:
+    """What makes a page.
+
+    Attributes:
+        python: a program of its own.
+        command: lines for a shell.
+    """
+
+    python: str
+    command: str
+
+
+def code(tables: Tables, state: ViewState, workspace: Workspace) -> Code:
+    """The Python and the command line that make the pictures of the page that a state names.
+
+    Args:
+        tables: the study.
+        state: what is seen.
+        workspace: where the study is kept.
+    """
+    names = shown(tables, state)
+    store = _place(workspace.store.root)
+    opened = f"study = pv.open({store!r}, {workspace.study!r})"
+    if not names:
+        return _without_pictures(state, store, workspace.study, opened)
+    view = replace(state, page="overview", theme="light")
+    python = ["import pruneviz as pv", "", opened, *_view(tables, view)]
+    if state.samples and state.selection is not None:
+        python += ["samples = study.select(view.selection)  # the ids of the images that it means"]
+    python += [*_pictures(names), '    figure.save(f"{name}.pdf")']
+    return Code("\n".join(python) + "\n", _commands(names, state, store, workspace.study))
+
+
+def shown(tables: Tables, state: ViewState) -> tuple[str, ...]:
+    """The names of the pictures that the page shows, those left out that have nothing to show."""
+    names = OF_PAGE.get(state.page, ())
+    if state.page == "analyses":
+        found: dict[str, Any] = getattr(tables, "findings", dict)()
+        chosen = state.analysis if state.analysis in found else next(iter(sorted(found)), "")
+        names = OF_ANALYSIS.get(chosen, ())
+    return tuple(n for n in names if not PICTURES[n](tables, state).empty)
+
+
+def _place(root: Path) -> str:
+    """The store's folder as one types it here."""
+    there, here = root.resolve(), Path.cwd()
+    return os.fspath(there.relative_to(here) if there.is_relative_to(here) and there != here else there)
+
+
+def _view(tables: Tables, view: ViewState) -> Iterator[str]:
+    """The view as a Python value: whatever is not as it is by default."""
+    given = [f for f in fields(view) if getattr(view, f.name) != f.default]
+    if view.selection is not None:
+        given = [f for f in given if f.name != "samples"]  # they follow from it
+    if not given:
+        yield "view = pv.ViewState()"
+        return
+    yield "view = pv.ViewState("
+    for f in given:
+        yield from _field(tables, view, f.name)
+    yield ")"
+
+
+def _field(tables: Tables, view: ViewState, name: str) -> Iterator[str]:
+    value = getattr(view, name)
+    if name == "models":
+        names = dict(zip(tables.runs["run_id"], tables.runs["name"], strict=True))
+        yield "    models=["
+        yield from (f"        {r!r},  # {plain(names.get(r, 'not here'))}" for r in value)
+        yield "    ],"
+        return
+    text = repr(value)
+    if name == "selection":
+        text = f"pv.Selection.from_plain({pformat(value.to_plain(), width=_LINE, compact=True, sort_dicts=False)})"
+    elif name == "filters":
+        text = repr({k: list(v) for k, v in value})
+    elif name == "samples":
+        text = pformat(list(value), width=_LINE, compact=True)
+    first, *more = f"    {name}={text},".split("\n")
+    yield first
+    yield from (f"    {line}" for line in more)
+
+
+def _pictures(names: tuple[str, ...]) -> Iterator[str]:
+    if "sample_scatter" in names:
+        yield "# sample_scatter is that of the first model compared."
+    yield f"for name in {list(names)!r}:"
+    yield "    figure = pv.figure(study, name, view=view, columns=2)"
+
+
+def _commands(names: tuple[str, ...], state: ViewState, store: str, study: str) -> str:
+    """One line a picture; the view goes along as the address of the page."""
+    whole = replace(state, theme="light")
+    address = whole.to_query(most=LONGEST) or "?page=overview"
+    lost = (state.selection is not None or state.samples) and "select" not in address and "sample=" not in address
+    if lost:
+        return "# So many images do not fit into a command line. Save the view: its name stands for it.\n"
+    given = ["--columns", "2", "--study", study, "--view", address]
+    return "".join(f"{shlex.join(['pruneviz', 'figure', store, n, '-o', f'{n}.pdf', *given])}\n" for n in names)
+
+
+def _without_pictures(state: ViewState, store: str, study: str, opened: str) -> Code:
+    python = ["import pruneviz as pv", "", opened]
+    if state.page == "runs":
+        python += ["runs = study.runs"]
+        python += [f"runs = runs[runs[{c!r}].isin({list(v)!r})]" for c, v in state.filters]
+        python += ['print(runs[["name", "density", "accuracy"]])']
+        line = ["pruneviz", "export", store, "runs", "-o", "runs.csv", "--study", study]
+    else:
+        python += ["study.explorer()  # in a notebook"]
+        line = ["pruneviz", "app", store, "--study", study]
+    return Code("\n".join(python) + "\n", f"{shlex.join(line)}\n")
