@@ -25,12 +25,15 @@ from pruneviz.views.pictures.layer_sensitivity import layer_sensitivity_info
 from pruneviz.views.pictures.mask_checks import mask_checks_info
 from pruneviz.views.pictures.pq_index import pq_index_info
 from pruneviz.views.pictures.pq_index_layers import pq_index_layers_info
+from pruneviz.views.pictures.projection import projection_info
 from pruneviz.views.pictures.redundancy import redundancy_info
 from pruneviz.views.pictures.reliability import reliability_info
 from pruneviz.views.pictures.retrain_rankings import retrain_rankings_info
 from pruneviz.views.pictures.retrain_scatters import retrain_scatters_info
 from pruneviz.views.pictures.retrain_tau import retrain_tau_info
 from pruneviz.views.pictures.robustness import robustness_info
+from pruneviz.views.pictures.sample_detail import sample_detail_info
+from pruneviz.views.pictures.sample_grid import sample_grid_info
 from pruneviz.views.pictures.sample_scatter import sample_scatter_info
 from pruneviz.views.pictures.similarity_criteria import similarity_criteria_info
 from pruneviz.views.pictures.similarity_layers import similarity_layers_info
@@ -51,6 +54,9 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "flips": flips_info,
     "sample_scatter": sample_scatter_info,
     "images": images_info,
+    "projection": projection_info,
+    "sample_grid": sample_grid_info,
+    "sample_detail": sample_detail_info,
     "reliability": reliability_info,
     "calibration": calibration_info,
     "pq_index": pq_index_info,
@@ -91,6 +97,7 @@ OF_ANALYSIS: dict[str, tuple[str, ...]] = {
     "retrain_correlation": ("retrain_tau", "retrain_scatters", "retrain_rankings"),
     "attributions": ("attribution_similarity", "attribution_maps"),
     "corruption_robustness": ("robustness", "corruption_errors", "redundancy", "fragile_images"),
+    "embeddings": ("projection",),
     "three_regime": ("three_regime", "three_regime_lines"),
     "similarity": (
         "similarity_layers",
