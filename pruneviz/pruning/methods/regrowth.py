@@ -17,8 +17,11 @@ from pruneviz.pruning.scores import Magnitude, Random
 from pruneviz.pruning.spaces import Weights
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
+    from pruneviz.core.masks import Mask
     from pruneviz.core.quantities import Target
     from pruneviz.pruning.during import DuringTraining, Ground, Training
 
@@ -84,23 +87,35 @@ class Exchanging(GradualPruning):
         self.gradients = {}
 
     def _exchange(self, t: Training, fraction: float) -> None:
-        import torch
-
-        from pruneviz.core.masks import Mask
-        from pruneviz.pruning.smallest import Ranked, smallest
-
-        named = dict(t.net.named_parameters())
-        thinner, final = dict(self.mask.kept), dict(self.mask.kept)
-        for name, gradient in self.gradients.items():
-            kept = torch.from_numpy(self.mask[name]).to(gradient.device)
-            count = int(fraction * int(kept.sum()))
-            size = Ranked(named[name].detach().abs().masked_fill(~kept, torch.inf))
-            left = kept & ~smallest({name: size}, count)[name]
-            grown = smallest({name: Ranked((-gradient.abs()).masked_fill(left, torch.inf))}, count)[name]
-            thinner[name], final[name] = left.cpu().numpy(), (left | grown).cpu().numpy()
-        t.keeper.replace(Mask.of(thinner), t.optimizer)  # what is grown where it was dropped begins at zero, too
-        self.keep(t, replace(self.selected, mask=Mask.of(final)))
+        self.keep(t, replace(self.selected, mask=exchange(t, self.mask, self.gradients, fraction)))
         self.exchanges += 1
+
+
+def exchange(t: Training, mask: Mask, gradients: Mapping[str, Tensor], fraction: float) -> Mask:
+    """Drop this fraction of every layer's weights, the smallest, and say what is kept once as many are grown.
+
+    Args:
+        t: the training; what is dropped is zero afterwards.
+        mask: what is kept before.
+        gradients: dense, by layer; where they are largest among what is zero then, weights are grown.
+        fraction: of the weights that a layer keeps; rounded down.
+    """
+    import torch
+
+    from pruneviz.core.masks import Mask
+    from pruneviz.pruning.smallest import Ranked, smallest
+
+    named = dict(t.net.named_parameters())
+    thinner, final = dict(mask.kept), dict(mask.kept)
+    for name, gradient in gradients.items():
+        kept = torch.from_numpy(mask[name]).to(gradient.device)
+        count = int(fraction * int(kept.sum()))
+        size = Ranked(named[name].detach().abs().masked_fill(~kept, torch.inf))
+        left = kept & ~smallest({name: size}, count)[name]
+        grown = smallest({name: Ranked((-gradient.abs()).masked_fill(left, torch.inf))}, count)[name]
+        thinner[name], final[name] = left.cpu().numpy(), (left | grown).cpu().numpy()
+    t.keeper.replace(Mask.of(thinner), t.optimizer)  # what is grown where it was dropped begins at zero, too
+    return Mask.of(final)
 
 
 PARTS = (Regrowing,)
