@@ -7,6 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pruneviz.core.comparing import AS_GIVEN
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -29,6 +31,8 @@ class Arm:
         """A readable name, different for different arms."""
         if self.kind == REPLICATE:
             return f"{self.model} · dense · other dense models"
+        if self.target == AS_GIVEN:  # of models that were given, the name says all
+            return self.method
         level = f"level {self.level}" if self.level > 1 else ""
         return " · ".join(p for p in (self.model, self.method, self.recovery, self.target, level) if p)
 

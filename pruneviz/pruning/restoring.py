@@ -199,7 +199,7 @@ def _restored(
     if float((ours - theirs).abs().max()) > _TOLERANCE * (float(theirs.abs().max()) or 1.0):
         raise CheckpointError(
             f"{where}: put back into the shapes of the whole model, it gives other outputs than as it was cut. "
-            "Give the cut model a factory of its own, as in cut=package.module:factory@file."
+            "Give the cut model a factory of its own, as in NAME=package.module:factory@FILE."
         )
     return Restored(whole, mask)
 

@@ -188,6 +188,6 @@ def _smaller(error: CheckpointError, net: nn.Module, state: Mapping[str, Tensor]
         return error
     return CheckpointError(
         f"{error} It has the same tensors in smaller shapes, so it was cut; which channels stayed, and whether "
-        "attention kept its heads, shapes do not say. Give it a factory of its own (cut=package.module:factory@FILE), "
-        "or the history that torch-pruning kept (--history cut=FILE, or under 'pruning' in the checkpoint)."
+        "attention kept its heads, shapes do not say. Give it a factory of its own (NAME=package.module:factory@FILE), "
+        "or the history that torch-pruning kept (--history NAME=FILE, or under 'pruning' in the checkpoint)."
     )

@@ -90,6 +90,7 @@ def save_run(
         "options": to_plain(model.options),
         "input": list(at.example.shape[1:]),
         "classes": list(at.data.classes),
+        "pixels": at.data.pixels,
         "mean": list(at.data.mean),
         "std": list(at.data.std),
         "units": {n: _packed(kept) for n, kept in units.items()},

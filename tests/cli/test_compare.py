@@ -96,7 +96,10 @@ def test_files_side_by_side_are_a_study(folder: Path, capsys: pytest.CaptureFixt
     assert {r["found"] for r in told["given"]} == {"nothing removed", "torch.nn.utils.prune", "smaller shape"}
     study = pv.open("st")
     table = study.table("prediction_changes")
-    assert len(told["pairs"]) == 3
+    assert [p["name"] for p in told["pairs"]] == [n for n in study.runs["name"] if n != "dense"]
+    assert {r["name"] for r in told["given"]} == set(study.runs["name"])
+    assert set(table["arm"]) == {"torch", "cut", hostile}
+    assert "Give models of several trainings" in study.findings()["prediction_changes"][0]
     assert [p["p"] for p in told["pairs"]] == pytest.approx(list(table["p"]))
     assert all(p["p"] <= p["p_holm"] <= min(1, 3 * p["p"]) for p in told["pairs"])
 

@@ -18,6 +18,7 @@ import pruneviz as pv
 from pruneviz import models
 from pruneviz.core.errors import CheckpointError, ModelError, UsageError
 from pruneviz.core.spec import ModelSpec
+from pruneviz.study.saved import read_head, write_model
 from pruneviz_apps import cli
 
 NETS = """
@@ -249,7 +250,11 @@ def test_export_model_from_files_and_sources(capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr().out
     assert "float32 (N, 1, 8, 8) to logits, N free" in said
     assert "differ from the model's by at most" in said
-    assert "mean [0.3" in said
+    assert "(pixel / 255 - mean) / std, with mean [0.3" in said
+    net, head = pv.load("channels.safetensors"), read_head("channels.safetensors")
+    write_model(net.state_dict(), {**head, "pixels": False}, Path("floats.safetensors"))
+    assert cli.main(["export-model", "floats.safetensors", "-o", "floats.pt2"]) == 0
+    assert "(value - mean) / std, with mean" in capsys.readouterr().out
     found = torch.export.load("net.pt2").module()(images()).detach().numpy()
     assert np.allclose(found, pv.load("channels.safetensors")(images()).detach().numpy(), atol=1e-5)
     assert cli.main(["export-model", "own.safetensors", "--model", "pruned_nets:mlp", "-o", "own.pt2", "--json"]) == 0

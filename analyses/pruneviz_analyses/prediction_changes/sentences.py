@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.core.tables import Tables
 from pruneviz.measures.statistics import POINTS_BELOW, holm
 from pruneviz_analyses.pairs import PRUNED, REPLICATE, RETRAINED, dense_models
@@ -52,9 +53,11 @@ def _baselines(model: str, arms: pd.DataFrame) -> str:
         )
     if told:
         return f"{model}, for comparison: {'; '.join(told)}."
+    given = (arms["target"] == AS_GIVEN).any()
+    remedy = "Give models of several trainings (replicates)." if given else "Add replicates under [model]."
     return (
         f"{model}: the study has neither a second dense model nor a retrained one, so what pruning changes cannot be "
-        "told from what training again would change. Add replicates under [model]."
+        f"told from what training again would change. {remedy}"
     )
 
 

@@ -12,6 +12,7 @@ from pruneviz_apps.commands.run import carry_out, code_of, dry_run, importable, 
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from pruneviz.api import Asked
     from pruneviz.study import Study
@@ -31,8 +32,8 @@ def compare(arguments: argparse.Namespace) -> int:
     summary = summary_of(result, store, time.monotonic() - started)
     study = result.study
     if arguments.json:
-        given = study.table("given").to_dict("records")
-        print_json({**summary, "given": given, "pairs": _pairs(study), "left_out": study.unfit()})
+        given = _named(study, study.table("given").to_dict("records"))
+        print_json({**summary, "given": given, "pairs": _named(study, _pairs(study)), "left_out": study.unfit()})
         return code_of(summary)
     _say_found(study)
     _say_pairs(study)
@@ -120,6 +121,12 @@ def _pairs(study: Study) -> list[dict[str, Any]]:
     records = table.loc[table["kind"] == "pruned", columns].to_dict("records")
     adjusted = holm([r["p"] for r in records])
     return [{**{str(k): v for k, v in r.items()}, "p_holm": float(p)} for r, p in zip(records, adjusted, strict=True)]
+
+
+def _named(study: Study, records: Iterable[dict[Any, Any]]) -> list[dict[Any, Any]]:
+    """Each record with the name of its model, as it was given."""
+    names = dict(zip(study.runs["run_id"], study.runs["name"], strict=True))
+    return [{"name": names[r["run_id"]], **r} for r in records]
 
 
 def _say_pairs(study: Study) -> None:

@@ -27,7 +27,7 @@ def export_model(arguments: argparse.Namespace) -> int:
     path = new_file(arguments.output, ENDINGS, arguments.force)
     net, head = _model(arguments)
     shape = _shape(arguments.input, head)
-    facts: tuple[str, ...] = ("classes", "mean", "std", "method", "target", "recovery", "accuracy")
+    facts: tuple[str, ...] = ("classes", "pixels", "mean", "std", "method", "target", "recovery", "accuracy")
     about = {k: head[k] for k in facts if k in head}
     done = export(net, shape, path, about)
     if arguments.json:
@@ -39,7 +39,8 @@ def export_model(arguments: argparse.Namespace) -> int:
         f"over {done.images} random images in batches of several sizes."
     )
     if "mean" in head:
-        print(f"Images go in as (pixel / 255 - mean) / std, with mean {head['mean']} and std {head['std']}.")
+        value = "pixel / 255" if head.get("pixels", True) else "value"  # of floating-point images, as they are
+        print(f"Images go in as ({value} - mean) / std, with mean {head['mean']} and std {head['std']}.")
     return 0
 
 
