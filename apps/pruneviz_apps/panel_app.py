@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.core.errors import UsageError
 from pruneviz_apps.explorer.live import CachedTables, LiveTables
 from pruneviz_apps.explorer.toolkit import toolkit
+from pruneviz_apps.trust import NOBODY, Trust
 
 if TYPE_CHECKING:
     from panel.viewable import Viewable
@@ -25,6 +26,7 @@ def serve(
     port: int | None = None,
     open_browser: bool = True,
     ready: Callable[[str], None] | None = None,
+    trust: Trust = NOBODY,
 ) -> None:
     """Serve the explorer until interrupted.
 
@@ -33,12 +35,13 @@ def serve(
         port: the port to listen on; the first free one from 5006 when absent.
         open_browser: whether to open a browser window.
         ready: called with the address once it can be opened; prints it when absent.
+        trust: whose code may be imported to prune more.
 
     Raises:
         StoreError: the store cannot be opened.
         UsageError: the port is taken.
     """
-    server = start(study, port=port, open_browser=open_browser)
+    server = start(study, port=port, open_browser=open_browser, trust=trust)
     address = f"http://{HOST}:{server.port}/"
     (ready or _say)(address)
     try:
@@ -49,14 +52,20 @@ def serve(
         server.stop()
 
 
-def start(study: str | os.PathLike[str] | Opens, *, port: int | None = None, open_browser: bool = False) -> Any:
+def start(
+    study: str | os.PathLike[str] | Opens,
+    *,
+    port: int | None = None,
+    open_browser: bool = False,
+    trust: Trust = NOBODY,
+) -> Any:
     """A server that listens already and waits for its event loop; see :func:`serve`.
 
     Raises:
         StoreError: the store cannot be opened.
         UsageError: the port is taken.
     """
-    tables = CachedTables(_open(study))
+    tables = CachedTables(_open(study), trust)
     port = _free_port(port)
     pn, _ = toolkit()
     pn.extension("tabulator", notifications=False)

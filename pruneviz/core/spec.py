@@ -408,9 +408,9 @@ def load_study(path: Path, settings: Sequence[str] = (), quick: bool = False) ->
         if not small:
             raise UsageError(f"{path}: has no [quick] table, so there is no small variant to run.")
         table = merge(table, small)
-    table = _anchored(table, path.resolve().parent, where)
+    table = anchored(table, path.resolve().parent, where)
     for text in settings:
-        table = merge(table, _anchored(parse_setting(text), Path.cwd(), where))
+        table = merge(table, anchored(parse_setting(text), Path.cwd(), where))
     return study_from_plain(table, where)
 
 
@@ -422,7 +422,7 @@ def place_of(path: Path, settings: Sequence[str] = (), quick: bool = False) -> s
 PATH_SOURCES = ("cifar", "folder", "npz", "idx")
 
 
-def _anchored(table: Mapping[str, Any], folder: Path, where: str) -> dict[str, Any]:
+def anchored(table: Mapping[str, Any], folder: Path, where: str) -> dict[str, Any]:
     """The same table with its relative paths made absolute; what is no path, or wrong, is left as it is."""
     found = dict(table)
     data, model, models = (found.get(key) for key in ("data", "model", "models"))

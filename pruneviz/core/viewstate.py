@@ -57,6 +57,7 @@ class ViewState:
     page: str = option("overview", "the page of the app")
     models: tuple[str, ...] = option((), "ids of the runs compared, 16 at most", parse=_models)
     reference: str = option("", "id of the run they are compared with; empty: the first dense model")
+    focus: str = option("", "of the runs compared, the one that the page Diff is about; empty: the first")
     samples: tuple[str, ...] = option((), "ids of the selected test samples; empty: none", parse=_texts)
     selection: Selection | None = option(None, "the rule by which those samples were selected", parse=_selection)
     filters: tuple[tuple[str, tuple[str, ...]], ...] = option(
@@ -69,6 +70,7 @@ class ViewState:
     size: str = option("parameters_nonzero", "metric by which the smallest model is the smallest")
     target: str = option("", "the target whose layers are shown where nothing is compared; empty: the middle one")
     analysis: str = option("", "the analysis that is shown; empty: the first")
+    method: str = option("", "the method of the catalogue that is shown in full, and that the page Prune offers")
     sample_metric: str = option("margin", "what is plotted for each sample", choices=("margin", "confidence", "loss"))
     colour: str = option(
         "outcome",

@@ -29,7 +29,7 @@ def study_toml(spec: Mapping[str, Any]) -> str:
 
 
 def _lines(spec: Mapping[str, Any]) -> Iterator[str]:
-    yield f"name = {_value(spec.get('name', 'study'))}"
+    yield f"name = {toml_value(spec.get('name', 'study'))}"
     models = spec.get("models", ())
     for model in models:
         yield from _table("[model]" if len(models) == 1 else "[[models]]", ModelSpec, model)
@@ -46,14 +46,14 @@ def _lines(spec: Mapping[str, Any]) -> Iterator[str]:
         yield from _table("[[also]]", AlsoSpec, further)
     if analyses := spec.get("analyses", ()):
         yield from ("", "[analyses]")
-        yield from (f"{_key(a['name'])} = {_value(a['options'])}" for a in analyses)
+        yield from (f"{_key(a['name'])} = {toml_value(a['options'])}" for a in analyses)
 
 
 def _table(head: str, cls: type, values: Mapping[str, Any], needed: bool = True) -> Iterator[str]:
     defaults = _defaults(cls)
     given = {k: v for k, v in values.items() if v is not None and (k not in defaults or v != defaults[k])}
     if given or needed:
-        yield from ("", head, *(f"{k} = {_value(_written(k, v))}" for k, v in _ordered(given, cls)))
+        yield from ("", head, *(f"{k} = {toml_value(_written(k, v))}" for k, v in _ordered(given, cls)))
 
 
 def _ordered(given: Mapping[str, Any], cls: type) -> list[tuple[str, Any]]:
@@ -92,29 +92,29 @@ def _train(trains: Sequence[Mapping[str, Any]], swept: Sequence[str]) -> dict[st
             for t in trains:
                 if t[f.name] not in values:
                     values.append(t[f.name])
-            found[f.name] = _value(values)
+            found[f.name] = toml_value(values)
         elif f.name in trains[0] and trains[0][f.name] != defaults[f.name]:
-            found[f.name] = _value(trains[0][f.name])
+            found[f.name] = toml_value(trains[0][f.name])
     return found
 
 
 def _key(text: str) -> str:
-    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else _value(text)
+    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else toml_value(text)
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
     """A TOML value on one line, or a list of tables on several."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     if isinstance(value, Mapping):
-        pairs = ", ".join(f"{_key(str(k))} = {_value(v)}" for k, v in value.items() if v is not None)
+        pairs = ", ".join(f"{_key(str(k))} = {toml_value(v)}" for k, v in value.items() if v is not None)
         return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, (list, tuple)):
         if any(isinstance(v, Mapping) for v in value):
-            return "[\n" + "".join(f"    {_value(v)},\n" for v in value) + "]"
-        return f"[{', '.join(_value(v) for v in value)}]"
+            return "[\n" + "".join(f"    {toml_value(v)},\n" for v in value) + "]"
+        return f"[{', '.join(toml_value(v) for v in value)}]"
     if isinstance(value, float):
         text = repr(value)
         return text if re.search(r"[.e]", text) else f"{text}.0"

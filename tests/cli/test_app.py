@@ -10,13 +10,15 @@ import pytest
 import pruneviz
 from pruneviz_apps import cli, panel_app
 from pruneviz_apps.commands import demo as demo_command
+from pruneviz_apps.trust import NOBODY, Trust
 
 
 class Served(list[tuple[Path, int | None, bool]]):
     """What would have been served."""
 
-    def __call__(self, store: Path, *, port: int | None, open_browser: bool) -> None:
+    def __call__(self, store: Path, *, port: int | None, open_browser: bool, trust: Trust) -> None:
         self.append((Path(store), port, open_browser))
+        self.trust = trust
 
 
 @pytest.fixture
@@ -58,14 +60,16 @@ def test_a_folder_of_test_images_alone_says_what_it_needs(
     assert pruneviz.open("runs/explore-mlp-digits").runs["accuracy"][0] > 0.8
 
 
-def test_a_store_is_opened_and_nothing_it_names_is_imported(
-    served: Served, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_store_is_opened_and_only_what_is_named_here_is_trusted(served: Served, tmp_path: Path) -> None:
     store = tmp_path / "s"
     assert cli.main(["app", str(store), "--model", "sample:mlp-digits", "--data", "sample:digits"]) == 0
+    assert cli.main(["app", str(store)]) == 0
+    assert served.trust == NOBODY
+    assert cli.main(["app", str(store), "--model", "own.nets:make"]) == 0
+    assert served.trust == Trust(sources=frozenset({"own.nets:make"}))
     assert cli.main(["app", str(store), "--trust"]) == 0
-    assert served == [(store, None, True)] * 2
-    assert "was not imported" in capsys.readouterr().err
+    assert served.trust == Trust(everything=True)
+    assert served == [(store, None, True)] * 4
 
 
 @pytest.mark.parametrize(

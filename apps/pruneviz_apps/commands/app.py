@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import UsageError
+from pruneviz_apps.trust import NOBODY, Trust
 
 if TYPE_CHECKING:
     import argparse
@@ -25,20 +25,21 @@ def app(arguments: argparse.Namespace) -> int:
         store = _measured(given)
     elif given.store is not None:
         store = Path(given.store)
-        if given.trust or given.model:
-            print("Nothing in this explorer needs the model's code yet: it was not imported.", file=sys.stderr)
     else:
         raise UsageError("app: name a store, or give --model and --data to explore a model without a study.")
-    serve(store, given.port, not given.no_browser, None if given.data is not None else given.study)
+    named = frozenset(source for source in (given.model, given.data) if source is not None)
+    trust = Trust(everything=given.trust, sources=named)
+    serve(store, given.port, not given.no_browser, None if given.data is not None else given.study, trust)
     return 0
 
 
-def serve(store: Path, port: int | None, browser: bool, study: str | None = None) -> None:
+def serve(store: Path, port: int | None, browser: bool, study: str | None = None, trust: Trust = NOBODY) -> None:
     """Serve a store's explorer on 127.0.0.1 until interrupted; of its latest study when none is named."""
     from pruneviz.study import open_study
     from pruneviz_apps.panel_app import serve as serve_panel
 
-    serve_panel(store if study is None else lambda: open_study(store, study), port=port, open_browser=browser)
+    opened = store if study is None else lambda: open_study(store, study)
+    serve_panel(opened, port=port, open_browser=browser, trust=trust)
 
 
 def _measured(given: argparse.Namespace) -> Path:

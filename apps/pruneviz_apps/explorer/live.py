@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pruneviz.core.tables import Tables
+from pruneviz_apps.trust import NOBODY, Trust
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,10 +46,14 @@ class CachedTables:
     """The same tables, read from the study once and not for every picture; :meth:`refresh` looks for new runs.
 
     All sessions of a server share one, and nobody may change the frames that it gives.
+
+    Attributes:
+        trust: whose code may be imported to prune more.
     """
 
-    def __init__(self, study: LiveTables) -> None:
+    def __init__(self, study: LiveTables, trust: Trust = NOBODY) -> None:
         self._study = study
+        self.trust = trust
         self.version = study.version
         self._frames: dict[tuple[str, tuple[str, ...] | None], pd.DataFrame] = {}
 

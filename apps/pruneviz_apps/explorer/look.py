@@ -64,6 +64,10 @@ CSS = """
 .pv-found { margin: 0; padding-left: 18px; font-size: 14px; line-height: 1.55; max-width: 100ch; }
 .pv-failed { margin: 0; padding-left: 18px; font-size: 13px; line-height: 1.5; color: var(--panel-on-secondary-color); }
 .pv-found li, .pv-failed li { margin: 4px 0; overflow-wrap: anywhere; }
+.pv-labelled { display: grid; grid-template-columns: minmax(90px, max-content) minmax(0, 100ch); gap: 8px 20px;
+  margin: 8px 0 20px; font-size: 14px; line-height: 1.55; }
+.pv-labelled dt { font-weight: 600; overflow-wrap: anywhere; }
+.pv-labelled dd { margin: 0; overflow-wrap: anywhere; }
 .pv-folded { margin: 8px 0; font-size: 13px; }
 .pv-folded summary { cursor: pointer; padding: 4px 0; }
 .pv-scroll { overflow: auto; max-height: 420px; border: 1px solid rgb(128 136 150 / 0.28); border-radius: 6px; }
@@ -80,6 +84,8 @@ CSS = """
 .pv-steps li { margin: 0 0 14px; }
 .pv-steps code { display: block; margin-top: 6px; padding: 8px 12px; border: 1px solid rgb(128 136 150 / 0.28);
   border-radius: 6px; font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-x: auto; }
+.pv-code { padding: 8px 12px; border: 1px solid rgb(128 136 150 / 0.28); border-radius: 6px; overflow-x: auto;
+  font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 .pv-notice { padding: 10px 14px; border-radius: 6px; font-size: 14px; border: 1px solid rgb(128 136 150 / 0.28);
   border-left: 4px solid var(--panel-primary-color); overflow-wrap: anywhere; }
 .pv-notice.error { border-left-color: #c2410c; }

@@ -49,7 +49,7 @@ COLUMNS = (
 )
 LONGEST = 24  # characters of a name that fit its column
 _REFERENCE, _OTHER = "★", "☆"
-_CSS = """
+TABLE_CSS = """
 .tabulator { font-size: 13px; border: 1px solid rgb(128 136 150 / 0.28); border-radius: 8px; }
 .tabulator .tabulator-header .tabulator-col .tabulator-col-title { font-weight: 600; font-size: 12.5px; }
 .tabulator .tabulator-header input { font-size: 12px; border: 1px solid rgb(128 136 150 / 0.28); border-radius: 4px;
@@ -98,7 +98,7 @@ class RunsPage:
             },
             header_tooltips={c.column: RUNS[c.column].meaning for c in COLUMNS if c.column != "mark"},
             frozen_columns=["mark", "method"],
-            stylesheets=[_CSS],
+            stylesheets=[TABLE_CSS],
             **WIDE,
         )
         self.table.param.watch(self._ticked, "selection")

@@ -28,7 +28,9 @@ def _makers() -> dict[str, Callable[[Session], Any]]:
     from pruneviz_apps.explorer.analyses_page import AnalysesPage
     from pruneviz_apps.explorer.compare_page import ComparePage
     from pruneviz_apps.explorer.layers_page import LayersPage
+    from pruneviz_apps.explorer.methods_page import MethodsPage
     from pruneviz_apps.explorer.overview import Overview
+    from pruneviz_apps.explorer.prune_page import PrunePage
     from pruneviz_apps.explorer.runs_page import RunsPage
     from pruneviz_apps.explorer.tradeoff_page import TradeoffPage
 
@@ -39,6 +41,8 @@ def _makers() -> dict[str, Callable[[Session], Any]]:
         "layers": LayersPage,
         "compare": ComparePage,
         "analyses": AnalysesPage,
+        "prune": PrunePage,
+        "methods": MethodsPage,
     }
 
 

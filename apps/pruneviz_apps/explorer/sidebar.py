@@ -22,6 +22,8 @@ PAGES = (
     ("layers", "Layers", "layers"),
     ("compare", "Compare", "compare"),
     ("analyses", "Analyses", "insights"),
+    ("prune", "Prune", "content_cut"),
+    ("methods", "Methods", "menu_book"),
 )
 _LIST_SX = {
     ".MuiListItemText-primary": {"fontSize": "13.5px", "lineHeight": 1.35, "overflowWrap": "anywhere"},
