@@ -21,8 +21,12 @@ def fill(template: str, **values: object) -> str:
 
 def heading(title: str, text: str = "") -> str:
     """A page's title and what it is for."""
-    words = fill("<p class='pv-lead'>{text}</p>", text=text) if text else ""
-    return fill("<h1 class='pv-title'>{title}</h1>", title=title) + words
+    return fill("<h1 class='pv-title'>{title}</h1>", title=title) + (lead(text) if text else "")
+
+
+def lead(text: str) -> str:
+    """What stands below a title."""
+    return fill("<p class='pv-lead'>{text}</p>", text=text)
 
 
 def section(title: str) -> str:
@@ -34,6 +38,12 @@ def sentences(texts: Iterable[str], kind: str = "found") -> str:
     """A list of sentences."""
     items = "".join(fill("<li>{text}</li>", text=t) for t in texts)
     return f"<ul class='pv-{kind}'>{items}</ul>" if items else ""
+
+
+def labelled(pairs: Iterable[tuple[str, str]]) -> str:
+    """A list of sentences, each with a word for what it is about."""
+    items = "".join(fill("<dt>{about}</dt><dd>{text}</dd>", about=a, text=t) for a, t in pairs)
+    return f"<dl class='pv-labelled'>{items}</dl>"
 
 
 def tiles(pairs: Iterable[tuple[str, str, str]]) -> str:
@@ -53,7 +63,10 @@ def tiles(pairs: Iterable[tuple[str, str, str]]) -> str:
 
 def steps(items: Iterable[tuple[str, str]]) -> str:
     """What to do, each with the line to type."""
-    made = "".join(fill("<li><span>{text}</span><code>{line}</code></li>", text=t, line=c) for t, c in items)
+    made = "".join(
+        fill("<li><span>{text}</span>", text=t) + (fill("<code>{line}</code>", line=c) if c else "") + "</li>"
+        for t, c in items
+    )
     return f"<ol class='pv-steps'>{made}</ol>"
 
 

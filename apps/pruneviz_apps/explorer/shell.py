@@ -27,6 +27,7 @@ POLL_MS = 2000
 def _makers() -> dict[str, Callable[[Session], Any]]:
     from pruneviz_apps.explorer.analyses_page import AnalysesPage
     from pruneviz_apps.explorer.compare_page import ComparePage
+    from pruneviz_apps.explorer.diff_page import DiffPage
     from pruneviz_apps.explorer.layers_page import LayersPage
     from pruneviz_apps.explorer.methods_page import MethodsPage
     from pruneviz_apps.explorer.overview import Overview
@@ -40,6 +41,7 @@ def _makers() -> dict[str, Callable[[Session], Any]]:
         "tradeoff": TradeoffPage,
         "layers": LayersPage,
         "compare": ComparePage,
+        "diff": DiffPage,
         "analyses": AnalysesPage,
         "prune": PrunePage,
         "methods": MethodsPage,

@@ -1,0 +1,122 @@
+"""One model against the reference: every difference in sentences, those first that retraining explains least."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.views import runs as on
+from pruneviz.views.differences import ORDER, Differences, differences, focus
+from pruneviz.views.metrics import measured
+from pruneviz.views.pictures import PICTURES
+from pruneviz.views.text import elide, plain
+from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.picture_pane import PicturePane
+from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.explorer.toolkit import html, stack, toolkit
+
+if TYPE_CHECKING:
+    from panel.viewable import Viewable
+
+    from pruneviz.core.tables import Tables
+    from pruneviz.core.viewstate import ViewState
+    from pruneviz.views.marks import Picture
+
+_NEEDS = ("models", "reference", "focus", "samples")
+_LEAD = "One model against the reference: what differs most comes first."
+_KINDS = (
+    ("beyond", "Differs by more than retraining alone did in any pair of dense models"),
+    ("alone", "Differs; what retraining alone changes is not known"),
+    ("within", "Does not differ, or not so that it can be told from retraining alone"),
+)
+
+
+class DiffPage:
+    """Sentences, and below them the pictures that show what they say."""
+
+    def __init__(self, session: Session) -> None:
+        _, pmui = toolkit()
+        self.session = session
+        self._filling = False
+        self._seen: tuple[Any, ...] = ()
+        self._shown: dict[str, PicturePane] = {}
+        small = {"size": "small", "margin": 0}
+        self.model = pmui.Select(label="Model", options={}, width=360, **small)
+        self.model.param.watch(self._chosen, "value")
+        self.head, self.words, self.missing = html(), html(), html()
+        self.picture = pmui.Select(label="Picture", options={}, width=360, **small)
+        self.picture.param.watch(lambda e: self._pictured(), "value")
+        self.body = stack(gap=0)
+        self.pictures = stack(html(fragments.section("Pictures")), self.picture, self.body)
+        self.panel: Viewable = stack(
+            html(fragments.heading("Diff", _LEAD)),
+            *(self.model, self.head, self.words, self.pictures, self.missing),
+            gap=20,
+        )
+
+    def show(self) -> None:
+        """Bring the page up to date."""
+        s = self.session
+        seen = (s.tables.version, *(getattr(s.state, n) for n in _NEEDS))
+        if seen != self._seen:
+            self._seen = seen
+            self._write(differences(s.tables, s.state))
+        self._pictured()
+
+    def _write(self, d: Differences) -> None:
+        s = self.session
+        compared = on.compared(measured(s.tables), s.state)
+        labels = on.labels(measured(s.tables), [r for r in (s.reference, *compared) if r])
+        names = list(dict.fromkeys(p for one in d.said for p in one.pictures))
+        self._filling = True
+        try:
+            self.model.options = {elide(labels[r], 60): r for r in compared}
+            self.model.value = focus(s.state) if focus(s.state) in compared else None
+            self.model.visible = len(compared) > 1
+            if list(self.picture.options) != [_title(n) for n in names]:
+                self.picture.options = {_title(n): n for n in names}
+                self.picture.value = next(iter(names), None)
+            self.pictures.visible = bool(names)
+        finally:
+            self._filling = False
+        head = fragments.section(d.title) + fragments.lead(f"{d.scope} {ORDER}")
+        self.head.object = fragments.notice(d.why_empty) if d.why_empty else head
+        self.words.object = _said(d)
+        steps = fragments.steps((f"{m.about}: {m.text}", m.command) for m in d.missing)
+        self.missing.object = (fragments.section("What cannot be said") + steps) if d.missing else ""
+
+    def _pictured(self) -> None:
+        """Show the picture chosen; it is made when it is first asked for."""
+        name = self.picture.value
+        if self._filling or not name:
+            return
+        if name not in self._shown:
+            self._shown[name] = PicturePane(self.session, _of_one(name), _NEEDS)
+        one = self._shown[name]
+        if list(self.body.objects) != [one.panel]:
+            self.body.objects = [one.panel]
+        one.show()
+
+    def _chosen(self, event: Any) -> None:
+        if not self._filling and event.new:
+            self.session.change(focus=event.new)
+
+
+def _of_one(name: str) -> Any:
+    def make(tables: Tables, state: ViewState) -> Picture:
+        return PICTURES[name](tables, replace(state, models=(focus(state),)))
+
+    return make
+
+
+def _said(d: Differences) -> str:
+    parts = []
+    for field, title in _KINDS:
+        found = getattr(d, field)
+        if found:
+            parts += [fragments.section(title), fragments.labelled((one.about, one.text) for one in found)]
+    return "".join(parts)
+
+
+def _title(name: str) -> str:
+    return plain(name.replace("_", " ")).capitalize()
