@@ -22,6 +22,10 @@ class Reported(Tables, Protocol):
         """The sentences of each analysis, by its name."""
         ...
 
+    def tables_of(self, analysis: str) -> Sequence[str]:
+        """The names of an analysis's tables."""
+        ...
+
     def unfit(self) -> Mapping[str, str]:
         """Analyses that models given for comparison cannot have, with the reason, by name."""
         ...

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.core.viewstate import ViewState
 from pruneviz.report import numbers, provenance
+from pruneviz.report.analysis_tables import analysis_tables
 from pruneviz.report.arms import arms, comparison, everything
 from pruneviz.report.content import Block, Images, Note, Pictures, References, Report, Section, Sentences
 from pruneviz.report.references import sources
@@ -145,7 +146,10 @@ def _answer(tables: Tables, study: Reported, held: Holdings, choice: Choice) -> 
 
 
 def _analyses(tables: Tables, study: Reported, held: Holdings, choice: Choice) -> Iterator[Block]:
-    """The findings of each analysis, and under them its pictures of the models compared; empty ones are not drawn."""
+    """The findings of each analysis, and its pictures of the models compared, or its tables where it has no picture.
+
+    Empty pictures are not drawn.
+    """
     for name, sentences in study.findings().items() if held.done else ():
         own = OF_ANALYSIS.get(name, ())
         drawn = [PICTURES[p](tables, choice.state) for p in own if p not in SHOWN_THERE]
@@ -155,6 +159,8 @@ def _analyses(tables: Tables, study: Reported, held: Holdings, choice: Choice) -
             yield Sentences(tuple(plain(s) for s in sentences), heading, SHOWN_FINDINGS)
         if shown:
             yield Pictures(shown)
+        if not own:
+            yield from analysis_tables(tables, study.tables_of(name))
         if choice.compared and any(p in SHOWN_THERE for p in own):
             yield Note(f"Its pictures stand under {PREDICTIONS}.")
     if unfit := study.unfit():
