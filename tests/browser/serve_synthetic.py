@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 
+from placed import PlacedTables
 from synthetic import SyntheticTables
 
 from pruneviz_apps.panel_app import serve
@@ -13,7 +14,8 @@ from pruneviz_apps.panel_app import serve
 
 def main() -> None:
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(sys.argv[1]).items()}
-    tables = SyntheticTables(**options)
+    kind = PlacedTables if {"looked_at", "lacking"} & options.keys() else SyntheticTables
+    tables = kind(**options)
 
     def listen() -> None:
         for line in sys.stdin:

@@ -9,15 +9,18 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from pruneviz.core.errors import PrunevizError, unknown
-from pruneviz.core.selection import Ids, Rule, Selection
+from pruneviz.core.selection import Ids, Polygon, Rule, Selection
 from pruneviz.core.viewstate import MOST_MODELS, ViewState
 from pruneviz.study.workspace import checked_name
 from pruneviz.views import runs as on
 from pruneviz.views.bokeh_renderer import Sources
+from pruneviz.views.marks import Picture
 from pruneviz.views.metrics import measured
+from pruneviz.views.pictures.projection import FRAME as PROJECTED
 from pruneviz.views.selecting import chosen
 from pruneviz.views.text import several
 from pruneviz_apps.explorer.live import CachedTables
+from pruneviz_apps.explorer.outlining import rule_of
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ class Session:
     def __init__(self, tables: CachedTables, state: ViewState) -> None:
         self.tables = tables
         self.state = state
-        self.sources = Sources(on_select=self._brushed)
+        self.sources = Sources(on_select=self._brushed, on_outline=self._outlined)
         self.notice = ""
         self.view = ""
         self._kept = state  # what that view is
@@ -243,7 +246,24 @@ class Session:
         if what == "samples":
             if set(keys) != set(self.state.samples):
                 self.select(Ids(tuple(keys)) if keys else None)
+        elif what == "shown_sample":
+            self.change(shown_sample=keys[0] if keys else "")
+        elif what == PROJECTED:
+            if not keys and self.state.samples:  # else what was drawn is about to be heard
+                self.select(None)
         elif keys and set(keys) != set(self.state.models):
             self.compare(keys)
         elif not keys and self.state.models:
             self.tell()  # an empty click in the chart does not throw a comparison away: mark it again
+
+    def _outlined(self, picture: Picture, corners: Polygon, keys: tuple[str, ...]) -> None:
+        """A box, a lasso or a click in a plane of images; a click on one image shows it, too."""
+        before = self.state.selection.rule if self.state.selection is not None else None
+        try:
+            rule = rule_of(picture, corners, keys, before, self.state.samples, self.tables)
+        except PrunevizError as e:
+            self.say(str(e))
+            return
+        if not corners and len(keys) == 1:
+            self.state = replace(self.state, shown_sample=keys[0])
+        self.select(rule)

@@ -33,6 +33,7 @@ def _makers() -> dict[str, Callable[[Session], Any]]:
     from pruneviz_apps.explorer.overview import Overview
     from pruneviz_apps.explorer.prune_page import PrunePage
     from pruneviz_apps.explorer.runs_page import RunsPage
+    from pruneviz_apps.explorer.samples_page import SamplesPage
     from pruneviz_apps.explorer.tradeoff_page import TradeoffPage
 
     return {
@@ -41,6 +42,7 @@ def _makers() -> dict[str, Callable[[Session], Any]]:
         "tradeoff": TradeoffPage,
         "layers": LayersPage,
         "compare": ComparePage,
+        "samples": SamplesPage,
         "diff": DiffPage,
         "analyses": AnalysesPage,
         "prune": PrunePage,

@@ -21,6 +21,7 @@ PAGES = (
     ("tradeoff", "Trade-off", "show_chart"),
     ("layers", "Layers", "layers"),
     ("compare", "Compare", "compare"),
+    ("samples", "Samples", "grid_view"),
     ("diff", "Diff", "difference"),
     ("analyses", "Analyses", "insights"),
     ("prune", "Prune", "content_cut"),

@@ -19,6 +19,7 @@ OF_PAGE = {
     "tradeoff": ("tradeoff", "smallest"),
     "layers": ("density_map",),
     "compare": ("sample_scatter", "flips", "class_changes", "images"),
+    "samples": ("projection", "sample_grid"),
 }
 _LOOK: dict[str, Any] = {"size": "small", "margin": (0, 16), "embed": False, "auto": True}
 

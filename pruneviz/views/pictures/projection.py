@@ -113,8 +113,8 @@ def _coloured(
         return _by_class(tables.classes, c.samples.labels[rows], places.runs)
     if state.colour == "change":
         values = {r: changes_of(tables, r, places.ids) for r in places.runs}
-        words = "Colour: share of an image's neighbourhood that is another one than in the model's own dense model"
-        return _by_number(values, _CHANGE, words, "what others are compared with, or not known")
+        words = "Colour: share of an image's neighbourhood that is another one than in its dense model"
+        return _by_number(values, _CHANGE, words, "not known")
     column = SAMPLES[state.colour]
     values = {r: getattr(c.samples, state.colour)[r][rows] for r in places.runs}
     return _by_number(values, column.name, f"Colour: {column.name}, {column.meaning}", "not finite", column.unit)
@@ -144,7 +144,7 @@ def _by_number(values: Mapping[str, Floats], name: str, words: str, missing: str
     inks = np.linspace(0, STEPS - 1, max(len(ends) - 1, 1)).round().astype(int)
     tail = f" {unit}" if unit else ""
     groups = [
-        _Group(f"{number(a, 2)} to {number(b, 2)}{tail}", f"step-{k}")
+        _Group((f"{number(a, 2)} to {number(b, 2)}" if a < b else number(a, 2)) + tail, f"step-{k}")
         for a, b, k in zip(ends[:-1], ends[1:], inks, strict=False)
     ]
     codes = {r: np.searchsorted(edges, v, side="right").astype(np.uint8) for r, v in values.items()}

@@ -1,0 +1,202 @@
+"""The test images: where they lie for each model, which are selected, many of them at once, and one in detail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.core.errors import PrunevizError
+from pruneviz.views import runs as on
+from pruneviz.views.metrics import measured
+from pruneviz.views.pictures.projection import FRAME, MOST_MODELS, projections
+from pruneviz.views.pictures.sample_detail import sample_detail_info
+from pruneviz.views.pictures.sample_grid import ON_PAGE, sample_grid_info, sorted_ids
+from pruneviz.views.text import elide, several
+from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.picture_pane import PicturePane
+from pruneviz_apps.explorer.selection_bar import SelectionBar
+from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.explorer.toolkit import AS_HIGH_AS_IT_IS, html, side_by_side, stack, toolkit
+
+if TYPE_CHECKING:
+    from panel.viewable import Viewable
+
+    from pruneviz.core.tables import Tables
+    from pruneviz.core.viewstate import ViewState
+    from pruneviz.views.marks import Picture
+
+_COLOURS = {
+    "what became of it": "outcome",
+    "true class": "class",
+    "margin": "margin",
+    "confidence": "confidence",
+    "loss": "loss",
+    "change of neighbourhood": "change",
+}
+_SORTS = {
+    "disagreement of models": "disagreement",
+    "margin": "margin",
+    "confidence": "confidence",
+    "loss": "loss",
+    "change of neighbourhood": "change",
+}
+_MODELS = ("models", "reference")
+_SORTED = (*_MODELS, "samples", "sort", "sort_of", "descending", "first_sample", "shown_sample")
+
+
+class SamplesPage:
+    """Linked scatters of the images by their features, the selection, and the images."""
+
+    def __init__(self, session: Session) -> None:
+        pn, pmui = toolkit()
+        self.session = session
+        self._filling = False
+        self._made: tuple[Any, tuple[Picture, ...]] = (None, ())  # all scatters are made at once
+        self.selection = SelectionBar(session)
+        small: dict[str, Any] = {"size": "small", "margin": 0}
+        self.colour = pmui.Select(label="Colour", options=_COLOURS, width=210, **small)
+        self.all_points = pmui.Switch(label="Draw all images", margin=(8, 0))
+        self.sort = pmui.Select(label="Sort by", options=_SORTS, width=210, **small)
+        self.sort_of = pmui.Select(label="of", options={}, width=250, **small)
+        self.direction = pmui.Select(
+            label="Order", options={"largest first": True, "smallest first": False}, width=140, **small
+        )
+        fields = {"colour": self.colour, "all_points": self.all_points}
+        sorting = {"sort": self.sort, "sort_of": self.sort_of, "descending": self.direction}
+        for name, widget in {**fields, **sorting}.items():
+            widget.param.watch(self._setter(name, restart=name in sorting), "value")
+        self.bar = stack(self.selection.panel, gap=0, styles=_BAR)
+        needs = (*_MODELS, "colour", "all_points")
+        self.scatters = [PicturePane(session, self._scatter(i), needs) for i in range(1 + MOST_MODELS)]
+        for scatter in self.scatters:
+            scatter.panel.styles = {"align-self": "end"}  # the first has the legend, the drawings stay level
+        self.more = html()
+        self.grid = PicturePane(session, sample_grid_info, _SORTED)
+        self.detail = PicturePane(session, sample_detail_info, (*_MODELS, "shown_sample"))
+
+        def step(label: str, icon: str, act: Any) -> Any:
+            made = pmui.Button(label=label, icon=icon, variant="text", **small)
+            made.on_click(lambda e: act())
+            return made
+
+        self.back = step("Previous images", "chevron_left", lambda: self._page(-ON_PAGE))
+        self.on = step("Next images", "chevron_right", lambda: self._page(ON_PAGE))
+        self.before = step("Image before", "chevron_left", lambda: self._walk(-1))
+        self.after = step("Image after", "chevron_right", lambda: self._walk(1))
+        scatters = stack(*(s.panel for s in self.scatters), styles=_SCATTERS, stylesheets=[_NO_BUTTON])
+        many = stack(
+            pn.FlexBox(self.sort, self.sort_of, self.direction, **_WRAP),
+            self.grid.panel,
+            pn.Row(self.back, self.on, margin=0),
+        )
+        one = stack(pn.Row(self.before, self.after, margin=0), self.detail.panel, gap=8)
+        self.panel: Viewable = stack(
+            html(
+                fragments.heading(
+                    "Samples",
+                    "Draw a line around images in a scatter: every other view follows. A line is kept as a rule, which "
+                    "can be saved and carried to another model.",
+                )
+            ),
+            self.bar,
+            side_by_side(self.colour, self.all_points, gap=20),
+            stack(scatters),  # the outer can be hidden, a grid cannot
+            self.more,
+            stack(stack(many, one, styles=_SIDES, stylesheets=[_NO_BUTTON])),
+        )
+
+    def show(self) -> None:
+        """Bring the page up to date."""
+        s, state = self.session, self.session.state
+        self._fill()
+        self.selection.show()
+        there = len(self._pictures(s.tables, state))
+        for i, scatter in enumerate(self.scatters):
+            scatter.panel.visible = i < there
+            if scatter.panel.visible:
+                scatter.show()
+        s.sources.select(FRAME, state.samples)
+        more = len(on.compared(measured(s.tables), state)) - MOST_MODELS
+        notes = list(self._made[1][0].notes) if there else []  # below all of them, for the drawings to stay level
+        if more > 0:
+            notes.append(
+                f"Scatters of the reference and the first {MOST_MODELS} models compared; {several(more, 'other')} in "
+                "the other views only."
+            )
+        self.more.visible = bool(notes)
+        self.more.object = fragments.note(" ".join(notes))
+        self.grid.show()
+        self.detail.show()
+        total = len(state.samples) or len(sorted_ids(s.tables, state))
+        self.back.disabled = state.first_sample <= 0
+        self.on.disabled = state.first_sample // ON_PAGE * ON_PAGE + ON_PAGE >= total
+        self.before.disabled = self.after.disabled = not state.shown_sample
+
+    def _fill(self) -> None:
+        """The widgets say what the state says."""
+        s, state = self.session, self.session.state
+        self._filling = True
+        try:
+            done = measured(s.tables)
+            shown = [r for r in (*on.compared(done, state), s.reference) if r]
+            options = {elide(label, 40): r for r, label in on.labels(done, shown).items()}
+            if self.sort_of.options != options:
+                self.sort_of.options = options
+            self.sort_of.value = state.sort_of if state.sort_of in shown else next(iter(shown), None)
+            self.sort_of.visible = state.sort != "disagreement"
+            self.colour.value, self.sort.value = state.colour, state.sort
+            self.all_points.value, self.direction.value = state.all_points, state.descending
+        finally:
+            self._filling = False
+
+    def _setter(self, name: str, restart: bool) -> Any:
+        def changed(event: Any) -> None:
+            if not self._filling and event.new is not None:
+                self.session.change(**{name: event.new, **({"first_sample": 0} if restart else {})})
+
+        return changed
+
+    def _pictures(self, tables: Tables, state: ViewState) -> tuple[Picture, ...]:
+        asked = self.session.tables.version, *(getattr(state, n) for n in (*_MODELS, "colour", "all_points"))
+        if self._made[0] != asked:
+            try:
+                self._made = asked, projections(tables, state)
+            except PrunevizError as e:
+                self._made = None, ()
+                self.session.notice = str(e)
+        return self._made[1]
+
+    def _scatter(self, i: int) -> Any:
+        def make(tables: Tables, state: ViewState) -> Picture:
+            picture = self._pictures(tables, state)[i]
+            return picture if i else replace(picture, notes=())
+
+        return make
+
+    def _page(self, by: int) -> None:
+        self.session.change(first_sample=max(0, self.session.state.first_sample // ON_PAGE * ON_PAGE + by))
+
+    def _walk(self, by: int) -> None:
+        """Show the image before or after the one shown, and the page of the grid that it is on."""
+        s = self.session
+        ids = sorted_ids(s.tables, s.state)
+        if ids:
+            here = ids.index(s.state.shown_sample) + by if s.state.shown_sample in ids else 0
+            here = min(max(here, 0), len(ids) - 1)
+            s.change(shown_sample=ids[here], first_sample=here // ON_PAGE * ON_PAGE)
+
+
+_BAR = {
+    "position": "sticky",
+    "top": "0",
+    "z-index": "5",
+    "padding": "8px 0",
+    "background": "var(--panel-surface-color)",
+    "border-bottom": "1px solid rgb(128 136 150 / 0.28)",
+    **AS_HIGH_AS_IT_IS,
+}
+_GRID = {"display": "grid", "gap": "24px 28px", **AS_HIGH_AS_IT_IS}
+_SCATTERS = _GRID | {"grid-template-columns": "repeat(auto-fit, minmax(min(330px, 100%), 1fr))"}
+_SIDES = _GRID | {"grid-template-columns": "repeat(auto-fit, minmax(min(410px, 100%), max-content))"}
+_NO_BUTTON = ".scroll-button { display: none; }"  # Panel's button to scroll down would take a place in the grid
+_WRAP: dict[str, Any] = {"gap": "10px", "align_items": "center", "margin": 0, "sizing_mode": "stretch_width"}
