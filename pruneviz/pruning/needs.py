@@ -56,6 +56,11 @@ KINDS: dict[str, Kind] = {
         "{steps} + 1 forward and backward passes over the calibration images",
         {"steps": int},
     ),
+    "evolution": Kind(
+        "at what rise of the loss evolved masks of a layer give its filters up",
+        "for each layer about {population} × ({generations} + 1) forward passes over the calibration images",
+        {"population": int, "generations": int},
+    ),
     "earlier": Kind(
         "the dense model's weights at an earlier step of its training, and nothing gathered",
         "no pass over data, but the dense model's weights of step {step}",

@@ -21,6 +21,7 @@ from pruneviz.pruning.activations import gather_activations
 from pruneviz.pruning.calibration import Calibration, balanced_choice
 from pruneviz.pruning.conductance import gather_conductance
 from pruneviz.pruning.curvature import gather_curvature, gather_gradient_flow
+from pruneviz.pruning.evolution import gather_evolution
 from pruneviz.pruning.masking import apply
 from pruneviz.pruning.moments import gather_inputs
 from pruneviz.pruning.needs import read_need
@@ -121,5 +122,6 @@ _GATHER: dict[str, Callable[..., dict[str, Tensor]]] = {
     "curvature": gather_curvature,
     "gradient-flow": gather_gradient_flow,
     "conductance": gather_conductance,
+    "evolution": gather_evolution,
     "relevance": gather_relevance,
 }
