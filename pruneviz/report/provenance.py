@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pruneviz.pruning import Recipe
 
 _OWN = "This installation's catalogue does not hold it."
+_GIVEN = "A model as it was given; what was found removed stands layer by layer under Layers."
 _VERSIONED = ("pruneviz", "torch")  # pinned first in the command; the others follow
 
 
@@ -68,7 +69,8 @@ def data_facts(tables: Tables, data: Mapping[str, Any]) -> Facts:
         held = number(asked["val_fraction"])
         pairs.append(("validation", f"fraction {held} of the training images, seed {asked.get('split_seed', 0)}"))
     if data.get("mean"):
-        how = "as given" if asked.get("mean") else "measured on the training images"
+        used_as_given = not any(data["mean"]) and all(s == 1 for s in data.get("std", ()))  # floating-point images
+        how = "as given" if asked.get("mean") or used_as_given else "measured on the training images"
         means, stds = (", ".join(number(v, 4) for v in data.get(k, ())) for k in ("mean", "std"))
         pairs.append(("normalised by", f"mean {means}; standard deviation {stds} ({how})"))
     limits = [f"{k.replace('_', ' ')} {asked[k]}" for k in ("size", "train_limit", "test_limit") if asked.get(k)]
@@ -94,7 +96,7 @@ def model_facts(tables: Tables) -> Facts:
         options = f" with {_options(m['options'])}" if m.get("options") else ""
         checkpoint = f", weights {plain(m['checkpoint'])}" if m.get("checkpoint") else ""
         pairs.append(("source", f"{plain(m['source'])}{options}{checkpoint}"))
-    for train in spec.get("trains", ())[:1]:
+    for train in () if spec.get("compare") is not None else spec.get("trains", ())[:1]:
         pairs.append(("[train]", f"{_options(train)} (dense models without weights, and where recoveries start from)"))
     if spec.get("swept"):
         pairs.append(("swept", listed(spec["swept"])))
@@ -108,6 +110,8 @@ def seed_facts(tables: Tables) -> Facts:
     original = runs[on.is_original(runs)]
     replicates = listed(f"#{r}" for r in dict.fromkeys(original["replicate"].dropna()))
     pairs = [("dense models", f"{replicates or 'none'}: the unit of replication, trained from different seeds")]
+    if spec.get("compare") is not None:
+        return Facts(tuple(pairs), "Seeds")
     if "seeds" in prune:
         first = prune.get("first_seed", 0)
         seeds = listed(str(first + i) for i in range(prune["seeds"]))
@@ -125,11 +129,11 @@ def method_table(tables: Tables) -> Table:
     """The pruning methods and what followed them, each with its source."""
     spec, runs = tables.spec, tables.runs
     recipes = recipes_of(spec)
-    controls = on.controls(runs)
+    controls, given = on.controls(runs), spec.get("compare") is not None
     rows = []
     for name in on.unique(runs.loc[~on.is_dense(runs), "method"]):
         recipe = recipes.get(name)
-        what = recipe.summary if recipe else _OWN
+        what = recipe.summary if recipe else _GIVEN if given else _OWN
         parts = [p.name for p in recipe.parts.values()] if recipe else []
         source = recipe.reference.label if recipe and recipe.reference else "control" if name in controls else ""
         rows.append(Row(tuple(Cell(t) for t in (plain(name), _sentence(what), " · ".join(parts), source))))

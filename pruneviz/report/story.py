@@ -16,6 +16,8 @@ from pruneviz.report.references import sources
 from pruneviz.views import runs as on
 from pruneviz.views.findings import Holdings, found, holdings
 from pruneviz.views.marks import Picture
+from pruneviz.views.paired import TABLE as PAIRED
+from pruneviz.views.paired import paired_sentences
 from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
 from pruneviz.views.pictures.class_changes import class_changes_info
 from pruneviz.views.pictures.density_map import density_map_info
@@ -141,7 +143,10 @@ def _answer(tables: Tables, study: Reported, held: Holdings, choice: Choice) -> 
     if not held.done:
         yield Note("No run has been measured yet.")
         return
-    if told := found(tables, choice.state):
+    told = found(tables, choice.state)
+    if tables.spec.get("compare") is not None and PAIRED in study.findings() and held.dense == 1:
+        told = (*paired_sentences(tables.runs, tables.table(PAIRED)), *told)
+    if told:
         yield Sentences(told)
 
 

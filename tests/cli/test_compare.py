@@ -13,6 +13,7 @@ import torch
 from torch.nn.utils import prune
 
 import pruneviz as pv
+from pruneviz.views.text import number, percent, points
 from pruneviz_apps import cli
 
 NETS = """
@@ -107,6 +108,15 @@ def test_files_side_by_side_are_a_study(folder: Path, capsys: pytest.CaptureFixt
         assert cli.main(command) == 0, capsys.readouterr().err
     page = Path("r.html").read_text("utf-8")
     assert "nothing was pruned here" in page
+    torch_row, run = next(p for p in told["pairs"] if p["name"] == "torch"), study.runs.set_index("name").loc["torch"]
+    low, high = (points(torch_row[f"accuracy_difference_{end}"]) for end in ("low", "high"))
+    assert (
+        f"torch: accuracy {percent(run['accuracy'])}, {points(torch_row['accuracy_difference'])} points against dense "
+        f"({low} … {high}; p = {number(torch_row['p_holm'], 2)}); {percent(torch_row['churn'])} of predictions changed."
+    ) in page
+    assert "Paired on the same 60 test images, these models fixed: 95 % intervals" in page
+    assert "A model as it was given" in page
+    assert "[train]" not in page
     assert "&lt;NA&gt;" not in page
     assert "<script>alert" not in page
 

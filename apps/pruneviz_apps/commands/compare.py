@@ -110,17 +110,10 @@ def _shape(row: dict[str, Any]) -> str:
 
 
 def _pairs(study: Study) -> list[dict[str, Any]]:
-    """Each model against the reference on the same images; p as it is, and adjusted for the number of models."""
-    from pruneviz.measures.statistics import holm
+    """Each model against the reference on the same images, where that has been measured."""
+    from pruneviz.views.paired import TABLE, paired
 
-    if "prediction_changes" not in study.table_names():
-        return []
-    table = study.table("prediction_changes")
-    kept = ("run_id", "reference_run_id", "samples", "accuracy_difference", "accuracy_difference_low")
-    columns = [*kept, "accuracy_difference_high", "p", "churn", "right_to_wrong", "wrong_to_right"]
-    records = table.loc[table["kind"] == "pruned", columns].to_dict("records")
-    adjusted = holm([r["p"] for r in records])
-    return [{**{str(k): v for k, v in r.items()}, "p_holm": float(p)} for r, p in zip(records, adjusted, strict=True)]
+    return paired(study.table(TABLE)) if TABLE in study.table_names() else []
 
 
 def _named(study: Study, records: Iterable[dict[Any, Any]]) -> list[dict[Any, Any]]:

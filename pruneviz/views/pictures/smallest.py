@@ -167,7 +167,8 @@ def _choose(who: str, found: pd.DataFrame) -> Chosen:
 def _closest(found: pd.DataFrame) -> str:
     change = (found["val_accuracy"] - found["dense_val"]).to_numpy(float)
     at = int(np.nanargmax(change))
-    return f"; the closest is {_label(found.iloc[at])}, {number(-100 * change[at], 2)} points below"
+    below = f"{number(-100 * change[at], 2)} points below on the validation split"
+    return f"; the closest is {_label(found.iloc[at])}, {below}"
 
 
 def _label(r: pd.Series) -> str:
