@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
-from pruneviz.views.text import count, plain
+from pruneviz.views.text import count, plain, several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.session import Session
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NEEDS = ("filters", "models", "reference", "samples", "target", "sample_metric", "first_sample")
 SHOWN_ROWS = 200
 _LEAD = "What the study's analyses found. A study file asks for them under [analyses]; `pruneviz analyses` lists them."
+SAID = 6  # findings in sight; the others open on a click
 _NONE = (
     "This study asks for no analysis, or none is finished yet. Add one to the study file, such as [analyses] "
     "prediction_changes = {}, and run it again: only what is new is made."
@@ -88,7 +89,8 @@ class _Analysis:
             return
         self._seen = tables.version
         said = tables.findings().get(self.name, ())
-        self.found.object = fragments.section(plain(self.name)) + fragments.sentences(said)
+        more = fragments.folded_sentences(several(len(said) - SAID, "more finding"), said[SAID:])
+        self.found.object = fragments.section(plain(self.name)) + fragments.sentences(said[:SAID]) + more
         names = tables.tables_of(self.name)
         store = f"pruneviz export STORE {names[0]} -o FILE.csv" if names else ""
         parts = [fragments.section("Tables")] if names else []

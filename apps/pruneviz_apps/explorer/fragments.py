@@ -46,6 +46,13 @@ def labelled(pairs: Iterable[tuple[str, str]]) -> str:
     return f"<dl class='pv-labelled'>{items}</dl>"
 
 
+def folded_sentences(title: str, texts: Iterable[str]) -> str:
+    """A list of sentences that opens on a click; nothing where there are none."""
+    items = sentences(texts)
+    opening = fill("<details class='pv-folded'><summary>{title}</summary>", title=title)
+    return f"{opening}{items}</details>" if items else ""
+
+
 def tiles(pairs: Iterable[tuple[str, str, str]]) -> str:
     """Numbers in a row: value, what it counts, and details below."""
     made = "".join(
