@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _NAME = "geometry_margins"
 _TITLE = "Distance to the boundary"
 _MOST_ROWS = 40
-_ROOM = 0.42  # of a column's width of 1, to either side of its middle
+_ROOM = 0.4  # of a column's width of 1, to either side of its middle
 _COLUMNS = ("margin", "margin_scaled", "change", "angle")
 _HEADS = ("margin (features)", "margin over norm", "its change from dense", "angle (°)")
 
@@ -223,8 +223,13 @@ class _Scale:
         return np.asarray(self.column - _ROOM + 2 * _ROOM * share)
 
     def marks(self, rows: int) -> Iterator[Mark]:
-        """Faint lines at round values, a stronger one at 0, and the values above them."""
+        """An axis as wide as the column, faint lines at round values, a stronger one at 0, and the values above them.
+
+        Columns stand close, and the axes alone say to which of two a point between their numbers belongs.
+        """
         at = self.at(self.ticks)
+        ends = np.array([self.column - _ROOM, self.column + _ROOM])
+        yield Line(ends, np.full(2, rows + 0.5), "soft", width=1.0)
         for x, value in zip(at, self.ticks, strict=True):
             yield Line(np.array([x, x]), np.array([0.4, rows + 0.5]), "soft" if value == 0 else "faint", width=1.0)
         yield Text(at, np.zeros(len(at)), [number(t, 2) for t in self.ticks], "soft", "center", size=11)
