@@ -99,9 +99,12 @@ def test_curves_layers_and_what_they_tolerate():
 def test_sentences_name_the_layers_and_do_not_outrun_the_intervals():
     words = curves().said(analysis)
     assert words[0].startswith("net, magnitude: mean fall of accuracy over sparsities up to 0.9 with one layer pruned")
-    assert "on 50 validation images (5 dense models): a 2" in words[0]
+    assert "on 50 validation images (5 dense models, intervals at 95 %): a 2" in words[0]
     assert "for a fall of 2 points: a 0, b 0.9" in words[1]
-    assert words[2] == "net, magnitude: it hurts, against random pruning of the same layer, less in a, b."
+    assert (
+        words[2]
+        == "net, magnitude: it hurts, against random pruning of the same layer, less in a, b (each at 95 % alone)."
+    )
     same = curves(hurt=0.5).said(analysis)
     assert any("no difference detected in a" in w for w in same)
     few = curves(models=3).said(analysis)

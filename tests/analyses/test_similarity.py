@@ -313,7 +313,7 @@ def test_agreement_of_criteria_has_an_interval_over_dense_models():
     assert row["dense_models"] == 5
     assert row["spearman_low"] < row["spearman"] < row["spearman_high"]
     words = scored().said(analysis)
-    assert any("Spearman's ρ (5 dense models): a and b +0.5" in w for w in words)
+    assert any("Spearman's ρ (5 dense models, intervals at 95 %): a and b +0.5" in w for w in words)
     assert any("criteria agree with themselves by ρ b +0." in w for w in words)
 
 

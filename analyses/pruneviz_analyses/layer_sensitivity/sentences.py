@@ -32,11 +32,12 @@ def _criterion(
     n, images = int(own["dense_models"].max()), int(curves["images"].iloc[0])
     most, split = float(curves["sparsity"].max()), str(curves["split"].iloc[0])
     where = "validation" if split == "val" else "training"
-    told = ", ".join(_area(r, level) for r in rows[:_MOST])
+    told = ", ".join(_area(r) for r in rows[:_MOST])
+    sure = f", intervals at {100 * level:g} %" if any(_known(r["area_low"]) for r in rows) else ""
     more = f", and {len(rows) - _MOST} more" if len(rows) > _MOST else ""
     yield (
         f"{model}, {criterion}: mean fall of accuracy over sparsities up to {most:g} with one layer pruned, in points, "
-        f"on {images:,} {where} images ({_count(n, 'dense model')}): {told}{more}."
+        f"on {images:,} {where} images ({_count(n, 'dense model')}{sure}): {told}{more}."
     )
     least = ", ".join(_tolerated(r) for r in sorted(rows, key=lambda r: r["tolerated"])[:_MOST])
     yield (
@@ -53,10 +54,13 @@ def _criterion(
             for words, names in (("less", better), ("more", worse), ("no difference detected", same))
             if names
         ]
-        yield f"{model}, {criterion}: it hurts, against random pruning of the same layer, {'; '.join(parts)}."
+        yield (
+            f"{model}, {criterion}: it hurts, against random pruning of the same layer, {'; '.join(parts)} (each at "
+            f"{100 * level:g} % alone)."
+        )
 
 
-def _area(r: Mapping[Any, Any], level: float) -> str:
+def _area(r: Mapping[Any, Any]) -> str:
     span = f" ({_points(r['area_low'])} … {_points(r['area_high'])})" if _known(r["area_low"]) else ""
     return f"{r['layer']} {_points(r['area'])}{span}"
 

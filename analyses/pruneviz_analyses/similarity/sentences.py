@@ -36,7 +36,7 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], options: _Optio
     if (more := len(grouped) - options.sentences) > 0:
         said.append(f"{_count(more, 'more arm')} of layers in the table {ARMS.name}.")
     said += _overlaps(methods, options)
-    said += _criteria(frames[CRITERIA.name])
+    said += _criteria(frames[CRITERIA.name], options)
     said += _turnover(frames[TURNOVER.name])
     return (*said, *_left_out(tables, frames, arms))
 
@@ -87,11 +87,10 @@ def _overlaps(methods: pd.DataFrame, options: _Options) -> Iterator[str]:
     for r in rows[: options.sentences]:
         yield _overlap(r, options)
     if (more := len(rows) - options.sentences) > 0:
-        chance = sum(_by_chance(r) for r in rows[options.sentences :])
-        yield (
-            f"{_count(more, 'more pair')} of masks in the table {METHODS.name}, {chance} of them without overlap "
-            "beyond chance detected."
-        )
+        rest = rows[options.sentences :]
+        told = sum(math.isfinite(_or(r["excess_low"], math.nan)) for r in rest)
+        chance = f", {sum(map(_by_chance, rest))} of them without overlap beyond chance detected" if told else ""
+        yield f"{_count(more, 'more pair')} of masks in the table {METHODS.name}{chance}."
 
 
 def _overlap(r: Mapping[Any, Any], options: _Options) -> str:
@@ -107,7 +106,9 @@ def _overlap(r: Mapping[Any, Any], options: _Options) -> str:
         return f"{head}: the counts leave no choice."
     n = f"{_count(int(r['pairs']), 'pair')} of {_count(int(r['dense_models']), 'dense model')}"
     if not math.isfinite(_or(r["excess_low"], math.nan)):
-        beyond = f"{r['beyond_chance']} of {_count(int(r['pairs']), 'pair')} outside 95 % of such masks"
+        beyond = (
+            f"{r['beyond_chance']} of {_count(int(r['pairs']), 'pair')} outside {100 * options.level:g} % of such masks"
+        )
         return f"{head}; {_share(r['excess'])} of the way to all that the counts allow ({n}, {beyond})."
     low, high = _share(r["excess_low"]), _share(r["excess_high"])
     if r["excess"] >= 1 - _CLOSE:
@@ -124,14 +125,16 @@ def _by_chance(r: Mapping[Any, Any]) -> bool:
     return bool(low <= 0 <= high)
 
 
-def _criteria(table: pd.DataFrame) -> Iterator[str]:
+def _criteria(table: pd.DataFrame, options: _Options) -> Iterator[str]:
     whole = table[table["layer"].isna()]
     for (model, unit), own in whole.groupby(["model", "unit"], sort=False):
         pairs = [r for r in own.to_dict("records") if r["criterion"] != r["other"]]
         pairs.sort(key=lambda r: -_or(r["spearman"], -2.0))
         n = int(own["dense_models"].max())
         told = "; ".join(f"{r['criterion']} and {r['other']} {_ranged(r)}" for r in pairs)
-        yield f"{model}: rankings of all {unit}s, Spearman's ρ ({_count(n, 'dense model')}): {told}."
+        sure = own["spearman_low"].notna().any()
+        varied = _count(n, "dense model") + (f", intervals at {100 * options.level:g} %" if sure else "")
+        yield f"{model}: rankings of all {unit}s, Spearman's ρ ({varied}): {told}."
         repeats = [r for r in own.to_dict("records") if r["criterion"] == r["other"]]
         if repeats:
             told = "; ".join(f"{r['criterion']} {_ranged(r)}" for r in repeats)
