@@ -22,6 +22,7 @@ from pruneviz_apps import cli
 from pruneviz_apps.explorer.code import code, shown
 from pruneviz_apps.explorer.live import CachedTables
 from pruneviz_apps.explorer.sidebar import PAGES
+from pruneviz_apps.explorer.taking_away import seen
 
 TESTS = Path(__file__).parents[1]
 
@@ -77,6 +78,7 @@ def states(study: pv.Study) -> list[ViewState]:
         ViewState(page="compare", models=(pruned[1],), samples=chosen[:2], sample_metric="loss"),
         ViewState(page="compare", reference=dense),
         ViewState(page="analyses", models=(pruned[3],)),
+        ViewState(page="diff", models=tuple(pruned), focus=pruned[3]),
         ViewState(page="runs", filters=(("method", ("magnitude",)),)),
     ]
 
@@ -88,9 +90,9 @@ def test_the_python_makes_what_the_page_shows(store: Path, tmp_path: Path) -> No
     for state in states(study):
         made = code(tables, state, study.workspace)
         names = shown(tables, state)
-        expected.append([(n, numbers(PICTURES[n](tables, state))) for n in names])
+        expected.append([(n, numbers(PICTURES[n](tables, seen(state)))) for n in names])
         programs.append(made.python)
-    assert [len(e) for e in expected] == [1, 2, 1, 4, 4, 1, 2, 0]
+    assert [len(e) for e in expected] == [1, 2, 1, 4, 4, 1, 2, 3, 0]
     whole = (
         "import json, sys\n"
         "from test_code import numbers\n"

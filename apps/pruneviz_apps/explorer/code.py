@@ -15,7 +15,7 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.study.workspace import Workspace
 from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
 from pruneviz.views.text import plain
-from pruneviz_apps.explorer.taking_away import OF_PAGE
+from pruneviz_apps.explorer.taking_away import OF_PAGE, seen
 
 LONGEST = 100_000  # characters of one argument that every system's shell hands on
 _LINE = 100
@@ -42,6 +42,7 @@ def code(tables: Tables, state: ViewState, workspace: Workspace) -> Code:
         state: what is seen.
         workspace: where the study is kept.
     """
+    state = seen(state)
     names = shown(tables, state)
     store = _place(workspace.store.root)
     opened = f"study = pv.open({store!r}, {workspace.study!r})"
@@ -51,6 +52,9 @@ def code(tables: Tables, state: ViewState, workspace: Workspace) -> Code:
     python = ["import pruneviz as pv", "", opened, *_view(tables, view)]
     if state.samples and state.selection is not None:
         python += ["samples = study.select(view.selection)  # the ids of the images that it means"]
+    if state.page == "diff":
+        python[1:1] = ["from pruneviz.views.differences import differences"]
+        python += ["for one in differences(study, view).said:", '    print(f"{one.about}: {one.text}")']
     python += [*_pictures(names), '    figure.save(f"{name}.pdf")']
     return Code("\n".join(python) + "\n", _commands(names, state, store, workspace.study))
 
@@ -62,7 +66,7 @@ def shown(tables: Tables, state: ViewState) -> tuple[str, ...]:
         found: dict[str, Any] = getattr(tables, "findings", dict)()
         chosen = state.analysis if state.analysis in found else next(iter(sorted(found)), "")
         names = OF_ANALYSIS.get(chosen, ())
-    return tuple(n for n in names if not PICTURES[n](tables, state).empty)
+    return tuple(n for n in names if not PICTURES[n](tables, seen(state)).empty)
 
 
 def _place(root: Path) -> str:

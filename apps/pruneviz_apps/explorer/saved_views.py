@@ -29,7 +29,7 @@ class SavedViews:
             return made
 
         self.save = button("Save view", self._save)
-        self.open = button("Open", self._open)
+        self.open = button("Open view", self._open)
         self.delete = button("Delete view", self._delete)
         self.lower = pn.Row(self.open, self.delete, margin=(0, 10))
         upper = pn.Row(self.save, margin=(0, 10))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pruneviz.core.viewstate import ViewState
 from pruneviz.views import runs as on
+from pruneviz.views.differences import focus
 from pruneviz.views.metrics import measured
 from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
 from pruneviz_apps.explorer import fragments
@@ -19,6 +22,7 @@ OF_PAGE = {
     "tradeoff": ("tradeoff", "smallest"),
     "layers": ("density_map",),
     "compare": ("sample_scatter", "flips", "class_changes", "images"),
+    "diff": ("density_map", "flips", "class_changes"),
     "samples": ("projection", "sample_grid"),
 }
 _LOOK: dict[str, Any] = {"size": "small", "margin": (0, 16), "embed": False, "auto": True}
@@ -71,6 +75,11 @@ def pictures_of(session: Session) -> tuple[str, ...]:
     return OF_PAGE.get(session.state.page, ())
 
 
+def seen(state: ViewState) -> ViewState:
+    """The state that the pictures of the page in sight are of: on the page Diff it is about one model."""
+    return replace(state, models=(focus(state),)) if state.page == "diff" and state.models else state
+
+
 def view_pdf(session: Session) -> bytes:
     """The pictures of the page in sight, one to a page of the file, as wide as two columns of a paper."""
     from pypdf import PdfReader, PdfWriter
@@ -79,7 +88,7 @@ def view_pdf(session: Session) -> bytes:
 
     writer = PdfWriter()
     for name in pictures_of(session):
-        picture = PICTURES[name](session.tables, session.state)
+        picture = PICTURES[name](session.tables, seen(session.state))
         drawn = draw(picture, width=TWO_COLUMNS, title=True).content("pdf")
         writer.append(PdfReader(io.BytesIO(drawn)), outline_item=picture.title)
     out = io.BytesIO()
