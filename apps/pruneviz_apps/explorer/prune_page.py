@@ -65,7 +65,7 @@ class PrunePage:
             html(fragments.note("Its options")), self.options.panel, gap=8, visible=False,
         )  # fmt: skip
         self.ask = pmui.Button(label="See what it takes", variant="outlined", margin=0, on_click=lambda e: self._look())
-        self.go = pmui.Button(label="Prune", variant="contained", margin=0, on_click=lambda e: self._start())
+        self.go = pmui.Button(label="Prune now", variant="contained", margin=0, on_click=lambda e: self._start())
         self.working = pmui.LinearProgress(value=0, margin=(8, 0), visible=False, **{"sizing_mode": "stretch_width"})
         self.told = html()
         self.cancel = pmui.Button(label="Cancel", variant="outlined", margin=0, on_click=lambda e: self._cancel())

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.core.tables import RUNS
 from pruneviz.core.viewstate import MOST_MODELS
 from pruneviz.views import runs as on
+from pruneviz.views.pictures.lineage import lineage_info
 from pruneviz.views.text import elide, plain, several
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import WIDE, html, stack, toolkit
 
@@ -47,6 +49,7 @@ COLUMNS = (
     _Shown("sparsity_achieved", "sparsity", "0.0 %", 92),
     _Shown("reason", "why", width=260),
 )
+HIGHEST, _HEAD, _ROW = 620, 84, 36  # pixels: of the table, of its head, of a row
 LONGEST = 24  # characters of a name that fit its column
 _REFERENCE, _OTHER = "★", "☆"
 TABLE_CSS = """
@@ -86,7 +89,7 @@ class RunsPage:
             disabled=True,
             selectable="checkbox",
             layout="fit_data_fill",
-            height=620,
+            height=HIGHEST,
             titles={c.column: c.title for c in COLUMNS},
             widths={c.column: c.width for c in COLUMNS},
             formatters=numbers,
@@ -104,7 +107,8 @@ class RunsPage:
         self.table.param.watch(self._ticked, "selection")
         self.table.on_click(self._clicked, "mark")
         self.nothing = html(fragments.note("There are no runs yet. The overview says how to begin."))
-        self.panel: Viewable = stack(self.head, self.nothing, self.table)
+        self.lineage = PicturePane(session, lineage_info, ("filters", "models", "reference"))
+        self.panel: Viewable = stack(self.head, self.nothing, self.table, self.lineage.panel)
 
     def show(self) -> None:
         """Bring the table up to date, where it is and as it is sorted."""
@@ -120,12 +124,15 @@ class RunsPage:
                 self._ids = [str(r) for r in frame["run_id"]]
                 self.table.value = frame.drop(columns="run_id")
                 self.table.hidden_columns = _empty(frame)
+                self.table.height = min(HIGHEST, _HEAD + _ROW * len(frame))
             else:
                 self._patch(frame.drop(columns="run_id"))
             at = {r: i for i, r in enumerate(self._ids)}
             self.table.selection = [at[m] for m in self.session.state.models if m in at]
         finally:
             self._filling = False
+        self.lineage.panel.visible = self.table.visible
+        self.lineage.show()
 
     def _frame(self) -> pd.DataFrame:
         runs = self.session.tables.runs

@@ -22,6 +22,7 @@ from pruneviz.views.pictures.geometry_sensitivity import geometry_sensitivity_in
 from pruneviz.views.pictures.geometry_spread import geometry_spread_info
 from pruneviz.views.pictures.images import images_info
 from pruneviz.views.pictures.layer_sensitivity import layer_sensitivity_info
+from pruneviz.views.pictures.lineage import lineage_info
 from pruneviz.views.pictures.mask_checks import mask_checks_info
 from pruneviz.views.pictures.pq_index import pq_index_info
 from pruneviz.views.pictures.pq_index_layers import pq_index_layers_info
@@ -49,6 +50,7 @@ from pruneviz.views.pictures.tradeoff import tradeoff_info
 PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "tradeoff": tradeoff_info,
     "smallest": smallest_info,
+    "lineage": lineage_info,
     "density_map": density_map_info,
     "class_changes": class_changes_info,
     "flips": flips_info,
