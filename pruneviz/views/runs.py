@@ -103,8 +103,9 @@ def short(names: Iterable[object]) -> dict[str, str]:
 
 def _kind(name: str) -> str:
     """What stands before a recipe's options; the name of a model that was given has none, whatever it holds."""
-    kind, sign, _ = name.partition("(")
-    return name if not sign or kind.endswith(" ") or not kind else kind
+    kind, _, options = name.partition("(")
+    of_recipe = bool(kind) and not kind.endswith(" ") and ("=" in options or kind == "custom")
+    return kind if of_recipe and options.endswith(")") else name
 
 
 def labels(runs: pd.DataFrame, run_ids: Sequence[str]) -> dict[str, str]:

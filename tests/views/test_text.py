@@ -72,5 +72,13 @@ def test_methods_are_as_short_as_tells_them_apart() -> None:
     }
     names = ["magnitude", "magnitude(allocation=uniform)", "magnitude(allocation=uniform, unit=channel)", "snip(x=1)"]
     assert list(short(names).values()) == ["magnitude", "magnitude (uniform)", "magnitude (uniform, channel)", "snip"]
+    given = [
+        "my(net)",
+        "wanda (mine)",
+        "<b>alert(1)</b>",
+        "l1(50%) again",
+    ]  # models of a comparison, called so by people
+    assert list(short(given).values()) == given
+    assert short(["custom(mine)"]) == {"custom(mine)": "custom"}
     same = ["a(x=1)", "a(y=1)"]
     assert list(short(same)) == list(short(same).values())
