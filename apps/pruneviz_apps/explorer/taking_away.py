@@ -19,7 +19,6 @@ from pruneviz_apps.explorer.toolkit import html, stack, toolkit
 
 OF_PAGE = {
     "overview": ("tradeoff",),
-    "runs": ("lineage",),
     "tradeoff": ("tradeoff", "smallest"),
     "layers": ("density_map",),
     "compare": ("sample_scatter", "flips", "class_changes", "images"),
