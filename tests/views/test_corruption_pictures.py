@@ -101,6 +101,8 @@ def test_few_dense_models_give_points_alone() -> None:
     picture = corruption_errors_info(make(3).analysed(), ViewState())
     assert not of(picture, m.Intervals)
     assert "no intervals: these need 5" in picture.subtitle
+    assert "none detected" not in [k.label for k in picture.legend]
+    assert "none detected" in [k.label for k in corruption_errors_info(make(5).analysed(), ViewState()).legend]
 
 
 def test_collapsed_models_alone_make_no_picture() -> None:

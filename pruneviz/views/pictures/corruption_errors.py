@@ -29,6 +29,10 @@ _HEADS = ("relative corruption error (1: as the dense model)", "loss under corru
 _MOST_ARMS = 8
 _ROOM = 0.44  # of a column's width of 1, to either side of its middle
 _SPREAD = 0.62  # of a row, which its arms share
+_JUDGED = (
+    Key("interval without the dense model's", "point", "soft"),
+    Key("none detected", "point", "soft", "circle", False),
+)
 
 Floats = npt.NDArray[np.float64]
 Value = tuple[float, float, float]  # with its interval; NaN for what is unknown
@@ -91,8 +95,7 @@ def corruption_errors_info(tables: Tables, state: ViewState) -> Picture:
         legend=(
             *method_keys(inks, {a.method for a in shown[:_MOST_ARMS]}),
             Key("Points", "heading"),
-            Key("interval without the dense model's", "point", "soft"),
-            Key("none detected", "point", "soft", "circle", False),
+            *(_JUDGED if few >= POINTS_BELOW else ()),
             Key("dense, retrained", "point", "dense", "diamond", False),
         ),
         height=110 + max(24, 8 * len(shown[:_MOST_ARMS]) + 6) * len(rows),

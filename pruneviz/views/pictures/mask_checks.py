@@ -40,14 +40,16 @@ def mask_checks_info(tables: Tables, state: ViewState) -> Picture:
     runs = tables.runs
     inks = on.inks(runs)
     n = int(arms["dense_models"].max())
-    over = "bars are 95 % intervals" if n >= POINTS_BELOW else f"intervals need {POINTS_BELOW} dense models"
+    over = f"intervals need {POINTS_BELOW} dense models; small marks are runs"
+    if n >= POINTS_BELOW:
+        over = "bars are 95 % intervals; small marks are runs. Full: interval without 0"
     checks = on.unique(r["check"] for r in shown)
     return Picture(
         _NAME,
         _TITLE,
         subtitle=(
             f"Each retrained for {several(int(shown[0]['epochs']), 'epoch')}, the same images in the same order. Means "
-            f"over dense models (n = {n}), {over}; small marks are runs. Full: interval without 0."
+            f"over dense models (n = {n}), {over}."
         ),
         notes=(f"{MOST_ROWS} of {len(rows)} rows shown.",) if len(rows) > MOST_ROWS else (),
         x=Axis(
