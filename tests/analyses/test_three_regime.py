@@ -222,6 +222,17 @@ def test_thresholds_are_called_ours_and_what_varied_is_said():
     assert "intervals need 5 dense models" in words
 
 
+def test_few_images_cannot_tell_a_barrier_and_the_findings_say_so():
+    tables = study()
+    wrong = max(r["train_error"] for r in tables.retrained)
+    spread = 100 * (wrong * (1 - wrong) / 100) ** 0.5
+    (told,) = (w for w in said(tables) if w.startswith("Errors on the lines"))
+    assert f"those of 100 images, with a standard error of up to {spread:.1f} points each" in told
+    for row in tables.retrained:
+        row["images"] = 100_000
+    assert not any(w.startswith("Errors on the lines") for w in said(tables))
+
+
 def test_retraining_that_shares_the_temperature_is_told():
     asked = spec(train={"batch_size": [16, 64], "epochs": 4})
     tables = RegimeTables(asked)

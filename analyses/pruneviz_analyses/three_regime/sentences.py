@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -158,6 +159,8 @@ def _conditions(asked: ThreeRegime, tables: Tables, cells: pd.DataFrame, at: Tem
         f"most; {over}. Temperature: {at.words}, {at.mode}. Errors compared are those on {split}; the test split "
         "decides nothing."
     )
+    if unsure := _unsure(tables, cells, asked):
+        yield unsure
     spec = spec_of(tables.spec)
     if at.name == "batch_size" and all(t.steps is None for t in spec.trains):
         yield (
@@ -166,6 +169,21 @@ def _conditions(asked: ThreeRegime, tables: Tables, cells: pd.DataFrame, at: Tem
         )
     if varies := _retraining_varies(tables, at):
         yield f"{at.words} is not the temperature of the dense training alone: {varies} retrains with its own, too."
+
+
+def _unsure(tables: Tables, cells: pd.DataFrame, asked: ThreeRegime) -> str:
+    """That a barrier as high as the threshold may be chance, where so few images were looked at."""
+    counts, errors = seen(tables, RETRAINED)["images"].dropna(), cells["train_error"].dropna().to_numpy(float)
+    if not len(counts) or not len(errors):
+        return ""
+    images = int(counts.min())
+    spread = max(math.sqrt(e * (1 - e) / images) for e in errors)
+    if 2 * spread <= asked.barrier:
+        return ""
+    return (
+        f"Errors on the lines are those of {images:,} images, with a standard error of up to {100 * spread:.1f} points "
+        f"each: a barrier of {100 * asked.barrier:g} points or not much more may be chance. Ask for more images."
+    )
 
 
 def _retraining_varies(tables: Tables, at: Temperature) -> str:
