@@ -30,6 +30,13 @@ from pruneviz_apps.trust import Trust, hindrance
 if TYPE_CHECKING:
     from pruneviz.study import Study
 
+_KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "float | None": (int, float, type(None)),
+    "tuple[str, ...]": (tuple,),
+}
 _STARTING = 30.0  # seconds in which a process that was started takes hold of the store
 
 
@@ -151,6 +158,8 @@ class Jobs:
             known = {f.name for f in fields(Job)}
             values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items() if k in known}
             job = Job(**values)
+            if any(type(getattr(job, f.name)) not in _KINDS[str(f.type)] for f in fields(Job)):
+                return None  # damaged, or another's
         except (OSError, ValueError, TypeError, AttributeError):
             return None
         if not job.runs or self._held(job):

@@ -89,7 +89,7 @@ def test_cancelling_keeps_what_is_done_and_a_process_that_vanishes_is_told(study
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert until(other, "lost").what == "much"
-    for damaged in ("", "[]", json.dumps({"no": 1}), "{"):
+    for damaged in ("", "[]", json.dumps({"no": 1}), "{", json.dumps({"state": "done", "total": "9"})):
         (jobs.folder / "state.json").write_text(damaged)
         assert jobs.job is None
 
