@@ -40,11 +40,13 @@ class Missing:
         about: what it is about.
         text: why.
         command: what would add it; empty where nothing would.
+        analysis: the analysis that would say it.
     """
 
     about: str
     text: str
     command: str = ""
+    analysis: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Change:
     @property
     def times(self) -> float:
         """See :class:`Difference`."""
+        if self.interval and self.least == 0:
+            return 0.0
         return self.least / max(*self.baseline, self.step) if self.baseline else math.nan
 
 
@@ -108,8 +112,9 @@ def against_retraining(
         each: what was taken of each pair of dense models, where that is not the same.
     """
     own = abs(found.value) if size is None else size
+    untold = "A difference from the reference cannot be told."
     if not found.baseline:
-        return Difference(about, text, found.times, own, pictures)
+        return Difference(about, f"{text} {untold}" if found.times == 0 else text, found.times, own, pictures)
     low, high = shows(min(found.baseline)), shows(max(found.baseline))
     pairs = several(len(found.baseline), "pair") + (f", {each}" if each else "")
     alone = f"Retraining alone: {low if low == high else f'{low} to {high}'} ({pairs})."
@@ -121,7 +126,7 @@ def against_retraining(
             f"This is {bound}{number(found.times, 2 if found.times >= 10 else 3)} times the most of that{without}."
         )
     elif found.least == 0 and found.interval:
-        verdict = "A difference from the reference cannot be told."
+        verdict = untold
     else:
         verdict = "It cannot be told to be more than that."
     return Difference(about, f"{text} {alone} {verdict}", found.times, own, pictures)

@@ -137,7 +137,7 @@ def analysed(tables: Tables, c: Comparison, run_id: str) -> tuple[list[Differenc
         found.extend(several_said)
         if said is None:
             text = f"The study has not measured {_WHAT[analysis]}. This adds it; only what is new is made."
-            missing.append(Missing(about, text, _ADDS.format(analysis)))
+            missing.append(Missing(about, text, _ADDS.format(analysis), analysis))
         elif not several_said:
             text = f"{plain(analysis)} is measured here, but not of these two models: take the model's own dense model "
             missing.append(Missing(about, f"{text}as the reference, or extend the analysis."))
@@ -255,8 +255,8 @@ def _attributions(tables: Tables, c: Comparison, run_id: str, frame: pd.DataFram
         alone = same.groupby(["run_id", "reference_run_id"], observed=True)["rank"].mean().dropna()
         how = span(1 - over.high, 1 - over.low, number)
         text = (
-            f"Maps by {plain(name)} have a mean rank correlation of {number(1 - over.mean)} with the reference's "
-            f"({how}; {several(over.n, 'image')})."
+            f"Maps by {plain(name).replace('_', ' ')} have a mean rank correlation of {number(1 - over.mean)} with the "
+            f"reference's ({how}; {several(over.n, 'image')})."
         )
         found = change(over.mean, over.low, over.high, [1 - float(v) for v in alone], 1e-4)
         yield against_retraining("attributions", text, found, _correlation, ("attribution_similarity",))

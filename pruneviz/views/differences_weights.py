@@ -77,7 +77,8 @@ def _masks(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[Difference]:
     text += f" Nothing is left in {_named(empty)}." if empty else ""
     lost = int((a["channels_kept"].to_numpy(float) - b["channels_kept"].to_numpy(float)).clip(min=0).sum())
     total = int(a["channels_kept"].sum())
-    text += f" Of {total:,} output channels {lost:,} have no weight left." if lost else ""
+    if lost:
+        text += f" {several(lost, 'output channel')} of {total:,} {'has' if lost == 1 else 'have'} no weight left."
     yield exact("masks", text, float(1 - kept.min()), _MAP)
 
 

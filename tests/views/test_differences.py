@@ -85,6 +85,9 @@ def test_without_a_second_dense_model_sizes_alone_are_given() -> None:
     d = of(SyntheticTables(samples=400, replicates=1, retrained=False), "lenet5/0 magnitude 0.95")
     assert {x.about for x in d.beyond} == {"structure", "masks"}
     assert {x.about for x in d.alone} >= {"predictions", "accuracy", "classes", "weights"}
+    slight = of(SyntheticTables(samples=60, replicates=1, retrained=False), "lenet5/0 taylor 0.5")
+    assert "A difference from the reference cannot be told." in said(slight, "accuracy")
+    assert "accuracy" in {x.about for x in slight.within}
     sizes = [x.size for x in d.alone]
     assert sizes == sorted(sizes, reverse=True)
     assert "Retraining alone" not in "".join(x.text for x in d.said)

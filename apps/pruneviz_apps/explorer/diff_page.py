@@ -11,6 +11,7 @@ from pruneviz.views.metrics import measured
 from pruneviz.views.pictures import PICTURES
 from pruneviz.views.text import elide, plain
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.compare_page import suggested
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import html, stack, toolkit
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _NEEDS = ("models", "reference", "focus", "samples")
 _LEAD = "One model against the reference: what differs most comes first."
 _KINDS = (
-    ("beyond", "Differs by more than retraining alone did in any pair of dense models"),
+    ("beyond", "Differs by more than retraining alone changes here"),
     ("alone", "Differs; what retraining alone changes is not known"),
     ("within", "Does not differ, or not so that it can be told from retraining alone"),
 )
@@ -43,6 +44,7 @@ class DiffPage:
         small = {"size": "small", "margin": 0}
         self.model = pmui.Select(label="Model", options={}, width=360, **small)
         self.model.param.watch(self._chosen, "value")
+        self.suggest = pmui.Button(variant="contained", margin=0, on_click=lambda e: self._suggested())
         self.head, self.words, self.missing = html(), html(), html()
         self.picture = pmui.Select(label="Picture", options={}, width=360, **small)
         self.picture.param.watch(lambda e: self._pictured(), "value")
@@ -50,7 +52,7 @@ class DiffPage:
         self.pictures = stack(html(fragments.section("Pictures")), self.picture, self.body)
         self.panel: Viewable = stack(
             html(fragments.heading("Diff", _LEAD)),
-            *(self.model, self.head, self.words, self.pictures, self.missing),
+            *(self.model, self.head, self.suggest, self.words, self.pictures, self.missing),
             gap=20,
         )
 
@@ -81,8 +83,16 @@ class DiffPage:
             self._filling = False
         head = fragments.section(d.title) + fragments.lead(f"{d.scope} {ORDER}")
         self.head.object = fragments.notice(d.why_empty) if d.why_empty else head
+        suggestion, label = suggested(s.tables, s.state) if not compared else ((), "")
+        self.suggest.visible, self.suggest.label = bool(suggestion), label
         self.words.object = _said(d)
-        steps = fragments.steps((f"{m.about}: {m.text}", m.command) for m in d.missing)
+        unfit = s.tables.unfit()
+        steps = fragments.steps(
+            (f"{m.about}: {plain(unfit[m.analysis])}", "")
+            if m.analysis in unfit
+            else (f"{m.about}: {m.text}", m.command)
+            for m in d.missing
+        )
         self.missing.object = (fragments.section("What cannot be said") + steps) if d.missing else ""
 
     def _pictured(self) -> None:
@@ -96,6 +106,9 @@ class DiffPage:
         if list(self.body.objects) != [one.panel]:
             self.body.objects = [one.panel]
         one.show()
+
+    def _suggested(self) -> None:
+        self.session.compare(suggested(self.session.tables, self.session.state)[0])
 
     def _chosen(self, event: Any) -> None:
         if not self._filling and event.new:
