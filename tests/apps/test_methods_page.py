@@ -6,11 +6,16 @@ import subprocess
 import sys
 
 import pytest
+from synthetic import SyntheticTables
 
 from pruneviz.core.errors import SpecError
+from pruneviz.core.viewstate import ViewState
 from pruneviz.pruning import RECIPES
 from pruneviz_apps.explorer import wishes
+from pruneviz_apps.explorer.live import CachedTables
 from pruneviz_apps.explorer.methods_page import FACETS, catalogue, filtered, in_full
+from pruneviz_apps.explorer.prune_page import PrunePage
+from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.jobs import Job
 
 
@@ -61,3 +66,13 @@ def test_every_method_can_be_offered(name: str) -> None:
 )
 def test_how_a_job_stands_is_a_sentence(job: Job, words: str) -> None:
     assert words in wishes.told(job)
+
+
+def test_where_nothing_can_be_pruned_the_page_says_why() -> None:
+    page = PrunePage(Session(CachedTables(SyntheticTables(samples=50)), ViewState(page="prune", method="snip")))
+    page.show()
+    assert page.method.value == "snip"
+    assert "not in a store" in page.hindered.object
+    assert page.ask.disabled
+    assert page.go.disabled
+    assert "sensitive" in page.said.object

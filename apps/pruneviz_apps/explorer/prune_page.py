@@ -39,6 +39,7 @@ class PrunePage:
         self._asked: StudySpec | None = None
         self._job: Job | None = None
         self._before: set[str] = set()
+        self._reason = ""  # why nothing can be pruned here
         self.hindered = html()
         small: dict[str, Any] = {"size": "small", "margin": 0}
         self.models = pmui.MultiChoice(label="Models", placeholder="all", options=[], margin=0, width=280)
@@ -99,9 +100,8 @@ class PrunePage:
 
     def show(self) -> None:
         """Bring the page up to date."""
-        reason = self.jobs.hindrance if self.jobs is not None else _NO_STORE
-        self.hindered.object = fragments.notice(reason) if reason else ""
-        self.form.visible = not reason
+        self._reason = self.jobs.hindrance if self.jobs is not None else _NO_STORE
+        self.hindered.object = fragments.notice(self._reason) if self._reason else ""
         runs = self.session.tables.runs
         dense = runs[on.is_original(runs)]
         self._filling = True
@@ -268,4 +268,4 @@ class PrunePage:
     def _enable(self) -> None:
         busy = self._job is not None and self._job.runs
         self.go.disabled = self._estimated is None or busy
-        self.ask.disabled = self._estimate is not None
+        self.ask.disabled = self._estimate is not None or bool(self._reason)

@@ -1,0 +1,89 @@
+"""Pruning from the page, on a real store: what it takes, the new run, one cancelled; and the ways there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pruneviz.core.spec import study_from_plain
+from pruneviz.study import Study, run_study
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+TABLE: dict[str, Any] = {
+    "name": "small",
+    "model": {"source": "sample:mlp-digits"},
+    "data": {"source": "sample:digits", "train_limit": 300, "test_limit": 100},
+    "prune": {"methods": ["magnitude"], "sparsities": [0.5]},
+    "recover": {"recoveries": ["none", {"name": "finetune", "epochs": 1}]},
+    "measure": {"latency": False},
+}
+
+
+@dataclass
+class Served:
+    base: str
+    study: Study
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The app as the command line starts it, on a store of six runs."""
+    folder = tmp_path_factory.mktemp("prune")
+    study = run_study(study_from_plain(TABLE, "test"), folder / "store", executor="inline", device="cpu").study
+    command = [sys.executable, "-m", "pruneviz_apps.cli", "app", str(folder / "store"), "--no-browser", "--port", "0"]
+    with (folder / "log.txt").open("w") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ})
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    found = re.search(r"http://127\.0\.0\.1:\d+/", line)
+    assert found, (folder / "log.txt").read_text()
+    yield Served(found[0].rstrip("/") + "/", study)
+    process.terminate()
+    process.communicate(timeout=20)
+
+
+def test_a_new_run_from_the_catalogue_to_every_page_and_one_that_is_cancelled(
+    served: Served, tab: Callable[..., Any], tmp_path: Path
+) -> None:
+    t = tab(served)
+    t.go("?page=methods&method=erk")
+    t.says("Random weights, layer densities by the Erdős-Rényi-Kernel rule.")
+    t.page.get_by_role("button", name="Prune with it").click()
+    t.page.get_by_role("heading", name="Prune", exact=True).wait_for()
+    assert "method=erk" in t.page.url
+    go = t.page.get_by_role("button", name="Prune now")
+    assert go.is_disabled()  # not before it is known what it takes
+    t.page.get_by_label("How much to remove").fill("2")
+    t.page.get_by_role("button", name="See what it takes").click()
+    t.says(re.compile("sparsities.*got 2"))
+    t.page.get_by_label("How much to remove").fill("0.8")
+    t.page.get_by_role("button", name="See what it takes").click()
+    t.page.locator(".pv-tile").first.wait_for()
+    assert t.page.locator(".pv-tile").first.inner_text().startswith("1\n")
+    t.page.get_by_text("The same in the study file").click()
+    t.says('methods = ["erk"]')
+    go.click()
+    t.says(re.compile("^Done: erk at 0.8 with finetune, 3 steps"))
+    t.says("7 runs", within="header")
+    t.page.get_by_role("button", name="Compare the new runs").click()
+    t.says(re.compile(r"^Compared with it: 1 of at most 16$"))
+
+    t.nav("Prune")
+    t.page.get_by_role("textbox", name=re.compile("^epochs")).fill("4000")
+    t.page.get_by_role("button", name="See what it takes").click()
+    t.page.locator(".pv-tile").first.wait_for()
+    go.click()
+    t.says(re.compile(r"^erk at 0.8 with finetune: \d+ of \d+ steps?"))
+    t.page.get_by_role("button", name="Cancel").click()
+    t.says(re.compile("^Cancelled: erk at 0.8 with finetune"))
+    served.study.refresh()
+    assert sorted(served.study.runs["status"].unique()) == ["done", "waiting"]
