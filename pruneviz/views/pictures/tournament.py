@@ -13,7 +13,6 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
 from pruneviz.views.analysed import nothing_of, table_of
-from pruneviz.views.looks import method_keys
 from pruneviz.views.marks import Axis, Intervals, Key, Mark, Picture, Points, Rule
 from pruneviz.views.text import elide, number, percent, plain, points, several
 
@@ -58,8 +57,6 @@ def tournament_info(tables: Tables, state: ViewState) -> Picture:
         y=Axis(kind="categories", categories=tuple(_labels(shown, methods)), reverse=True),
         marks=tuple(_marks(shown, each, inks, kind)),
         legend=(
-            *method_keys(inks, {str(r["method"]) for r in shown}),
-            Key("Marks", "heading"),
             Key("mean, 95 % interval" if field["dense_models"] >= POINTS_BELOW else "mean", "point", "soft", "diamond"),
             Key("dense model", "point", "soft", "circle", False),
             *([Key("dotted lines part the tiers (number before the name)", "note")] if _known(field["tiers"]) else []),
