@@ -58,7 +58,6 @@ class ViewState:
     models: tuple[str, ...] = option((), "ids of the runs compared, 16 at most", parse=_models)
     reference: str = option("", "id of the run they are compared with; empty: the first dense model")
     focus: str = option("", "of the runs compared, the one that the page Diff is about; empty: the first")
-    focus: str = option("", "of the runs compared, the one that the page Diff is about; empty: the first")
     samples: tuple[str, ...] = option((), "ids of the selected test samples; empty: none", parse=_texts)
     selection: Selection | None = option(None, "the rule by which those samples were selected", parse=_selection)
     filters: tuple[tuple[str, tuple[str, ...]], ...] = option(

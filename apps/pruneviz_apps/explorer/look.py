@@ -68,10 +68,6 @@ CSS = """
   margin: 8px 0 20px; font-size: 14px; line-height: 1.55; }
 .pv-labelled dt { font-weight: 600; overflow-wrap: anywhere; }
 .pv-labelled dd { margin: 0; overflow-wrap: anywhere; }
-.pv-labelled { display: grid; grid-template-columns: minmax(90px, max-content) minmax(0, 100ch); gap: 8px 20px;
-  margin: 8px 0 20px; font-size: 14px; line-height: 1.55; }
-.pv-labelled dt { font-weight: 600; overflow-wrap: anywhere; }
-.pv-labelled dd { margin: 0; overflow-wrap: anywhere; }
 .pv-folded { margin: 8px 0; font-size: 13px; }
 .pv-folded summary { cursor: pointer; padding: 4px 0; }
 .pv-scroll { overflow: auto; max-height: 420px; border: 1px solid rgb(128 136 150 / 0.28); border-radius: 6px; }
