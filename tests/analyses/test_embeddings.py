@@ -10,9 +10,15 @@ from featured import Study, data, disturbed, net, seen, trained
 from references import embedding_slow as slow
 from torch import nn
 
+from pruneviz.api import read_study
 from pruneviz.core.errors import ModelError, Unsupported
+from pruneviz.core.selection import Inside, Selection
 from pruneviz.core.spec import study_from_plain
+from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.embedding import principal_scores
+from pruneviz.shipped import find_study
+from pruneviz.views.pictures.projection import projections
+from pruneviz.views.selecting import chosen
 from pruneviz_analyses import Subject
 from pruneviz_analyses.embeddings import Embeddings
 from pruneviz_analyses.embeddings.schemas import ARMS, CHANGES, NEIGHBOURS, RUNS, SAMPLES, SEEN
@@ -210,3 +216,22 @@ def test_what_cannot_be_done_is_said_before_anything_starts():
     soft = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Softmax(1))
     with pytest.raises(Unsupported, match=r"model 'net': embeddings: .*not linear"):
         OPTIONS.check(subject(soft))
+
+
+# -- from end to end
+
+
+def test_the_quick_study_from_end_to_end(tmp_path):
+    result = read_study(find_study("embeddings"), quick=True).result(tmp_path / "s", executor="inline", device="cpu")
+    assert not result.failed
+    study = result.study
+    runs = study.runs.set_index("method")["run_id"]
+    change = study.table("embeddings").set_index("run_id")["change"]
+    assert 0 < change[runs["magnitude"]] < change[runs["random"]] < 1
+    pictures = projections(study, ViewState(models=(runs["magnitude"],)))
+    assert len(pictures[0].frames[0].keys) == 1000
+    x, y = pictures[1].plane
+    frame = pictures[1].frames[0]
+    right = Inside(x, y, ((0.0, -1e3), (1e3, -1e3), (1e3, 1e3), (0.0, 1e3)))
+    expected = {k for k, at in zip(frame.keys, frame.columns[f"x {runs['magnitude']}"], strict=True) if at > 0}
+    assert set(chosen(Selection("samples", right), study)) == expected
