@@ -25,6 +25,7 @@ from pruneviz.core.quantities import Target, count_removed
 from pruneviz.core.spec import Choice, TrainSpec
 from pruneviz.data import ImageData, Split
 from pruneviz.models.inspect import ModelInfo, examine
+from pruneviz.pruning.methods.metanetwork import Edited
 from pruneviz.pruning.needs import step_of
 from pruneviz.pruning.parts import Space, Units
 from pruneviz.pruning.recipes import Recipe
@@ -352,4 +353,6 @@ def _quick(recipe: Recipe) -> Recipe:
         return replace(recipe, schedule=replace(recipe.schedule, rounds=_ROUNDS))
     if isinstance(recipe.schedule, Gradual):
         return replace(recipe, schedule=replace(recipe.schedule, every=1))
+    if isinstance(recipe.schedule, Edited):
+        return replace(recipe, schedule=replace(recipe.schedule, edits=_ROUNDS))
     return recipe
