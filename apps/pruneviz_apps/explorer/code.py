@@ -137,4 +137,6 @@ def _without_pictures(state: ViewState, store: str, study: str, opened: str) -> 
     else:
         python += ["study.explorer()  # in a notebook"]
         line = ["pruneviz", "app", store, "--study", study]
+        if state.page == "methods":
+            line = ["pruneviz", "methods", *([state.method] if state.method else [])]
     return Code("\n".join(python) + "\n", f"{shlex.join(line)}\n")
