@@ -110,8 +110,8 @@ def _compared(row: Row, differences: Sequence[Row], level: float) -> str:
     text = f"{row['arm']}: {_percent(row['accuracy'])} under {_under(row)} ({runs}). Against dense{over}: "
     text += f"accuracy {_change(by['accuracy', 'dense'], level)}"
     if row["collapsed"]:
-        text += f". {int(row['collapsed'])} of them keep less than half of what is right uncorrupted above chance, and "
-        text += "have little left to lose: their loss to corruption says nothing."
+        of_them = f"{int(row['collapsed'])} of them with less than half of what is right uncorrupted above chance left"
+        text += f"; {of_them}, so that the loss to corruption says nothing."
     else:
         text += f", loss to corruption {_change(by['drop', 'dense'], level)}; {_ratio(row)}."
         if (d := by.get(("drop", "retrained"))) is not None and row["kind"] != "retrained":
