@@ -62,9 +62,9 @@ def new_figure(picture: m.Picture, theme: str) -> Figure:
         made.add_tools(ResetTool(), SaveTool())
         made.toolbar.active_drag = select if picture.selects else pan
         made.toolbar.active_scroll = None
+    elif picture.selects:
+        made.add_tools(TapTool())
     if fixed:
-        if picture.selects:
-            made.add_tools(TapTool())
         made.axis.visible = False
         made.grid.visible = False
         made.min_border = 0

@@ -5,6 +5,7 @@ from synthetic import SyntheticTables
 
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import marks as m
+from pruneviz.views.bokeh_renderer import Sources, draw
 from pruneviz.views.marks import Picture
 from pruneviz.views.pictures.lineage import MOST_ROWS, lineage_info
 
@@ -34,6 +35,19 @@ def test_every_run_stands_beside_the_run_it_was_made_from() -> None:
     assert len({y for k, (_, y) in at.items() if k not in set(runs["parent_run_id"])}) == len(at) - len(
         set(runs["parent_run_id"].dropna())
     )  # no two leaves in one row
+
+
+def test_a_click_selects() -> None:
+    from bokeh.models import TapTool
+
+    heard: list[tuple[str, tuple[str, ...]]] = []
+    drawn = draw(lineage_info(SMALL, ViewState()), sources=Sources(on_select=lambda *what: heard.append(what)))
+    assert drawn.figure is not None
+    (tap,) = (t for t in drawn.figure.tools if isinstance(t, TapTool))
+    (renderer,) = tap.renderers
+    keys = renderer.data_source.data["key"]
+    renderer.data_source.selected.indices = [len(keys) - 1]  # a step
+    assert heard == [("runs", (keys[-1],))]
 
 
 def test_what_is_compared_is_selected_and_said() -> None:
