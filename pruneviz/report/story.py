@@ -238,7 +238,7 @@ def _run(tables: Tables, study: Reported, asked: Asked) -> Iterator[Block]:
     yield provenance.seed_facts(tables)
     yield from provenance.environment_blocks(tables)
     yield from provenance.reproduction(tables, asked.named, asked.ending, asked.layout)
-    yield References(sources(tables, asked.analyses))
+    yield References(sources(tables, asked.analyses, study.findings()))
 
 
 def _numbers(tables: Tables, choice: Choice) -> Iterator[Block]:

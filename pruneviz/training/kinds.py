@@ -83,7 +83,10 @@ class FineTune(Recovery):
 
     name = "finetune"
     summary = "train on from the surviving weights at a low learning rate"
-    reference = "Han et al. 2015, Learning both weights and connections for efficient neural networks"
+    reference = (
+        "Han et al. 2015, Learning both weights and connections for efficient neural networks (NeurIPS, "
+        "arXiv 1506.02626)"
+    )
 
     epochs: int = option(2, "passes over the training images", unit="epochs", ge=1)
     lr: float | None = option(None, "learning rate; absent: a tenth of the dense training's", gt=0)
@@ -118,7 +121,7 @@ class Perp(FineTune):
 
     name = "perp"
     summary = "train few parameters: biases, norms, the head, and low-rank changes of the weights that stay"
-    reference = "Zimmer et al. 2023, PERP: Rethinking the prune-retrain paradigm in the era of LLMs (arXiv:2312.15230)"
+    reference = "Zimmer et al. 2023, PERP: Rethinking the prune-retrain paradigm in the era of LLMs (arXiv 2312.15230)"
 
     biases: bool = option(True, "train biases")
     norms: bool = option(True, "train scales and shifts of normalising layers")
@@ -146,7 +149,7 @@ class Distill(FineTune):
 
     name = "distill"
     summary = "train on from the surviving weights towards the dense model's outputs and the labels"
-    reference = "Hinton, Vinyals & Dean 2015, Distilling the knowledge in a neural network (arXiv:1503.02531)"
+    reference = "Hinton, Vinyals & Dean 2015, Distilling the knowledge in a neural network (arXiv 1503.02531)"
     needs_dense = True
 
     weight: float = option(0.9, "α: weight of the dense model's outputs; the labels have the rest", ge=0, le=1)
@@ -159,7 +162,10 @@ class LrRewind(Recovery):
 
     name = "lr-rewind"
     summary = "train on from the surviving weights with the dense training's last learning rates"
-    reference = "Renda, Frankle & Carbin 2020, Comparing rewinding and fine-tuning in neural network pruning"
+    reference = (
+        "Renda, Frankle & Carbin 2020, Comparing rewinding and fine-tuning in neural network pruning (ICLR, "
+        "arXiv 2003.02389)"
+    )
 
     epochs: int | None = option(None, "how far to go back; absent: all of the training", unit="epochs", ge=1)
 
@@ -192,8 +198,9 @@ class WeightRewind(Recovery):
     name = "weight-rewind"
     summary = "set the surviving weights back to an earlier step and train from there again"
     reference = (
-        "Frankle & Carbin 2019, The lottery ticket hypothesis (to = 0); "
-        "Frankle et al. 2020, Linear mode connectivity and the lottery ticket hypothesis"
+        "Frankle & Carbin 2019, The lottery ticket hypothesis: finding sparse, trainable neural networks (ICLR, "
+        "arXiv 1803.03635), for to = 0; Frankle et al. 2020, Linear mode connectivity and the lottery ticket "
+        "hypothesis (ICML, arXiv 1912.05671)"
     )
 
     to: int = option(0, "the step to go back to; 0 is the initialisation", unit="steps", ge=0)
@@ -221,7 +228,9 @@ class Scratch(Recovery):
 
     name = "scratch"
     summary = "initialise the pruned architecture anew and train it like the dense model"
-    reference = "Liu et al. 2019, Rethinking the value of network pruning (Scratch-E and Scratch-B)"
+    reference = (
+        "Liu et al. 2019, Rethinking the value of network pruning (ICLR, arXiv 1810.05270), for Scratch-E and Scratch-B"
+    )
 
     mode: str = option(
         "E", "E: as many epochs; B: as many multiply-adds, int(epochs · dense / pruned)", choices=("E", "B")
@@ -241,7 +250,10 @@ class BatchNorm(Recovery):
 
     name = "bn"
     summary = "measure the batch-norm statistics again on training images; no weight is changed"
-    reference = "Li et al. 2020, EagleEye: fast sub-net evaluation, section 3.3 (adaptive batch normalisation)"
+    reference = (
+        "Li et al. 2020, EagleEye: fast sub-net evaluation for efficient neural network pruning (ECCV, section 3.3, "
+        "arXiv 2007.02491), for adaptive batch normalisation"
+    )
 
     batch_size: int = option(500, "images a batch; the batches' statistics are averaged", unit="images", ge=2)
 
