@@ -112,9 +112,7 @@ def label_places(
     for i, text in enumerate(texts):
         long = 6.6 * len(text)
         best: tuple[float, ...] | None = None
-        for rank, (side, down) in enumerate(
-            (s, d) for d in (0.0, 15.0, -15.0, 30.0, -30.0) for s in ("left", "right")
-        ):
+        for rank, (side, down) in enumerate((s, d) for d in (0.0, 15.0, -15.0, 30.0, -30.0) for s in ("left", "right")):
             left = x[i] + 10 if side == "left" else x[i] - 10 - long
             box = (left, y[i] + down - 8, left + long, y[i] + down + 8)
             outside = max(0.0, -box[0]) + max(0.0, box[2] - width) + max(0.0, -box[1]) + max(0.0, box[3] - height)

@@ -31,8 +31,14 @@ STUDIES: list[dict[str, Any]] = [
         "measure": {"latency": False},
         "also": [
             {"methods": ["snip"], "sparsities": [0.8]},
-            {"methods": [{"name": "taylor", "reduce": "abs-of-mean"}], "sparsities": ["20x"], "replicates": [2, 3]}
-            | {"recoveries": [{"name": "finetune", "epochs": 3}], "models": ["two (lr=0.01, milestones=(0.5,))"], "first_seed": 4},
+            {
+                "methods": [{"name": "taylor", "reduce": "abs-of-mean"}],
+                "sparsities": ["20x"],
+                "replicates": [2, 3],
+                "recoveries": [{"name": "finetune", "epochs": 3}],
+                "models": ["two (lr=0.01, milestones=(0.5,))"],
+                "first_seed": 4,
+            },
         ],
         "analyses": {"prediction_changes": {"level": 0.99}, "other": {}},
     },
