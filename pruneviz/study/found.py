@@ -134,15 +134,15 @@ def _unit(found: GivenModel, related: str, rows: list[dict[str, Any]]) -> str | 
 
 
 def _achieved(found: GivenModel, reference: Mapping[str, Any], related: str) -> float:
-    """The removed fraction: of channels where it was cut (the classifier's outputs left out), else of weights."""
-    if found.mask.units:
-        kept = [int(k.sum()) for k in found.mask.units.values()]
-        return 1 - sum(kept) / sum(int(k.size) for k in found.mask.units.values())
-    if related == CUT:
-        head = reference["classifier"]
-        counted = [x for x in found.info.layers if x.module != head]
-        channels: int = sum(reference["layers"][x.parameter]["shape"][0] for x in counted)
-        return 1 - sum(x.shape[0] for x in counted) / channels
+    """The removed fraction: of all layers' output channels where it was cut (the classifier's left out), else of
+    weights. Channels are counted alike however the cut is known: by its smaller shapes, a history or zeros.
+    """
+    if found.mask.units or related == CUT:
+        counted = [x for x in found.info.layers if x.module != found.info.classifier]
+        rows = [found.mask[x.parameter].reshape(x.shape[0], -1) for x in counted]
+        kept = sum(int(r.any(axis=1).sum()) if found.mask.units else len(r) for r in rows)
+        whole = [reference["layers"][x.parameter]["shape"] if related == CUT else x.shape for x in counted]
+        return 1 - kept / sum(int(shape[0]) for shape in whole)
     layers = [found.mask[x.parameter] for x in found.info.layers]
     kept_entries, entries = sum(int(np.count_nonzero(k)) for k in layers), sum(int(k.size) for k in layers)
     return 1 - kept_entries / entries

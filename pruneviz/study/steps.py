@@ -14,7 +14,7 @@ from pruneviz.core.options import to_plain
 VERSIONS = {
     "pictures": 1,
     "dense": 1,
-    "given": 1,
+    "given": 2,
     "start": 1,
     "statistics": 2,
     "prune": 1,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch_pruning
 from torch import nn
 from torch.nn.utils import prune
 
@@ -182,6 +183,21 @@ def test_a_report_tells_what_was_found_and_what_was_left_out(study: Any, tmp_pat
     ):
         assert words in page
     assert "&lt;NA&gt;" not in page
+
+
+def test_channels_removed_are_counted_alike_however_the_cut_is_known(tmp_path: Path) -> None:
+    whole, gone = dense(), [*range(50)]  # half of fc1, nothing of fc2: 50 of 150 channels
+    cut = copy.deepcopy(whole)
+    graph = torch_pruning.DependencyGraph().build_dependency(cut, torch.zeros(1, 1, 8, 8))
+    graph.get_pruning_group(cut.fc1, torch_pruning.prune_linear_out_channels, gone).prune()
+    torch.save({"model": cut.state_dict(), "pruning": graph.pruning_history()}, tmp_path / "cut.pt")
+    zeroed = copy.deepcopy(whole)
+    with torch.no_grad():
+        zeroed.fc1.weight[gone], zeroed.fc1.bias[gone] = 0, 0
+    given = {"dense": whole, "history": f"sample:mlp-digits@{tmp_path / 'cut.pt'}", "own": cut, "zeros": zeroed}
+    runs = compare(given, tmp_path / "s").runs.set_index("name")
+    assert runs.loc[["history", "own", "zeros"], "sparsity_achieved"].to_numpy() == pytest.approx(1 / 3)
+    assert set(runs.loc[["history", "own", "zeros"], "unit"]) == {"channel"}
 
 
 def test_the_given_modules_stay_as_they_are(nets: dict[str, Any], study: Any) -> None:
