@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.core.errors import PrunevizError
 from pruneviz.core.spec import Choice as Asked
 from pruneviz.report.content import Block, Cell, Code, Column, Facts, Note, Row, Table
+from pruneviz.report.places import without_folders
 from pruneviz.report.study_file import study_toml
 from pruneviz.views import runs as on
 from pruneviz.views.metrics import METRICS
@@ -54,7 +55,7 @@ def _flat(environment: Mapping[str, Any]) -> dict[str, str]:
 
 def data_facts(tables: Tables, data: Mapping[str, Any]) -> Facts:
     """The data set: source, content, sizes, split, normalisation."""
-    asked: Mapping[str, Any] = tables.spec.get("data", {})
+    asked: Mapping[str, Any] = without_folders(tables.spec)[0].get("data", {})
     pairs = [("source", plain(asked.get("source") or data.get("name") or "not recorded"))]
     if digest := data.get("digest"):
         pairs.append(("content digest", plain(digest)))
@@ -79,7 +80,7 @@ def data_facts(tables: Tables, data: Mapping[str, Any]) -> Facts:
 
 def model_facts(tables: Tables) -> Facts:
     """The models: source, size, how many dense ones, how they were trained."""
-    spec, runs = tables.spec, tables.runs
+    (spec, _), runs = without_folders(tables.spec), tables.runs
     pairs = []
     for model in on.unique(runs["model"]):
         own = runs[(runs["model"] == model).fillna(False).astype(bool)]
@@ -185,7 +186,7 @@ def reproduction(tables: Tables, named: Sequence[str], ending: str, layout: str 
         ending: of the report's file.
         layout: the name of its layout's file; empty where there is none.
     """
-    spec = tables.spec
+    spec, shortened = without_folders(tables.spec)
     safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in tables.name) or "study"
     file, store = f"{safe}.toml", f"runs/{safe}"
     more = f" --models {' '.join(shlex.quote(n) for n in named)}" if named else ""
@@ -205,6 +206,8 @@ def reproduction(tables: Tables, named: Sequence[str], ending: str, layout: str 
             urgent=True,
         )
     yield Code(study_toml(spec), f"The study file, {plain(file)}")
+    if shortened:
+        yield Note("Files and folders are named without where they lay; they are looked for beside the study file.")
     yield Note(
         "A run_id is a digest of everything that decides the run's result: model, weights, data, settings, seeds and "
         "the version of the algorithm. Equal ids mean equal results on the same machine."

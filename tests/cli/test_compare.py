@@ -116,6 +116,8 @@ def test_files_side_by_side_are_a_study(folder: Path, capsys: pytest.CaptureFixt
     ) in page
     assert "Paired on the same 60 test images, these models fixed: 95 % intervals" in page
     assert "A model as it was given" in page
+    assert "weights w1.pt" in page
+    assert str(folder) not in page
     assert "[train]" not in page
     assert "&lt;NA&gt;" not in page
     assert "<script>alert" not in page

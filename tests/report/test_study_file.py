@@ -9,6 +9,7 @@ import pytest
 
 from pruneviz.core.options import to_plain
 from pruneviz.core.spec import study_from_plain
+from pruneviz.report.places import without_folders
 from pruneviz.report.study_file import study_toml
 
 SMALL = {"name": "s", "model": {"source": "sample:mlp-digits"}, "data": {"source": "sample:digits"}}
@@ -59,3 +60,20 @@ def test_defaults_are_left_out() -> None:
 
 def test_parts_that_are_absent_are_left_out() -> None:
     assert study_toml({"name": "x"}) == 'name = "x"\n'
+
+
+def test_a_report_names_no_folder_of_the_machine_that_made_it() -> None:
+    models = [
+        {"source": "a.b:c", "checkpoint": "/home/me/secret/w0.pt"},
+        {"source": "a.b:c", "checkpoint": "/home/me/secret/l1/w.pt", "history": "/home/me/secret/l1/h.json"},
+        {"source": "a.b:c", "checkpoint": "/home/me/secret/l2/w.pt"},
+        {"source": "a.b:c", "checkpoint": "here.pt"},
+    ]
+    spec = {"models": models, "data": {"source": "folder:/home/me/photos"}}
+    told, cut = without_folders(spec)
+    assert cut
+    assert [m.get("checkpoint") for m in told["models"]] == ["w0.pt", "l1/w.pt", "l2/w.pt", "here.pt"]
+    assert told["models"][1]["history"] == "h.json"
+    assert told["data"]["source"] == "folder:photos"
+    assert spec["models"][0]["checkpoint"] == "/home/me/secret/w0.pt"  # the study keeps the whole
+    assert without_folders({"models": models[3:], "data": {"source": "sample:digits"}})[1] is False
