@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.measures.statistics import POINTS_BELOW, Interval, hierarchical_bootstrap
 from pruneviz.report.content import Cell, Column, Row, Table
 from pruneviz.report.ranking import Marks, marks
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 KEYS = ["model", "method", "recovery", "target", "level"]
 MOST_ROWS = 400  # configurations in the folded table
 
+TARGET = Column("Target", "what was asked to be removed", number=False)
 COLUMNS = (
     Column("Configuration", "model, method and recovery", number=False),
-    Column("Target", "what was asked to be removed", number=False),
+    TARGET,
     Column("Removed", "fraction of the method's own units that was removed"),
     Column("Kept", "kept fraction of prunable parameters; the compression is its inverse"),
     Column("Multiply-adds", "for one image, with removed weights skipped"),
@@ -104,7 +106,7 @@ def comparison(tables: Tables, found: Sequence[Arm], reference: str, compared: S
     marked = marks(found, on.controls(tables.runs))
     several_models = len({a.key[0] for a in chosen}) > 1
     rows = [_row(a, marked, several_models, reference in a.run_ids) for a in chosen]
-    return Table("comparison", COLUMNS, tuple(rows), (*_varied(chosen), *marked.words))
+    return _table("comparison", rows, (*_varied(chosen), *marked.words))
 
 
 def everything(tables: Tables, found: Sequence[Arm]) -> Table:
@@ -117,7 +119,16 @@ def everything(tables: Tables, found: Sequence[Arm]) -> Table:
     if len(found) > MOST_ROWS:
         title = f"{MOST_ROWS} of {len(found)} configurations"
         notes.insert(0, "The first in the study's order; `pruneviz export STORE runs -o FILE.csv` writes all runs.")
-    return Table("configurations", COLUMNS, tuple(rows), tuple(notes), folded=title)
+    return _table("configurations", rows, tuple(notes), title)
+
+
+def _table(name: str, rows: Sequence[Row], notes: tuple[str, ...], folded: str = "") -> Table:
+    """The table, without targets where nobody knows what was asked for: of models given as they are."""
+    place = COLUMNS.index(TARGET)
+    if all(r.cells[place].text == "–" for r in rows):
+        rows = [replace(r, cells=(*r.cells[:place], *r.cells[place + 1 :])) for r in rows]
+        return Table(name, tuple(c for c in COLUMNS if c is not TARGET), tuple(rows), notes, folded=folded)
+    return Table(name, COLUMNS, tuple(rows), notes, folded=folded)
 
 
 def _row(arm: Arm, marked: Marks, several_models: bool, strong: bool) -> Row:
@@ -145,12 +156,13 @@ def _row(arm: Arm, marked: Marks, several_models: bool, strong: bool) -> Row:
 
 def _name(arm: Arm, several_models: bool) -> tuple[str, str]:
     """The configuration's name, and what followed pruning."""
-    model, method, recovery, _, level = arm.key
+    model, method, recovery, target, level = arm.key
     parts = [plain(model)] if several_models else []
     parts.append("dense" if arm.dense else plain(method))
     if level not in ("", "0", "1"):
         parts.append(f"level {level}")
-    return " · ".join(parts), plain(recovery) if recovery != "none" else "" if arm.dense else "no recovery"
+    without = "" if arm.dense or target == AS_GIVEN else "no recovery"
+    return " · ".join(parts), plain(recovery) if recovery != "none" else without
 
 
 def _trained_on(arm: Arm) -> bool:

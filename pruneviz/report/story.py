@@ -124,10 +124,13 @@ def _question(tables: Tables, held: Holdings) -> str:
 
 
 def _facts(tables: Tables, study: Reported, held: Holdings) -> Iterator[tuple[str, str]]:
-    yield str(held.dense), "dense model" if held.dense == 1 else "dense models"
+    given = tables.spec.get("compare") is not None
+    originals = ("reference", "references") if given else ("dense model", "dense models")
+    yield str(held.dense), originals[held.dense != 1]
     controls = len(on.controls(tables.runs) - {on.DENSE})
     if methods := len(held.methods) - controls:
-        yield str(methods), "method" if methods == 1 else "methods"
+        compared = ("model compared", "models compared") if given else ("method", "methods")
+        yield str(methods), compared[methods != 1]
     if controls:
         yield str(controls), "random control" if controls == 1 else "random controls"
     yield f"{held.done:,}", f"of {held.total:,} runs done" if held.done < held.total else "runs"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import RANKING_LEAST
 from pruneviz.views import runs as on
@@ -59,7 +60,7 @@ def holdings(tables: Tables) -> Holdings:
         tuple(plain(m) for m in on.unique(runs["model"])),
         int(on.is_original(runs).sum()),
         tuple(on.short(pruned["method"]).values()),
-        tuple(on.target_text(t, s) for t, s in zip(kinds["target"], kinds["sparsity_target"], strict=True)),
+        tuple(on.target_text(t, s) or AS_GIVEN for t, s in zip(kinds["target"], kinds["sparsity_target"], strict=True)),
         tuple(on.short(pruned["recovery"]).values()),
         *(int(status.get(s, 0)) for s in ("done", "failed", "waiting")),
     )

@@ -64,10 +64,10 @@ def compared(done: pd.DataFrame, state: ViewState) -> tuple[str, ...]:
 
 
 def target_text(target: object, sparsity: float | None = None) -> str:
-    """A target as people read it: ``90 %``, ``20×``, ``50 % of macs``."""
+    """A target as people read it: ``90 %``, ``20×``, ``50 % of macs``; nothing for models that came as they are."""
     if not missing(sparsity) and sparsity is not None:
         return short_percent(float(sparsity))
-    text = str(target)
+    text = "" if target == AS_GIVEN else str(target)
     if text.endswith("x"):
         return f"{text[:-1]}×"
     kind, sign, kept = text.partition("=")
@@ -75,9 +75,9 @@ def target_text(target: object, sparsity: float | None = None) -> str:
 
 
 def at_target(target: object, sparsity: float | None = None) -> str:
-    """The same as it goes on in a sentence, after a method: ``at 90 %``, or ``as given``."""
+    """The same as it goes on in a sentence, after a method: ``at 90 %``, or nothing."""
     text = target_text(target, sparsity)
-    return text if text == AS_GIVEN else f"at {text}"
+    return f"at {text}" if text else ""
 
 
 def row(runs: pd.DataFrame, run_id: str) -> Mapping[str, Any]:
@@ -138,10 +138,9 @@ _PARTS = ("model", "method", "target", "level", "recovery", "replicate", "seed")
 def _parts(r: Mapping[str, Any], methods: Mapping[str, str], recoveries: Mapping[str, str]) -> dict[str, str]:
     pruned = r["method"] != DENSE
     known = {k: "" if missing(r.get(k)) else plain(r[k]) for k in _PARTS}
-    asked = known["target"] not in ("", AS_GIVEN)
     return {
         **known,
-        "target": target_text(r["target"], r.get("sparsity_target")) if pruned and asked else "",
+        "target": target_text(r["target"], r.get("sparsity_target")) if pruned and known["target"] else "",
         "level": f"level {known['level']}" if pruned and known["level"] else "",
         "method": methods[str(r["method"])],
         "recovery": recoveries[str(r["recovery"])] if known["recovery"] not in ("", "none") else "",

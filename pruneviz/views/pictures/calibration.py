@@ -119,7 +119,7 @@ def _of_arms(tables: Tables, state: ViewState, arms: pd.DataFrame) -> list[_Row]
         first = by["ece_mass"]
         names = ("model", "method", "target", "recovery") if several_models else ("method", "target", "recovery")
         shown = {**first, "target": on.target_text(first["target"], sparsity.get(str(first["target"])))}
-        parts = [plain(shown[k]) for k in names if first[k]]
+        parts = [plain(shown[k]) for k in names if shown[k]]
         level = [f"level {first['level']}"] if first["level"] > 1 else []
         each = runs.loc[runs["arm"] == arm, "ece_mass"].to_numpy(float) if runs is not None else ()
         about = f"{several(int(first['runs']), 'run')} of {several(int(first['dense_models']), 'dense model')}"

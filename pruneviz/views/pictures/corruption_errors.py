@@ -82,7 +82,8 @@ def corruption_errors_info(tables: Tables, state: ViewState) -> Picture:
     empty_rows = sum(all(not math.isfinite(_of(a, 0, r)[0]) for a in shown) for r in rows)
     planned = tables.runs
     sparsity = dict(zip(planned["target"].astype(str), planned["sparsity_target"], strict=True))
-    where = f" at {on.target_text(target, sparsity.get(target))}" if target else ""
+    shown_target = on.at_target(target, sparsity.get(target)) if target else ""
+    where = f" {shown_target}" if shown_target else ""
     where += f", after {on.short(planned['recovery'])[trained[0]]}" if trained else ", without recovery"
     return Picture(
         "corruption_errors",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import runs as on
 from pruneviz.views.marks import Axis, Cells, Floats, Picture
@@ -39,7 +40,8 @@ def targets(tables: Tables, state: ViewState) -> tuple[tuple[str, str], ...]:
         on.filtered(done[~on.is_dense(done)], state).drop_duplicates("target").sort_values("density", ascending=False)
     )
     return tuple(
-        (str(t), on.target_text(t, s)) for t, s in zip(pruned["target"], pruned["sparsity_target"], strict=True)
+        (str(t), on.target_text(t, s) or AS_GIVEN)
+        for t, s in zip(pruned["target"], pruned["sparsity_target"], strict=True)
     )
 
 
@@ -99,7 +101,8 @@ def _by_method(tables: Tables, done: pd.DataFrame, state: ViewState) -> tuple[li
     most = max((len(r.run_ids) for r in rows), default=0)
     how = "before recovery" if recovery == "none" else f"after {shown_recoveries[recovery]}"
     mean = f"; means over up to {several(most, 'run')}" if most > 1 else ""
-    return rows, f"Each method {shown}, {how}{mean}. Choose models to compare to see them instead."
+    what = f"Each method {shown}, {how}" if shown else f"Each model {AS_GIVEN}"
+    return rows, f"{what}{mean}. Choose models to compare to see them instead."
 
 
 def _cells(rows: list[_Row], names: list[str], layers: pd.DataFrame) -> Cells:

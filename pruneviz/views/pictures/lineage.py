@@ -243,7 +243,7 @@ def _step(r: Mapping[str, Any], methods: Mapping[str, str], recoveries: Mapping[
     done = (
         []
         if r["method"] == on.DENSE
-        else [f"{methods[str(r['method'])]} {on.at_target(r['target'], r['sparsity_target'])}"]
+        else [f"{methods[str(r['method'])]} {on.at_target(r['target'], r['sparsity_target'])}".strip()]
     )
     if not on.missing(r["recovery"]) and r["recovery"] != "none":
         done.append(recoveries[str(r["recovery"])])

@@ -73,7 +73,10 @@ def _labels(tables: Tables, shown: Sequence[Mapping[Any, Any]]) -> Iterator[str]
     several_models = len({r["model"] for r in shown}) > 1
     for r in shown:
         target = on.target_text(r["target"], sparsity.get(str(r["target"])))
-        parts = [plain(r["model"])] * several_models + [f"{methods[str(r['method'])]} {target}", _WORDS[r["check"]]]
+        parts = [plain(r["model"])] * several_models + [
+            f"{methods[str(r['method'])]} {target}".strip(),
+            _WORDS[r["check"]],
+        ]
         yield elide(": ".join([" · ".join(parts[:-1]), parts[-1]]), 44)
 
 

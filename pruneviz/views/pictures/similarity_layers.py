@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
@@ -56,7 +57,7 @@ def similarity_layers_info(tables: Tables, state: ViewState) -> Picture:
     target = shown if shown in at else next(iter(list(at)[len(at) // 2 :]), "")
     arms = list(_arms(tables, own, target))
     layers = list(own.sort_values("index", kind="stable")["layer"].astype(str).unique())
-    pruned = f"Methods at {at[target]}. " if target else ""
+    pruned = f"{'Models' if target == AS_GIVEN else 'Methods at'} {at[target]}. " if target else ""
     n = int(own["dense_models"].max())
     over = "bars are 95 % intervals" if n >= POINTS_BELOW else f"intervals need {POINTS_BELOW} dense models"
     return Picture(

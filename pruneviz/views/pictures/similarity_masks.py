@@ -86,10 +86,10 @@ def _at(table: pd.DataFrame, place: Sequence[str]) -> pd.Series[bool]:
 def _words(runs: pd.DataFrame, place: Sequence[str]) -> str:
     model, unit, recovery, target = place
     known = runs.loc[runs["target"] == target, "sparsity_target"]
-    shown = on.target_text(target, known.iloc[0] if len(known) else None)
+    shown = on.at_target(target, known.iloc[0] if len(known) else None)
     after = f", masks after {plain(on.short(runs['recovery'])[recovery])}" if recovery != "none" else ""
     several_models = f" of {plain(model)}" if runs["model"].nunique() > 1 else ""
-    return f"{unit.capitalize()}s{several_models} at {shown}{after}"
+    return f"{unit.capitalize()}s{several_models}{f' {shown}' if shown else ''}{after}"
 
 
 def _methods(runs: pd.DataFrame, rows: Sequence[Mapping[Any, Any]]) -> list[str]:

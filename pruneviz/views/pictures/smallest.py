@@ -173,8 +173,8 @@ def _closest(found: pd.DataFrame) -> str:
 
 def _label(r: pd.Series) -> str:
     target = on.at_target(r["target"], r["sparsity_target"])
-    recovery = "" if r["recovery"] == "none" else f" with {r['recovery_shown']}"
-    return f"{r['method_shown']} {target}{recovery}"
+    recovery = "" if r["recovery"] == "none" else f"with {r['recovery_shown']}"
+    return " ".join(p for p in (r["method_shown"], target, recovery) if p)
 
 
 def _sentences(cells: pd.DataFrame, size: Metric) -> Iterator[str]:
