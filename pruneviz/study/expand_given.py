@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pruneviz.core.comparing import AS_GIVEN, DENSE
-from pruneviz.core.errors import SpecError
+from pruneviz.core.errors import SpecError, located
 from pruneviz.core.options import to_plain
 from pruneviz.core.spec import ModelSpec
 from pruneviz.study.expand import RUN_ID_LENGTH
@@ -66,10 +66,12 @@ def _given(
     if not models.has_weights(model):
         remedy = "Give its checkpoint: a safetensors or state-dict file."
         raise SpecError(f"[[models]] {model.label!r}", model.source, "a model with its weights", remedy)
-    identity = models.identity(model, replicate, live)
+    with located(f"model {model.label!r}"):
+        identity = models.identity(model, replicate, live)
+        if model.history is not None:
+            require_file(history_file(model, replicate))
     params: dict[str, Any] = {"model": to_plain(identity), "data": made.data_digest}
     if model.history is not None:
-        require_file(history_file(model, replicate))
         params["history"] = file_digest(history_file(model, replicate))
     inputs = {"reference": reference[0]} if reference is not None else {}
     context = {"model": model, "replicate": replicate, "identity": identity, **where_data}

@@ -65,6 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.save({"other.weight": torch.ones(2)}, made / "keys.pt")
     (made / "plain.pt").write_bytes(pickle.dumps(Evil()))
     (made / "text.safetensors").write_text("no")
+    (made / "empty.pt").touch()
     (made / "history.json").write_text("{")
     (made / "deep.json").write_text("[" * 200_000)
     return made
@@ -161,8 +162,9 @@ CASES: list[tuple[list[str], list[str], int]] = [
     (["dense=w0.pt"], ["two models or more"], 2),
     (["a=w0.pt", "b=w1.pt"], ["[compare] reference", "'dense'", "a, b"], 2),
     (["dense=w0.pt", "x=w1.pt", "--replicates", "2"], ["[model] replicates", "{replicate}"], 2),
-    (["dense=w0.pt", "x=none.pt"], ["none.pt", "no such checkpoint"], 1),
-    (["dense=w0.pt", "x=none.safetensors"], ["none.safetensors", "no such checkpoint"], 1),
+    (["dense=w0.pt", "x=none.pt"], ["model 'x'", "none.pt", "no such checkpoint"], 1),
+    (["dense=w0.pt", "x=none.safetensors"], ["model 'x'", "none.safetensors", "no such checkpoint"], 1),
+    (["dense=w0.pt", "x=empty.pt"], ["model 'x'", "empty.pt", "is empty"], 1),
     (["dense=w0.pt", "x=text.safetensors"], ["text.safetensors", "not a safetensors file"], 1),
     (["dense=w0.pt", "x=keys.pt"], ["model 'x'", "missing in the file: 1.weight", "unexpected in the file"], 1),
     (["dense=w0.pt", "x=evil.pt"], ["evil.pt", "pickle with code", "which pruneviz never runs"], 1),
@@ -176,7 +178,7 @@ CASES: list[tuple[list[str], list[str], int]] = [
     (["dense=w0.pt", "x=compared_nets:few@few.pt"], ["model 'x'", "(1, 5)", "10 classes", "on one task"], 1),
     (["dense=w0.pt", "x=sample:mlp-digit"], ["[model] source", "Did you mean 'mlp-digits'"], 2),
     (["dense=w0.pt", "x=w1.pt", "--history", "y=h.json"], ["--history", "'y=h.json'", "dense, x"], 2),
-    (["dense=w0.pt", "x=w1.pt", "--history", "x=h.json"], ["h.json", "no such checkpoint"], 1),
+    (["dense=w0.pt", "x=w1.pt", "--history", "x=h.json"], ["model 'x'", "h.json", "no such checkpoint"], 1),
     (["dense=w0.pt", "x=w1.pt", "--history", "x=history.json"], ["history.json", "not valid JSON"], 1),
     (["dense=w0.pt", "x=w1.pt", "--history", "x=deep.json"], ["deep.json", "not valid JSON"], 1),
     (["dense=w0.pt", "x=w1.pt", "--analysis", "pq_index"], ["pq_index", "prunes nothing"], 1),
