@@ -17,6 +17,8 @@ from pruneviz.views.pictures import PICTURES
 if TYPE_CHECKING:
     from pruneviz.study import Study
 
+DETAIL = "sample_detail"  # of an image that is clicked on screens, and has to be named for paper
+SAY_WHICH = "For a figure, name it: --view 'shown_sample=ID' (in Python view=...), with an id of the table samples."
 NARROWEST, WIDEST = 20.0, 1000.0  # mm
 _LENGTH = re.compile(r"([0-9]*\.?[0-9]+) ?(mm|cm|in|pt)")
 _UNITS = {"mm": 1.0, "cm": 10.0, "in": INCH, "pt": INCH / 72}
@@ -65,7 +67,8 @@ def figure(
         state = replace(state, models=choice.compared, reference=state.reference or choice.reference)
         picture = PICTURES[name](tables, state)
     if picture.empty:
-        raise PrunevizError(f"{name}: {picture.empty}")
+        remedy = "" if state.shown_sample or name != DETAIL else f" {SAY_WHICH}"
+        raise PrunevizError(f"{name}: {picture.empty}{remedy}")
     wide = length(width, "width") if width is not None else (ONE_COLUMN, TWO_COLUMNS)[columns - 1]
     high = length(height, "height") if height is not None else None
     return draw(picture, width=wide, height=high, font=font, title=title)

@@ -207,6 +207,7 @@ def test_a_figure(store: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
         (["tradeoff", "--width", "3"], 2, "85mm"),
         (["tradeoff", "--font", "No Such Font"], 2, "installed"),
         (["flips", "--models", "nothing"], 2, "'nothing'"),
+        (["sample_detail"], 1, "--view 'shown_sample=ID'"),
     ):
         assert cli.main(["figure", store, *wrong, "-o", str(file)]) == code
         assert words in capsys.readouterr().err
