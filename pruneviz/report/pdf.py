@@ -104,8 +104,11 @@ class _Writer:
             yield pages.markup("&nbsp;&nbsp;·&nbsp;&nbsp;".join(facts), self.styles["facts"])
         for section in report.sections:
             yield pages.heading(self.safe(section.title), section.title, section.name, self.styles["h2"])
-            for block in section.blocks:
-                yield from self.block(block)
+            for i, block in enumerate(section.blocks):
+                if i == 0 and len(section.blocks) > 1 and isinstance(block, c.Note) and not block.urgent:
+                    yield self.text(block.text, "lead")
+                else:
+                    yield from self.block(block)
         if report.left_out:
             yield pages.heading(
                 "What this report leaves out", "What this report leaves out", "left-out", self.styles["h2"]
@@ -170,7 +173,7 @@ class _Writer:
     def pictures(self, block: c.Pictures) -> Iterator[Flowable]:
         if block.common is not None:
             yield self.text(block.common.title, "h3")
-            yield self.text(block.common.subtitle)
+            yield self.text(block.common.subtitle, "lead")
         parts = [self.picture(p, next(self.figures)) for p in block.pictures]
         across = block.columns
         for i in range(0, len(parts), across):

@@ -80,6 +80,7 @@ def styles() -> dict[str, ParagraphStyle]:
         made("facts", spaceAfter=10),
         made("h2", fontName=BOLD, fontSize=13, leading=17, spaceBefore=14, spaceAfter=5, keepWithNext=1),
         made("h3", fontName=BOLD, fontSize=9.5, leading=13, spaceBefore=8, spaceAfter=2, keepWithNext=1),
+        made("lead", keepWithNext=1),  # said of what follows it
         made("item", leftIndent=9, firstLineIndent=-9, spaceAfter=2.5),
         made("found", fontSize=8.5),
         made("note", fontSize=7.4, leading=10.4, textColor=SOFT),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pypdf import PdfReader
@@ -18,13 +19,15 @@ from synthetic import HOSTILE
 from pruneviz.core.errors import UsageError
 from pruneviz.report import Wanted, write_report
 from pruneviz.report.compose import compose
-from pruneviz.report.content import Report, Table
+from pruneviz.report.content import Note, Pictures, Report, Section, Sentences, Table
 from pruneviz.report.latex import latex
 from pruneviz.report.markdown import escaped, markdown
-from pruneviz.report.paper import on_paper
+from pruneviz.report.paper import Paper, on_paper
 from pruneviz.report.pdf import pdf as pdf_of
 from pruneviz.report.tex import tex
 from pruneviz.report.writing import ENDINGS, write_file
+from pruneviz.views.marks import Picture
+from pruneviz.views.matplotlib_renderer import PaperFigure
 
 EVIL = "\\input{/etc/passwd} $x$ %comment & #1 _a^b~ {|} `whoami` <b onload=x> [l](javascript:x) @someone ![i](x) | 剪"
 PRINTED = [e for e in ENDINGS if e != ".html"]
@@ -290,3 +293,16 @@ def test_the_ending_decides_the_format(tmp_path: Path) -> None:
     beside = write_report(study, tmp_path / "r.md")
     assert beside.bytes == sum(p.stat().st_size for p in (beside.path, *beside.beside))
     assert {p.suffix for p in beside.beside} == {".svg"}
+
+
+@pytest.mark.parametrize("lines", range(44, 57, 2))
+def test_a_title_stands_on_the_page_of_what_it_is_the_title_of(lines: int) -> None:
+    common = Picture("common", "Of all of them", subtitle="What they share.")
+    block = Pictures((Picture("a", "One", empty="Nothing here.\n" + "word " * 1500),), common=common)
+    filling = Section("answer", "Findings", "Filling", (Sentences(("a line",) * lines),))
+    led = Section("images", "Images", "The section's title", (Note("What is compared."), block))
+    paper = Paper(Report("r", "q", (), (filling, led), (), ()), {"a": cast(PaperFigure, None)})
+    pages = [p.extract_text() for p in PdfReader(io.BytesIO(pdf_of(paper))).pages]
+    (page,) = (p for p in pages if "The section's title" in p)
+    assert "What they share." in page
+    assert "Nothing here." in page

@@ -11,6 +11,8 @@ from synthetic import SyntheticTables
 
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import marks as m
+from pruneviz.views.matplotlib_letters import Letters
+from pruneviz.views.pictures import images
 from pruneviz.views.pictures.class_changes import class_changes_info
 from pruneviz.views.pictures.flips import flips_info
 from pruneviz.views.pictures.images import ROWS, images_info
@@ -185,3 +187,13 @@ def test_samples_are_matched_by_id_and_missing_ones_counted(tables: SyntheticTab
 def test_a_stale_selection_is_said(tables: SyntheticTables, state: ViewState) -> None:
     picture = flips_info(tables, replace(state, samples=("gone",)))
     assert picture.empty == "None of the selected images is in this study's test split. Clear the selection."
+
+
+@pytest.mark.parametrize("models", [5, 6])
+def test_headings_of_long_names_stay_in_their_columns(models: int) -> None:
+    names = ["another model with a long name, 90", "finetuned by somebody else (v2)", "magnitude-uniform-plus 90 %"]
+    cell = images._cell(("a run",) * models)
+    for name in names:
+        first, second = images._two_lines(name, 16 if models == 5 else 13)
+        assert Letters().width(first, 11.5, True) < cell - 4
+        assert Letters().width(second, 11.5) < cell - 4

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pruneviz.core.tables import Tables
 
 ROWS = 10  # images on a page
-_HEAD, _ROW, _IMAGE, _NAMES, _CELL = 44, 60, 52, 150, 108
+_HEAD, _ROW, _IMAGE, _NAMES = 44, 60, 52, 150
+_FEW, _CELL, _NARROW = 5, 122, 108  # models, and the columns of so few and of more: these fill a page of paper
 _LEFT = _IMAGE + 12
 
 
@@ -39,7 +40,7 @@ def images_info(tables: Tables, state: ViewState) -> Picture:
     samples = c.samples.only(_mask(page, len(c.samples.ids)))
     samples = _in_order(samples, [c.samples.ids[i] for i in page])
     runs = (c.reference, *c.compared)
-    width = _LEFT + _NAMES + _CELL * len(runs)
+    width = _LEFT + _NAMES + _cell(runs) * len(runs)
     return Picture(
         "images",
         title,
@@ -87,7 +88,8 @@ def _in_order(samples: Samples, ids: list[str]) -> Samples:
 def _marks(c: Comparison, samples: Samples, runs: tuple[str, ...], tables: Tables) -> list[Mark]:
     rows = len(samples.ids)
     top = _HEAD + _ROW * np.arange(rows, dtype=float)
-    left = _LEFT + _NAMES + _CELL * np.arange(len(runs), dtype=float)
+    cell = _cell(runs)
+    left = _LEFT + _NAMES + cell * np.arange(len(runs), dtype=float)
     names = [class_name(tables.classes, int(k)) for k in samples.labels]
     marks: list[Mark] = [*_pictures(tables, samples.ids, top, names)]
     marks.append(Text(np.full(rows, float(_LEFT)), top + 21, [elide(n, 20) for n in names], bold=True))
@@ -102,7 +104,7 @@ def _marks(c: Comparison, samples: Samples, runs: tuple[str, ...], tables: Table
     marks.append(
         Boxes(
             x + 2,
-            x + _CELL - 2,
+            x + cell - 2,
             y + 2,
             y + _ROW - 4,
             ["right-fill" if r else "wrong-fill" for r in right],
@@ -123,7 +125,7 @@ def _marks(c: Comparison, samples: Samples, runs: tuple[str, ...], tables: Table
 
 def _heads(c: Comparison, runs: tuple[str, ...], left: npt.NDArray[np.float64]) -> list[Mark]:
     """The models' names, in up to two lines each."""
-    lines = [_two_lines(c.labels[r]) for r in runs]
+    lines = [_two_lines(c.labels[r], 16 if _cell(runs) == _CELL else 13) for r in runs]
     lines[0] = ("★ " + lines[0][0], lines[0][1])
     y = np.full(len(runs), 12.0)
     return [
@@ -133,14 +135,19 @@ def _heads(c: Comparison, runs: tuple[str, ...], left: npt.NDArray[np.float64]) 
     ]
 
 
-def _two_lines(label: str) -> tuple[str, str]:
-    """A label broken where a space allows it, each line short enough for its column."""
+def _cell(runs: tuple[str, ...]) -> int:
+    """The width of a model's column."""
+    return _CELL if len(runs) <= _FEW else _NARROW
+
+
+def _two_lines(label: str, most: int) -> tuple[str, str]:
+    """A label broken where a space allows it, each line short enough for its column: of ``most`` letters."""
     words, first = label.split(" "), ""
-    while words and len(first) + len(words[0]) < 14:
+    while words and len(first) + len(words[0]) < most - 2:
         first = f"{first} {words.pop(0)}".strip()
     if not first:
-        return elide(words[0], 15), elide(" ".join(words[1:]), 16)
-    return first, elide(" ".join(words), 16)
+        return elide(words[0], most - 1), elide(" ".join(words[1:]), most)
+    return first, elide(" ".join(words), most)
 
 
 def _pictures(tables: Tables, ids: tuple[str, ...], top: npt.NDArray[np.float64], names: list[str]) -> list[Mark]:
