@@ -31,7 +31,7 @@ def study_settings(folder: Path) -> list[str]:
 def test_what_would_be_run_is_the_published_schedule() -> None:
     """Without MNIST: the settings, of which a slip would cost a day."""
     asked = read_study("retrain_correlation_mnist", settings=study_settings(Path("/nowhere")))
-    (analysis,) = asked._analyses()
+    (analysis,), _ = asked._analyses()
     train = asked.spec.trains[0]
     assert (train.epochs, train.batch_size, train.lr, train.gamma, train.momentum) == (30, 256, 0.01, 0.1, 0.9)
     assert train.weight_decay == 1e-4

@@ -265,3 +265,11 @@ def test_a_kept_view_may_name_runs_that_are_gone() -> None:
     s.open_view("old")
     assert (s.state.page, s.state.models) == ("layers", ids(tables, 1))
     assert s.notice == "1 model asked for is not here."
+
+
+def test_all_that_an_address_asks_in_vain_is_said_at_once() -> None:
+    s = session()
+    asked = ViewState(page="nowhere", models=("abc",), selection=Selection("samples", Named("gone")))
+    assert s.known(asked) == ViewState()
+    for words in ("There is no page 'nowhere'", "1 model asked for is not here", "selection in the address"):
+        assert words in s.notice

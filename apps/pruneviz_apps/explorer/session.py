@@ -223,23 +223,26 @@ class Session:
         """The state without what is not here, its selection made; says what was dropped."""
         from pruneviz_apps.explorer.sidebar import PAGES
 
+        said = []
         if state.page not in {p for p, _, _ in PAGES}:
-            self.notice = f"There is no page {state.page!r}; this is the overview."
+            said.append(f"There is no page {state.page!r}; this is the overview.")
             state = replace(state, page="overview")
         ids = set(self.tables.runs["run_id"])
         models = tuple(m for m in state.models if m in ids)
         reference = state.reference if state.reference in ids else ""
         dropped = len(state.models) - len(models) + (state.reference != reference)
         if dropped:
-            self.notice = f"{several(dropped, 'model')} asked for {'is' if dropped == 1 else 'are'} not here."
+            said.append(f"{several(dropped, 'model')} asked for {'is' if dropped == 1 else 'are'} not here.")
         state = replace(state, models=models, reference=reference)
-        if state.selection is None:
-            return state
-        try:
-            return replace(state, samples=chosen(state.selection, self.tables, self.tables.workspace.selections))
-        except PrunevizError as e:
-            self.notice = f"The selection in the address could not be made: {e}"
-            return replace(state, selection=None, samples=())
+        if state.selection is not None:
+            try:
+                samples = chosen(state.selection, self.tables, self.tables.workspace.selections)
+                state = replace(state, samples=samples)
+            except PrunevizError as e:
+                said.append(f"The selection in the address could not be made: {e}")
+                state = replace(state, selection=None, samples=())
+        self.notice = " ".join(said) or self.notice
+        return state
 
     def _brushed(self, what: str, keys: tuple[str, ...]) -> None:
         """A selection made in a picture: runs become the models compared, samples the selected images."""
