@@ -20,6 +20,8 @@ from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.compare_page import suggested
 from pruneviz_apps.explorer.live import CachedTables
 from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.explorer.shell import Shell
+from pruneviz_apps.explorer.sidebar import PAGES
 from pruneviz_apps.panel_app import start
 
 TESTS = Path(__file__).parents[1]
@@ -273,3 +275,11 @@ def test_all_that_an_address_asks_in_vain_is_said_at_once() -> None:
     assert s.known(asked) == ViewState()
     for words in ("There is no page 'nowhere'", "1 model asked for is not here", "selection in the address"):
         assert words in s.notice
+
+
+@pytest.mark.parametrize("page", [name for name, _, _ in PAGES])
+def test_an_address_shows_its_page_once(page: str) -> None:
+    shell = Shell(CachedTables(SyntheticTables(samples=60, replicates=1, methods=2)), f"?page={page}")
+    assert len(shell.body) == 1
+    assert shell.session.state.page == page
+    assert shell.session.notice == ""

@@ -127,13 +127,18 @@ class PrunePage:
         )
         self.recovering.offer(wishes.recovery_options(first["name"]), first.get("options", {}))
         self.recovery.value = first["name"]
-        self.method.value = self.session.state.method or _TYPICAL
+        self._filling = True  # a page that is being made does not change the state: it would be made again
+        try:
+            self.method.value = self.session.state.method or _TYPICAL
+        finally:
+            self._filling = False
 
     def _method_chosen(self, name: str | None) -> None:
         if name in self.method.options:
             self.parts.offer(wishes.parts_of(str(name)))
             self._parts_changed()
-            if self.session.state.page == "prune" and self.session.state.method != name:
+            shown = self.session.state.page == "prune" and not self._filling
+            if shown and self.session.state.method != name:
                 self.session.change(method=name)
 
     def _parts_changed(self) -> None:
