@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.measures.statistics import POINTS_BELOW, Interval, hierarchical_bootstrap
 from pruneviz.report.content import Cell, Column, Row, Table
-from pruneviz.report.ranking import Marks, marks
+from pruneviz.report.ranking import LEVEL, Marks, marks
 from pruneviz.views import runs as on
 from pruneviz.views.metrics import METRICS, measured
 from pruneviz.views.text import NBSP, count, number, percent, plain, points, several
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 KEYS = ["model", "method", "recovery", "target", "level"]
 MOST_ROWS = 400  # configurations in the folded table
+DIFFERS = "*"
 
 TARGET = Column("Target", "what was asked to be removed", number=False)
 COLUMNS = (
@@ -98,22 +99,37 @@ def arms(tables: Tables) -> tuple[Arm, ...]:
     return tuple(found)
 
 
-def comparison(tables: Tables, found: Sequence[Arm], reference: str, compared: Sequence[str]) -> Table:
-    """The configurations of the runs compared: the reference's first, then dense models trained on, then the others."""
+def comparison(
+    tables: Tables,
+    found: Sequence[Arm],
+    reference: str,
+    compared: Sequence[str],
+    pairs: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Table:
+    """The configurations of the runs compared: the reference's first, then dense models trained on, then the others.
+
+    Args:
+        tables: the study.
+        found: all configurations.
+        reference: the run that others are compared with.
+        compared: the runs compared.
+        pairs: of models given, each run's row of :func:`pruneviz.views.paired.paired`; none in studies that prune.
+    """
+    pairs = pairs or {}
     own = [a for a in found if reference in a.run_ids]
     retrained = [a for a in found if a.dense and _trained_on(a) and a.key[0] in {o.key[0] for o in own}]
     chosen = list(dict.fromkeys([*own, *retrained, *(a for r in compared for a in found if r in a.run_ids)]))
     marked = marks(found, on.controls(tables.runs))
     several_models = len({a.key[0] for a in chosen}) > 1
-    rows = [_row(a, marked, several_models, reference in a.run_ids) for a in chosen]
-    return _table("comparison", rows, (*_varied(chosen), *marked.words))
+    rows = [_row(a, marked, several_models, reference in a.run_ids, pairs) for a in chosen]
+    return _table("comparison", rows, (*_varied(chosen), *marked.words, *_paired_words(pairs)))
 
 
 def everything(tables: Tables, found: Sequence[Arm]) -> Table:
     """All configurations, folded away; of very many, the first, and how many there are."""
     marked = marks(found, on.controls(tables.runs))
     several_models = len({a.key[0] for a in found}) > 1
-    rows = [_row(a, marked, several_models, False) for a in found[:MOST_ROWS]]
+    rows = [_row(a, marked, several_models, False, {}) for a in found[:MOST_ROWS]]
     title = f"All {len(found)} configurations"
     notes = [*_varied(found), *marked.words]
     if len(found) > MOST_ROWS:
@@ -131,7 +147,7 @@ def _table(name: str, rows: Sequence[Row], notes: tuple[str, ...], folded: str =
     return Table(name, COLUMNS, tuple(rows), notes, folded=folded)
 
 
-def _row(arm: Arm, marked: Marks, several_models: bool, strong: bool) -> Row:
+def _row(arm: Arm, marked: Marks, several_models: bool, strong: bool, pairs: Mapping[str, Mapping[str, Any]]) -> Row:
     first = arm.runs.iloc[0]
     name, recovery = _name(arm, several_models)
     target = "" if arm.dense else on.target_text(first["target"], first["sparsity_target"])
@@ -145,7 +161,7 @@ def _row(arm: Arm, marked: Marks, several_models: bool, strong: bool) -> Row:
         Cell(f"{number(100 * kept)}{NBSP}%" if np.isfinite(kept) else "–", kept, "" if arm.dense else f"{size}×"),
         Cell(count(macs), macs),
         _accuracy(arm, marked.signs.get(arm.key, "")),
-        Cell("–") if arm.dense and not _trained_on(arm) else _change(arm),
+        Cell("–") if arm.dense and not _trained_on(arm) else _change(arm, pairs),
         Cell(percent(worst), worst, _worst(arm)),
         Cell(percent(arm.mean("val_accuracy")), arm.mean("val_accuracy")),
         _steps(arm),
@@ -176,11 +192,26 @@ def _accuracy(arm: Arm, sign: str) -> Cell:
     return Cell(percent(found.mean, 2), found.mean, _span(arm, "accuracy", found, lambda v: f"{100 * v:.2f}"), sign)
 
 
-def _change(arm: Arm) -> Cell:
+def _change(arm: Arm, pairs: Mapping[str, Mapping[str, Any]]) -> Cell:
+    if len(arm.run_ids) == 1 and (pair := pairs.get(next(iter(arm.run_ids)))):
+        change, low, high = (pair[f"accuracy_difference{end}"] for end in ("", "_low", "_high"))
+        sign = DIFFERS if pair["p_holm"] < LEVEL else ""
+        return Cell(points(change, 2), change, f"[{points(low, 2)}, {points(high, 2)}]", sign)
     found = arm.interval("accuracy_change", (-1.0, 1.0))
     if found is None:
         return Cell("–")
     return Cell(points(found.mean, 2), found.mean, _span(arm, "accuracy_change", found, lambda v: points(v, 2)))
+
+
+def _paired_words(pairs: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    if not pairs:
+        return ()
+    images = int(next(iter(pairs.values()))["samples"])
+    test = f"McNemar's exact test, Holm over {several(len(pairs), 'model')}, level {LEVEL:g}"
+    return (
+        f"Against dense: paired on the same {images:,} test images, 95 % intervals, these models fixed. "
+        f"{DIFFERS} differs from the reference ({test}).",
+    )
 
 
 def _span(arm: Arm, column: str, found: Interval, text: Any) -> str:

@@ -17,7 +17,7 @@ from pruneviz.views import runs as on
 from pruneviz.views.findings import Holdings, found, holdings
 from pruneviz.views.marks import Picture
 from pruneviz.views.paired import TABLE as PAIRED
-from pruneviz.views.paired import paired_sentences
+from pruneviz.views.paired import paired, paired_sentences
 from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
 from pruneviz.views.pictures.class_changes import class_changes_info
 from pruneviz.views.pictures.density_map import density_map_info
@@ -80,7 +80,7 @@ def tell(tables: Tables, study: Reported, choice: Choice, asked: Asked) -> Repor
     sections = (
         Section("answer", "Findings", "What was found", tuple(_answer(tables, study, held, choice))),
         Section("analyses", "Analyses", "What the analyses found", tuple(_analyses(tables, study, held, choice))),
-        Section("comparison", "Comparison", "The models compared", tuple(_comparison(tables, choice))),
+        Section("comparison", "Comparison", "The models compared", tuple(_comparison(tables, study, held, choice))),
         Section("cost", "Cost", "What pruning costs", tuple(_cost(tables, choice))),
         Section("predictions", "Predictions", PREDICTIONS, tuple(_predictions(tables, choice))),
         Section("images", "Images", "Image by image", tuple(_images(tables, choice))),
@@ -147,10 +147,15 @@ def _answer(tables: Tables, study: Reported, held: Holdings, choice: Choice) -> 
         yield Note("No run has been measured yet.")
         return
     told = found(tables, choice.state)
-    if tables.spec.get("compare") is not None and PAIRED in study.findings() and held.dense == 1:
+    if _is_paired(tables, study, held):
         told = (*paired_sentences(tables.runs, tables.table(PAIRED)), *told)
     if told:
         yield Sentences(told)
+
+
+def _is_paired(tables: Tables, study: Reported, held: Holdings) -> bool:
+    """Whether it compares models given, one each, so that images are all that can vary."""
+    return tables.spec.get("compare") is not None and PAIRED in study.findings() and held.dense == 1
 
 
 def _analyses(tables: Tables, study: Reported, held: Holdings, choice: Choice) -> Iterator[Block]:
@@ -176,13 +181,14 @@ def _analyses(tables: Tables, study: Reported, held: Holdings, choice: Choice) -
         yield Sentences(reasons, "Analyses that these models do not have, and why", SHOWN_FINDINGS)
 
 
-def _comparison(tables: Tables, choice: Choice) -> Iterator[Block]:
+def _comparison(tables: Tables, study: Reported, held: Holdings, choice: Choice) -> Iterator[Block]:
     everyone = arms(tables)
     if not everyone:
         return
     if choice.rule:
         yield Note(choice.rule)
-    yield comparison(tables, everyone, choice.reference, choice.compared)
+    pairs = {r["run_id"]: r for r in paired(tables.table(PAIRED))} if _is_paired(tables, study, held) else {}
+    yield comparison(tables, everyone, choice.reference, choice.compared, pairs)
     yield everything(tables, everyone)
 
 

@@ -20,6 +20,7 @@ from pruneviz import models
 from pruneviz.core.errors import ModelError, PrunevizError, SpecError
 from pruneviz.core.spec import ModelSpec, study_from_plain
 from pruneviz.measures.changes import mcnemar
+from pruneviz.measures.statistics import holm
 from pruneviz.study.patterns import pattern_of
 
 Nets = dict[str, nn.Module]
@@ -188,6 +189,27 @@ def test_a_report_tells_what_was_found_and_what_was_left_out(study: Any, tmp_pat
     assert not re.search(r"(l1|cut|deep)\W+as given", bare)
     assert "what was asked to be removed" not in page  # nobody knows it: no column of targets
     assert "&lt;NA&gt;" not in page
+
+
+def test_a_report_marks_the_models_that_differ_from_the_reference(study: Any) -> None:
+    from pruneviz.report.compose import Wanted, compose
+    from pruneviz.report.content import Table
+
+    made = compose(study, Wanted(), ".pdf").report
+    (table,) = [b for s in made.sections for b in s.blocks if isinstance(b, Table) and b.name == "comparison"]
+    at = [c.title for c in table.columns].index("Against dense")
+    cells = {r.cells[0].text.removeprefix("★ "): r.cells[at] for r in table.rows}
+    changes = study.table("prediction_changes")
+    changes = changes[changes["kind"] == "pruned"].set_index("run_id")
+    names = study.runs.set_index("run_id")["method"]
+    adjusted = dict(zip(changes.index, holm(list(changes["p"])), strict=True))
+    assert any(p < 0.05 for p in adjusted.values())
+    for run_id, row in changes.iterrows():
+        cell = cells[names[run_id]]
+        assert cell.value == row["accuracy_difference"]
+        assert cell.mark == ("*" if adjusted[run_id] < 0.05 else "")
+        assert f"{100 * row['accuracy_difference_high']:.2f}".lstrip("-") in cell.below
+    assert any("McNemar's exact test, Holm over" in note for note in table.notes)
 
 
 def test_channels_removed_are_counted_alike_however_the_cut_is_known(tmp_path: Path) -> None:
