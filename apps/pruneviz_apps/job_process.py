@@ -53,7 +53,7 @@ def _estimate(request: Mapping[str, Any]) -> None:
 
     try:
         told: dict[str, Any] = {"plan": dataclasses.asdict(_asked(request).dry_run(request["store"]))}
-    except Exception as e:
+    except Exception as e:  # whatever the study's code raises: the page shows it
         told = {"error": _why(e)}
     write_atomically(Path(request["answer"]), json.dumps(told))
 
@@ -85,7 +85,7 @@ def _carry_out(request: Mapping[str, Any]) -> None:
         state |= {"state": "done", "made": result.made, "failures": failures}
     except (KeyboardInterrupt, Cancelled):
         state["state"] = "cancelled"
-    except Exception as e:
+    except Exception as e:  # likewise
         state |= {"state": "failed", "reason": _why(e)}
     state["ended"] = time.time()
     tell()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.pruning.gradual import PruningOnce
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from pruneviz.pruning.during import Training
 
 
-class Gated(PruningOnce):
+class Gated(PruningOnce, ABC):
     """Learns numbers through gates, then removes the channels of the smallest and takes the gates away.
 
     All layers whose outputs are coupled share their channels' gates. A gate stands behind the batch norm where every
@@ -25,21 +26,21 @@ class Gated(PruningOnce):
 
     learned: dict[str, Tensor]
 
+    @abstractmethod
     def begin(self, t: Training) -> dict[str, Tensor]:
         """What gates are made of, before the first step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def gate(self, group: str) -> Tensor:
         """The gates of a group's channels, made of :attr:`learned`; called in every forward pass."""
-        raise NotImplementedError
 
+    @abstractmethod
     def learn(self, t: Training) -> None:
         """Change :attr:`learned` after a step, in place and without recording; gradients are cleared afterwards."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ranking(self) -> dict[str, Tensor]:
         """What channels are ranked by, by group; the smallest go."""
-        raise NotImplementedError
 
     def channels(self, t: Training) -> ChannelUnits:
         """The network's channels."""

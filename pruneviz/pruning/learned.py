@@ -6,6 +6,7 @@ weight goes on being learned, and a weight that comes back has the value with wh
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from pruneviz.pruning.during import Ground, Training
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pruneviz.pruning.recipe import Recipe
 
 
-class LearnedScores(GradualPruning):
+class LearnedScores(GradualPruning, ABC):
     """Prunes along a curve by scores of its own; what was removed may come back until the curve's end.
 
     Attributes:
@@ -37,6 +38,7 @@ class LearnedScores(GradualPruning):
         """The scores to begin with: the recipe's."""
         return self.scored(t)
 
+    @abstractmethod
     def learn(self, t: Training, name: str, gradient: Tensor, weight: Tensor) -> None:
         """Change ``self.scores[name]``.
 
@@ -46,7 +48,6 @@ class LearnedScores(GradualPruning):
             gradient: of the loss, for the weight as the network uses it; dense.
             weight: with removed entries as they were.
         """
-        raise NotImplementedError
 
     def ranking(self) -> dict[str, Tensor]:
         """What units are ranked by; the smallest go."""

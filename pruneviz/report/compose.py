@@ -30,7 +30,7 @@ class Wanted:
     """
 
     models: Sequence[str] | None = None
-    layout: Layout = Layout()  # noqa: RUF009  # it is frozen
+    layout: Layout = field(default_factory=Layout)
     layout_file: str = ""
     analyses: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[str], None] = lambda what: None

@@ -185,7 +185,7 @@ class _Writer:
         words = [self.text(t, "found") for t in picture.sentences]
         words += [self.text(picture.subtitle, "note")] if picture.subtitle else []
         notes = [self.text(t, "note") for t in picture.notes]
-        return [self.text(picture.title, "h3"), *words, pages.Room(drawn), *notes]
+        return [self.text(picture.title, "h3"), *words, pages.room_for(drawn), *notes]
 
 
 def _widths(table: c.Table, letters: Letters) -> list[float]:

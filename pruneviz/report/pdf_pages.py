@@ -100,7 +100,7 @@ def markup(text: str, style: ParagraphStyle) -> Flowable:
 
 
 def gap(points: float) -> Flowable:
-    """Room between blocks."""
+    """room_for between blocks."""
     from reportlab.platypus import Spacer
 
     return Spacer(1, points)
@@ -151,7 +151,7 @@ def together(parts: Sequence[list[Flowable]]) -> Flowable:
     return KeepTogether([made])
 
 
-def Room(drawn: PaperFigure) -> Flowable:  # noqa: N802  # a class, made when ReportLab is there
+def room_for(drawn: PaperFigure) -> Flowable:
     """The room of a picture, which is made smaller where it would not fit on a page."""
     from reportlab.platypus import Flowable
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -199,12 +199,7 @@ def _arm_row(
     each, dense = [_mean(v) for v in values], [p.reference_run_id for p in own]
     row: dict[str, Any] = {
         "arm": arm.label,
-        "kind": arm.kind,
-        "model": arm.model,
-        "method": arm.method,
-        "recovery": arm.recovery,
-        "target": arm.target,
-        "level": arm.level,
+        **asdict(arm),
         "attribution": attribution,
         "similarity": similarity,
         "runs": len(own),

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from pruneviz.core.tables import Column, Schema
+from pruneviz_analyses.columns import ARM, OF_ARM, RUN, SAMPLE
 
 RANDOM, FLIPS = "random", "flips"  # how an image was chosen
 
-_RUN = Column("run_id", "str", "the run")
-_SAMPLE = Column("sample_id", "str", "the image's path, or split:index")
 _CHOSEN = Column("chosen", "str", "random (seeded), or flips: looked up by what models say of it, and never averaged")
 _ATTRIBUTION = Column("attribution", "str", "gradcam, integrated_gradients, occlusion or lrp")
 _KIND = Column("kind", "str", "dense, pruned, retrained (a dense model trained on), or replicate (two dense models)")
-_ARM = Column("arm", "str", "the model, method, recovery and target that the run shares with its repeats")
 
 PREDICTIONS = Schema(
     "attributions_predictions",
     "one row per run and image among which those that flip most are looked up",
-    (_RUN, _SAMPLE, Column("prediction", "int", "class with the largest logit, from 0")),
+    (RUN, SAMPLE, Column("prediction", "int", "class with the largest logit, from 0")),
 )
 
 FLIPPED = Schema(
     "attributions_flipped",
     "one row per image that flips most, over all runs",
     (
-        _SAMPLE,
+        SAMPLE,
         Column("place", "int", "from 0, most flips first"),
         Column("flips", "int", "runs whose prediction is not that of their dense model", "runs"),
         Column("runs", "int", "runs looked at", "runs"),
@@ -34,8 +32,8 @@ MAPS = Schema(
     "attributions_maps",
     "one row per run, image and way of attributing: the map, and what it should add up to",
     (
-        _RUN,
-        _SAMPLE,
+        RUN,
+        SAMPLE,
         _CHOSEN,
         _ATTRIBUTION,
         Column("explained", "int", "the class whose logit is explained, from 0"),
@@ -68,11 +66,11 @@ PAIRS = Schema(
     "attributions_pairs",
     "one row per run, dense model, image and way of attributing: how alike their maps are",
     (
-        _RUN,
+        RUN,
         Column("reference_run_id", "str", "the dense model that it is compared with"),
         _KIND,
         _ATTRIBUTION,
-        _SAMPLE,
+        SAMPLE,
         _CHOSEN,
         Column("same_class", "bool", "whether both explain the same class; where not, there is no similarity"),
         Column("rank", "float", f"{_RANK}; null where a map has one value everywhere", "", "high"),
@@ -84,12 +82,12 @@ RUNS = Schema(
     "attributions",
     "one row per run and way of attributing, over the images chosen at random",
     (
-        _RUN,
+        RUN,
         Column("reference_run_id", "str", "its dense model; null for a dense model"),
         Column("retrained_run_id", "str", "that model after the same recovery and seed, unpruned; may be null"),
         Column("control_run_id", "str", "random pruning alike; may be null"),
         _KIND,
-        _ARM,
+        ARM,
         _ATTRIBUTION,
         Column("samples", "int", "images with a map", "images"),
         Column("flat", "int", "maps with one value everywhere, which explain nothing", "images"),
@@ -109,13 +107,9 @@ ARMS = Schema(
     "one row per arm, way of attributing and similarity: runs that differ in dense model and seed alone; every dense "
     "model weighs the same",
     (
-        _ARM,
+        ARM,
         _KIND,
-        Column("model", "str", "the model's name"),
-        Column("method", "str", "the pruning method, or dense"),
-        Column("recovery", "str", "what happened after pruning"),
-        Column("target", "str", "the target as a short text"),
-        Column("level", "int", "iteration of an iterative schedule; 0 for dense models"),
+        *OF_ARM,
         _ATTRIBUTION,
         Column("similarity", "str", "rank or cosine"),
         Column("runs", "int", "the arm's runs; pairs of dense models, where these are compared", "runs"),

@@ -12,6 +12,7 @@ from pruneviz.measures.attribution import ATTRIBUTIONS, relative_gap
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.attributions.schemas import ARMS, FLIPPED, MAPS, RANDOM, RUNS
 from pruneviz_analyses.pairs import REPLICATE
+from pruneviz_analyses.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,7 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], asked: Attribut
     said += [_together(a) for a in grouped if _first(a)["kind"] == REPLICATE]
     said += [_alike(a, asked.level) for a in pruned[: asked.sentences]]
     if (more := len(pruned) - asked.sentences) > 0:
-        said.append(f"{_count(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
+        said.append(f"{counted(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
     said += [_alike(a, asked.level) for a in grouped if _first(a)["kind"] == "retrained"]
     said += [*_adds_up(tables, runs), *_besides(tables)]
     return (*said, *_left_out(tables, runs))
@@ -59,7 +60,7 @@ def _besides(tables: Tables) -> Iterator[str]:
     if len(flipped):
         most = int(flipped["flips"].max())
         yield (
-            f"Shown besides, and in no number: {_count(len(flipped), 'image')} that most runs see differently than "
+            f"Shown besides, and in no number: {counted(len(flipped), 'image')} that most runs see differently than "
             f"their dense model (up to {most} of {int(flipped['runs'].max())} runs)."
         )
 
@@ -111,8 +112,8 @@ def _together(a: Arm) -> str:
     told = "; ".join(f"{ATTRIBUTIONS[n]} {_range(r)}" for n, r in a.items())
     first = _first(a)
     return (
-        f"{first['model']}: rank correlation of the maps of two dense models, mean of {_count(first['runs'], 'pair')} "
-        f"of {_count(first['dense_models'], 'model')} (least to most): {told}."
+        f"{first['model']}: rank correlation of the maps of two dense models, mean of {counted(first['runs'], 'pair')} "
+        f"of {counted(first['dense_models'], 'model')} (least to most): {told}."
     )
 
 
@@ -122,7 +123,7 @@ def _range(r: Row) -> str:
 
 def _alike(a: Arm, level: float) -> str:
     first = _first(a)
-    runs = f"{_count(first['runs'], 'run')} of {_count(first['dense_models'], 'dense model')}"
+    runs = f"{counted(first['runs'], 'run')} of {counted(first['dense_models'], 'dense model')}"
     told = "; ".join(f"{ATTRIBUTIONS[n]} {two(r['mean'])}{_interval(r, '')}" for n, r in a.items())
     few = "" if np.isfinite(first["low"]) else f" Intervals need {POINTS_BELOW} dense models."
     alone = first["kind"] == "pruned" and first["recovery"] != "none" and not first["retrained_runs"]
@@ -161,11 +162,11 @@ def _left_out(tables: Tables, runs: pd.DataFrame) -> Iterator[str]:
     status = tables.runs["status"]
     for name, words in (("failed", "failed"), ("waiting", "not done yet")):
         if count := int((status == name).sum()):
-            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+            yield f"{counted(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
     unseen = int((status == "done").sum()) - runs["run_id"].nunique()
     if unseen:
         yield (
-            f"{_count(unseen, 'run')} left out: their maps, or those of their dense model, are not there. Run the "
+            f"{counted(unseen, 'run')} left out: their maps, or those of their dense model, are not there. Run the "
             "study again."
         )
     for name, words in ATTRIBUTIONS.items():
@@ -178,7 +179,7 @@ def _left_out(tables: Tables, runs: pd.DataFrame) -> Iterator[str]:
     compared = runs[runs["compared"].notna()]
     if other := int((compared["samples"] - compared["compared"]).sum()):
         yield (
-            f"{_count(other, 'comparison')} of {int(compared['samples'].sum()):,} left out: a flat map, or another "
+            f"{counted(other, 'comparison')} of {int(compared['samples'].sum()):,} left out: a flat map, or another "
             "class explained than in the dense model."
         )
 
@@ -191,7 +192,3 @@ def two(value: float) -> str:
 def signed(value: float) -> str:
     """A difference of similarities with its sign."""
     return f"{round(value, 3) + 0.0:+.3f}".replace("-", "−")
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

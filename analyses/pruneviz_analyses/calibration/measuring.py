@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -180,12 +180,7 @@ def _arm_rows(
         values = np.array([c.value(metric, r) for r in ids])
         row: dict[str, Any] = {
             "arm": label(arm),
-            "kind": arm.kind,
-            "model": arm.model,
-            "method": arm.method,
-            "recovery": arm.recovery,
-            "target": arm.target,
-            "level": arm.level,
+            **asdict(arm),
             "metric": metric,
             "runs": len(own),
             "dense_models": len(set(dense)),

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pruneviz.core.tables import Column, Schema
+from pruneviz_analyses.columns import ARM, KIND, OF_ARM, RUN
 
 METRICS = ("ece_mass", "ece_width", "squared_error", "brier", "nll", "overconfidence")
 ERRORS = ("ece_mass", "ece_width")  # those that have a floor
 
-_RUN = Column("run_id", "str", "the run")
-_ARM = Column("arm", "str", "the model, method, recovery and target that the run shares with its repeats")
-_KIND = Column("kind", "str", "dense, pruned, or retrained (a dense model trained on)")
 _MASS = "expected calibration error, bins of equal numbers of samples"
 _WIDTH = "expected calibration error, bins of equal width"
 _FLOOR = "what a perfectly calibrated model of the same confidences shows on so many samples, simulated mean"
@@ -38,13 +36,13 @@ _VALUES = (
     Column("nll", "float", "mean cross-entropy", "nats", "low"),
 )
 
-SEEN = Schema("calibration_seen", "one row per run: what its probabilities say", (_RUN, *_VALUES))
+SEEN = Schema("calibration_seen", "one row per run: what its probabilities say", (RUN, *_VALUES))
 
 BINS = Schema(
     "calibration_bins",
     "one row per run, binning and bin: the reliability diagram",
     (
-        _RUN,
+        RUN,
         Column("binning", "str", "width (equal width) or mass (equal numbers of samples, as far as ties allow)"),
         Column("bin", "int", "from 0"),
         Column("low", "float", "confidences in the bin are above this", "probability"),
@@ -61,7 +59,7 @@ SAMPLES = Schema(
     "calibration_samples",
     "one row per run and test sample: what the samples table does not say",
     (
-        _RUN,
+        RUN,
         Column("sample_id", "str", "the image's path, or split:index"),
         Column("brier", "float", "Σ_k (p_k − [k is the label])², in [0, 2]", "", "low"),
     ),
@@ -71,11 +69,11 @@ RUNS = Schema(
     "calibration",
     "one row per run, with what it is compared with",
     (
-        _RUN,
+        RUN,
         Column("reference_run_id", "str", "its dense model; null for a dense model"),
         Column("retrained_run_id", "str", "that model after the same recovery and seed, unpruned; may be null"),
-        _KIND,
-        _ARM,
+        KIND,
+        ARM,
         *_VALUES,
     ),
 )
@@ -88,7 +86,7 @@ DIFFERENCES = Schema(
     "calibration_differences",
     "one row per run, reference and metric, over the samples that all runs have",
     (
-        _RUN,
+        RUN,
         Column("reference_run_id", "str", "what it is compared with"),
         Column("against", "str", "dense, or retrained (that dense model after the same recovery and seed, unpruned)"),
         _METRIC,
@@ -107,13 +105,9 @@ ARMS = Schema(
     "calibration_arms",
     "one row per arm and metric: runs that differ in dense model and seed alone; every dense model weighs the same",
     (
-        _ARM,
-        _KIND,
-        Column("model", "str", "the model's name"),
-        Column("method", "str", "the pruning method, or dense"),
-        Column("recovery", "str", "what happened after pruning"),
-        Column("target", "str", "the target as a short text"),
-        Column("level", "int", "iteration of an iterative schedule; 0 for dense models"),
+        ARM,
+        KIND,
+        *OF_ARM,
         _METRIC,
         Column("runs", "int", "the arm's runs", "runs"),
         Column("dense_models", "int", "dense models behind them: the unit of replication", "models"),

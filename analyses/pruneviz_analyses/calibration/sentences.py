@@ -10,6 +10,7 @@ import numpy as np
 from pruneviz.core.tables import Tables
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.calibration.schemas import ARMS, DIFFERENCES, RUNS
+from pruneviz_analyses.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ def findings(
     pruned.sort(key=lambda a: (a["brier"]["arm"] in controls, -abs(a["ece_mass"]["difference"])))
     said += [_compared(a, level) for a in pruned[:limit]]
     if (more := len(pruned) - limit) > 0:
-        said.append(f"{_count(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
+        said.append(f"{counted(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
     return (*said, *_left_out(tables, frames[RUNS.name], arms, bins))
 
 
@@ -71,7 +72,7 @@ def _dense(a: Arm, level: float) -> str:
     sure = _sureness(a)
     return (
         f"{ece['arm']}: ECE {_range(ece)} where a calibrated model shows {ece['floor']:.3f} on {ece['samples']:,} "
-        f"images; {ece['beyond_chance']} of {_count(n, 'model')} above what {100 * level:g} % of calibrated models "
+        f"images; {ece['beyond_chance']} of {counted(n, 'model')} above what {100 * level:g} % of calibrated models "
         f"stay below; {sure}; Brier {_range(a['brier'])}, NLL {_range(a['nll'])}."
     )
 
@@ -83,7 +84,7 @@ def _sureness(a: Arm) -> str:
 
 def _compared(a: Arm, level: float) -> str:
     ece = a["ece_mass"]
-    runs = f"{_count(ece['runs'], 'run')} of {_count(ece['dense_models'], 'dense model')}"
+    runs = f"{counted(ece['runs'], 'run')} of {counted(ece['dense_models'], 'dense model')}"
     head = f"{ece['arm']}: ECE {_range(ece)} (floor {ece['floor']:.3f}), {_sureness(a)} ({runs})"
     told = "; ".join(f"{word} {_change(a[name], level)}" for name, word in _WORDS.items())
     over = " over test images, for these models alone" if ece["fixed"] else ""
@@ -122,10 +123,10 @@ def _left_out(tables: Tables, runs: pd.DataFrame, arms: pd.DataFrame, bins: int)
     status = tables.runs["status"]
     for name, words in (("failed", "failed"), ("waiting", "not done yet")):
         if count := int((status == name).sum()):
-            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+            yield f"{counted(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
     if unseen := int((status == "done").sum()) - len(runs):
         yield (
-            f"{_count(unseen, 'run')} left out: the probabilities have not been looked at, or the dense model to "
+            f"{counted(unseen, 'run')} left out: the probabilities have not been looked at, or the dense model to "
             "compare with has not. Run the study again."
         )
     if len(arms) and len(runs):
@@ -151,7 +152,3 @@ def _signed(value: float) -> str:
 
 def _points(difference: float) -> str:
     return f"{100 * abs(difference):.1f}"
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pruneviz.core.tables import Column, Schema
+from pruneviz_analyses.columns import ARM, OF_ARM, RUN
 
 CLEAN = "clean"
 METRICS = ("accuracy", "drop", "squared_error")
 AGAINST = ("dense", "retrained", "control")
 
-_RUN = Column("run_id", "str", "the run")
-_ARM = Column("arm", "str", "the model, method, recovery and target that the run shares with its repeats")
 _KIND = Column("kind", "str", "dense, retrained (a dense model trained on), pruned, or control (pruned at random)")
 _SHIFT = Column("corruption", "str", "its name; 'clean' for the pictures as they are; a user's function by its name")
 _SORT = Column("shift", "str", "clean, corruption, transform (a user's), stored (a folder's), or attack")
@@ -35,14 +34,14 @@ _VALUES = (
 SEEN = Schema(
     "corruption_robustness_seen",
     "one row per run, corruption and severity: what the model makes of it",
-    (_RUN, _SHIFT, _SORT, _SEVERITY, _STRENGTH, _IMAGES, *_VALUES),
+    (RUN, _SHIFT, _SORT, _SEVERITY, _STRENGTH, _IMAGES, *_VALUES),
 )
 
 SAMPLES = Schema(
     "corruption_robustness_samples",
     "one row per run, corruption and image",
     (
-        _RUN,
+        RUN,
         _SHIFT,
         Column("sample_id", "str", "the image's path, or split:index"),
         Column("label", "int", "true class, from 0"),
@@ -54,10 +53,10 @@ CELLS = Schema(
     "corruption_robustness",
     "one row per run, corruption and severity, beside its dense model on the same images",
     (
-        _RUN,
+        RUN,
         Column("reference_run_id", "str", "its dense model; null for a dense model"),
         _KIND,
-        _ARM,
+        ARM,
         _SHIFT,
         _SORT,
         Column("family", "str", "noise, blur, weather, digital or extra; null for what is none of the 19"),
@@ -85,9 +84,9 @@ RUNS = Schema(
     "corruption_robustness_runs",
     "one row per run and corruption, family or mean: errors relative to its dense model",
     (
-        _RUN,
+        RUN,
         _KIND,
-        _ARM,
+        ARM,
         _SCOPE,
         _OF,
         _SORT,
@@ -117,13 +116,9 @@ RUNS = Schema(
 _OVER = "over dense models, seeds and test images; null with fewer than 5 dense models"
 
 _ARM_COLUMNS = (
-    _ARM,
+    ARM,
     _KIND,
-    Column("model", "str", "the model's name"),
-    Column("method", "str", "the pruning method, or dense"),
-    Column("recovery", "str", "what happened after pruning"),
-    Column("target", "str", "the target as a short text"),
-    Column("level", "int", "iteration of an iterative schedule; 0 for dense models"),
+    *OF_ARM,
     Column("control_arm", "str", "the arm of random pruning that controls it; null without one"),
     _SCOPE,
     _OF,

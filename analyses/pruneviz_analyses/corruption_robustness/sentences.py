@@ -22,6 +22,7 @@ from pruneviz_analyses.corruption_robustness.schemas import (
     RUNS,
 )
 from pruneviz_analyses.corruption_robustness.shifts import ATTACK, CORRUPTION, STORED
+from pruneviz_analyses.words import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,14 +64,14 @@ def _dense(row: Row, arms: Sequence[Row]) -> Iterator[str]:
     own = [a for a in arms if a["arm"] == row["arm"] and a["scope"] == "corruption" and a["shift"] == CORRUPTION]
     own.sort(key=lambda a: a["accuracy"])
     ends = (
-        f"; worst {own[0]['corruption']} ({_percent(own[0]['accuracy'])}), mildest {own[-1]['corruption']} "
+        f"; worst {own[0]['corruption']} ({percent(own[0]['accuracy'])}), mildest {own[-1]['corruption']} "
         if own
         else ""
     )
-    ends += f"({_percent(own[-1]['accuracy'])})" if own else ""
+    ends += f"({percent(own[-1]['accuracy'])})" if own else ""
     yield (
-        f"{row['arm']}: {_percent(row['clean_accuracy'])} of {row['images']:,} images right uncorrupted, "
-        f"{_percent(row['accuracy'])} under {_under(row)} ({_count(row['dense_models'], 'model')}){ends}. "
+        f"{row['arm']}: {percent(row['clean_accuracy'])} of {row['images']:,} images right uncorrupted, "
+        f"{percent(row['accuracy'])} under {_under(row)} ({_count(row['dense_models'], 'model')}){ends}. "
         f"Mean ECE under corruption {row['ece']:.3f}, where calibrated models show {row['ece_floor']:.3f}."
     )
 
@@ -107,7 +108,7 @@ def _compared(row: Row, differences: Sequence[Row], level: float) -> str:
     }
     runs = f"{_count(row['runs'], 'run')} of {_count(row['dense_models'], 'dense model')}"
     over = " over test images, for these models alone" if row["fixed"] else ""
-    text = f"{row['arm']}: {_percent(row['accuracy'])} under {_under(row)} ({runs}). Against dense{over}: "
+    text = f"{row['arm']}: {percent(row['accuracy'])} under {_under(row)} ({runs}). Against dense{over}: "
     text += f"accuracy {_change(by['accuracy', 'dense'], level)}"
     if row["collapsed"]:
         of_them = f"{int(row['collapsed'])} of them with less than half of what is right uncorrupted above chance left"
@@ -153,19 +154,19 @@ def _apart(arms: Sequence[Row]) -> Iterator[str]:
     """Frost, which is not made as published, and what somebody had stored."""
     frost = [a for a in arms if a["corruption"] == "frost" and a["shift"] == CORRUPTION]
     if frost:
-        each = ", ".join(f"{a['arm']} {_percent(a['accuracy'])}" for a in frost[:4])
+        each = ", ".join(f"{a['arm']} {percent(a['accuracy'])}" for a in frost[:4])
         yield f"Frost stands apart, since it is made without the published photographs: {each}; in no mean above."
     stored = [a for a in arms if a["scope"] == MEAN and a["shift"] == STORED]
     for a in stored[:4]:
         number = _count(a["corruptions"], "stored corruption")
-        yield f"{a['arm']}: {_percent(a['accuracy'])} under {number} of the given folder."
+        yield f"{a['arm']}: {percent(a['accuracy'])} under {number} of the given folder."
 
 
 def _attacks(cells: pd.DataFrame) -> Iterator[str]:
     own = cells[(cells["shift"] == ATTACK) & (cells["kind"] == "dense")]
     for (name, epsilon), rows in own.groupby(["corruption", "epsilon"], sort=False, observed=True):
         yield (
-            f"{name} with ε = {epsilon:.3g}: {_percent(float(rows['accuracy'].mean()))} right in "
+            f"{name} with ε = {epsilon:.3g}: {percent(float(rows['accuracy'].mean()))} right in "
             f"{_count(len(rows), 'dense model')}. White-box: every model is attacked by its own gradient, so models "
             "are not compared on the same pictures."
         )
@@ -227,7 +228,7 @@ def _images(images: pd.DataFrame) -> Iterator[str]:
         if len(right):
             least = float(right["survival"].quantile(_LEAST))
             text += f"; of {len(right):,} that all have right uncorrupted, the most fragile tenth survives "
-            text += f"{_percent(least)} or less"
+            text += f"{percent(least)} or less"
         yield f"{text}."
 
 
@@ -248,10 +249,6 @@ def _left_out(tables: Tables, frames: Mapping[str, pd.DataFrame]) -> Iterator[st
 
 def _records(frame: pd.DataFrame) -> list[Row]:
     return [{str(k): v for k, v in r.items()} for r in frame.to_dict("records")]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def _signed(value: float) -> str:

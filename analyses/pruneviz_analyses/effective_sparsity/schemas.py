@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pruneviz.core.tables import Column, Schema
+from pruneviz_analyses.columns import ARM, RUN
 
-_RUN = Column("run_id", "str", "the run")
-_ARM = Column("arm", "str", "the model, method, recovery and target that the run shares with its repeats")
 _WEIGHTS = "weights"
 
 _COUNTS = (
@@ -20,7 +19,7 @@ SEEN = Schema(
     "effective_sparsity_seen",
     "one row per run and layer: which of the kept weights are connected",
     (
-        _RUN,
+        RUN,
         Column("layer", "str", "the weight's name"),
         Column("index", "int", "position in the model, from 0"),
         *_COUNTS,
@@ -34,8 +33,8 @@ RUNS = Schema(
     "effective_sparsity",
     "one row per pruned run, beside its random control",
     (
-        _RUN,
-        _ARM,
+        RUN,
+        ARM,
         *_COUNTS,
         Column("sparsity", "float", _DIRECT, "fraction"),
         Column("effective_sparsity", "float", _EFFECTIVE, "fraction"),
@@ -55,7 +54,7 @@ ARMS = Schema(
     "effective_sparsity_arms",
     "one row per arm: runs that differ in dense model and seed alone; every dense model weighs the same",
     (
-        _ARM,
+        ARM,
         Column("model", "str", "the model's name"),
         Column("method", "str", "the pruning method"),
         Column("recovery", "str", "what happened after pruning"),

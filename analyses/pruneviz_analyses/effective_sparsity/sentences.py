@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.tables import Tables
 from pruneviz_analyses.effective_sparsity.schemas import ARMS, RUNS, SEEN
+from pruneviz_analyses.words import counted, points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,35 +20,35 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, l
     cut = sorted((r for r in arms if r["most"] > 0), key=lambda r: (bool(r["control"]), -float(r["cut_off"])))
     said = [_arm(r, level) for r in cut[:limit]]
     if (more := len(cut) - limit) > 0:
-        said.append(f"{_count(more, 'more arm')} with weights cut off in the table {ARMS.name}.")
+        said.append(f"{counted(more, 'more arm')} with weights cut off in the table {ARMS.name}.")
     if whole := [r for r in arms if r["most"] == 0]:
         runs = sum(int(r["runs"]) for r in whole)
         who = "in all of them" if not cut else "in the others"
         said.append(
-            f"{_count(len(whole), 'arm')} ({_count(runs, 'run')}): nothing is cut off, direct and effective sparsity "
+            f"{counted(len(whole), 'arm')} ({counted(runs, 'run')}): nothing is cut off, direct and effective sparsity "
             f"are the same {who}."
         )
     return (*said, *_left_out(tables, frames[RUNS.name]))
 
 
 def _arm(r: Mapping[Any, Any], level: float) -> str:
-    n = f"{_count(int(r['runs']), 'run')} of {_count(int(r['dense_models']), 'dense model')}"
+    n = f"{counted(int(r['runs']), 'run')} of {counted(int(r['dense_models']), 'dense model')}"
     text = (
         f"{r['arm']}: {_percent(r['cut_off'])} of the kept weights are cut off{_interval(r, 'cut_off', level)}"
         f"{_span(r)}sparsity is {_percent(r['sparsity'], 2)}, "
         f"effective sparsity {_percent(r['effective_sparsity'], 2)} ({n})."
     )
     if gone := int(r["disconnected"]):
-        text += f" In {_count(gone, 'run')} no path is left: every image gives the same output."
+        text += f" In {counted(gone, 'run')} no path is left: every image gives the same output."
     if not _known(r["beyond_control"]):
         return text
     low, high = r["beyond_control_low"], r["beyond_control_high"]
     if not _known(low):
-        return f"{text} Against random pruning of as many: {_points(r['beyond_control'])} points."
+        return f"{text} Against random pruning of as many: {points(r['beyond_control'])} points."
     verdict = "more" if low > 0 else "less" if high < 0 else "no difference detected"
     return (
-        f"{text} Against random pruning of as many: {verdict} ({_points(r['beyond_control'])} points, {_points(low)} … "
-        f"{_points(high)} at {100 * level:g} %)."
+        f"{text} Against random pruning of as many: {verdict} ({points(r['beyond_control'])} points, {points(low)} … "
+        f"{points(high)} at {100 * level:g} %)."
     )
 
 
@@ -65,10 +66,10 @@ def _left_out(tables: Tables, runs: pd.DataFrame) -> Iterator[str]:
     status = tables.runs["status"]
     for name, words in (("failed", "failed"), ("waiting", "not done yet")):
         if count := int((status == name).sum()):
-            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+            yield f"{counted(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
     done = tables.runs[(status == "done") & (tables.runs["method"] != "dense")]
     if unseen := len(done) - len(runs):
-        yield f"{_count(unseen, 'run')} left out: not in the table {SEEN.name} yet. Run the study again."
+        yield f"{counted(unseen, 'run')} left out: not in the table {SEEN.name} yet. Run the study again."
 
 
 def _known(value: Any) -> bool:
@@ -77,11 +78,3 @@ def _known(value: Any) -> bool:
 
 def _percent(share: Any, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %" if _known(share) else "–"
-
-
-def _points(difference: float) -> str:
-    return f"{round(100 * difference, 1) + 0.0:+.1f}".replace("-", "−")
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,12 +127,7 @@ def _arm_row(
     dense = [r["reference_run_id"] for r in own]
     row: dict[str, Any] = {
         "arm": arm.label,
-        "kind": arm.kind,
-        "model": arm.model,
-        "method": arm.method,
-        "recovery": arm.recovery,
-        "target": arm.target,
-        "level": arm.level,
+        **asdict(arm),
         "runs": len(own),
         "dense_models": len({*dense, *(r["run_id"] for r in own)} if arm.kind == REPLICATE else set(dense)),
         "samples": min(r["samples"] for r in own),

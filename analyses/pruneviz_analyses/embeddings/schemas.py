@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pruneviz.core.tables import Column, Schema
+from pruneviz_analyses.columns import ARM, OF_ARM, RUN, SAMPLE
 
-_RUN = Column("run_id", "str", "the run")
-_SAMPLE = Column("sample_id", "str", "the image's path, or split:index")
-_ARM = Column("arm", "str", "the model, method, recovery and target that the run shares with its repeats")
 _KIND = Column("kind", "str", "pruned, retrained (a dense model trained on), or replicate (two dense models)")
 _CHANGE = "mean over images of 1 − Jaccard's index of the two sets of nearest neighbours"
 
@@ -14,7 +12,7 @@ SEEN = Schema(
     "embeddings_seen",
     "one row per run: its features, and how far they could be turned onto the anchor's",
     (
-        _RUN,
+        RUN,
         Column("anchor_run_id", "str", "the model whose plane all are shown in"),
         Column("by", "str", "PCA (the anchor's first two components) or UMAP"),
         Column("samples", "int", "test samples looked at", "samples"),
@@ -33,8 +31,8 @@ SAMPLES = Schema(
     "embeddings_samples",
     "one row per run and test sample: its place in the plane, the same for all runs",
     (
-        _RUN,
-        _SAMPLE,
+        RUN,
+        SAMPLE,
         Column("x", "float", "first coordinate; null where features are NaN, infinite or all the same"),
         Column("y", "float", "second coordinate"),
     ),
@@ -44,8 +42,8 @@ NEIGHBOURS = Schema(
     "embeddings_neighbours",
     "one row per run, test sample and neighbour: the nearest by all features",
     (
-        _RUN,
-        _SAMPLE,
+        RUN,
+        SAMPLE,
         Column("rank", "int", "1 for the nearest"),
         Column("neighbour_id", "str", "the id of that test sample"),
         Column("distance", "float", "Euclidean, between features"),
@@ -56,8 +54,8 @@ CHANGES = Schema(
     "embeddings_changes",
     "one row per run and test sample: how far its neighbourhood is another one than in the run's dense model",
     (
-        _RUN,
-        _SAMPLE,
+        RUN,
+        SAMPLE,
         Column("change", "float", "1 − Jaccard's index of the two sets of nearest neighbours", "fraction", "low"),
     ),
 )
@@ -66,12 +64,12 @@ RUNS = Schema(
     "embeddings",
     "one row per pair of runs: a run and its dense model, or two dense models of one kind",
     (
-        _RUN,
+        RUN,
         Column("reference_run_id", "str", "what it is compared with"),
         Column("retrained_run_id", "str", "that model after the same recovery and seed, unpruned; may be null"),
         Column("control_run_id", "str", "random pruning of the same amount, recovery and seed; may be null"),
         _KIND,
-        _ARM,
+        ARM,
         Column("samples", "int", "test samples whose neighbours are known of both", "samples"),
         Column("neighbours", "int", "nearest neighbours compared"),
         Column("change", "float", _CHANGE, "fraction", "low"),
@@ -86,13 +84,9 @@ ARMS = Schema(
     "embeddings_arms",
     "one row per arm: pairs that differ in dense model and seed alone; every dense model weighs the same",
     (
-        _ARM,
+        ARM,
         _KIND,
-        Column("model", "str", "the model's name"),
-        Column("method", "str", "the pruning method, or dense"),
-        Column("recovery", "str", "what happened after pruning"),
-        Column("target", "str", "the target as a short text"),
-        Column("level", "int", "iteration of an iterative schedule; 0 for dense models"),
+        *OF_ARM,
         Column("runs", "int", "pairs in the arm", "runs"),
         Column("dense_models", "int", "dense models behind them: the unit of replication", "models"),
         Column("samples", "int", "the fewest test samples of a pair", "samples"),

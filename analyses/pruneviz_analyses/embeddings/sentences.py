@@ -10,6 +10,7 @@ import numpy as np
 from pruneviz.core.tables import Tables
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.embeddings.schemas import ARMS, RUNS, SEEN
+from pruneviz_analyses.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,13 +33,13 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, l
     pruned.sort(key=lambda a: (a["method"] in controls, -a["change"]))
     said += [_pruned(a, level) for a in pruned[:limit]]
     if (more := len(pruned) - limit) > 0:
-        said.append(f"{_count(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
+        said.append(f"{counted(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
     return (*said, *_left_out(tables, frames))
 
 
 def _beside(a: Mapping[str, Any], level: float) -> str:
     if a["kind"] == "replicate":
-        what = f"{_count(a['runs'], 'pair')} of {_count(a['dense_models'], 'dense model')}"
+        what = f"{counted(a['runs'], 'pair')} of {counted(a['dense_models'], 'dense model')}"
         return f"{a['arm']}: change {a['change']:.3f} ({what}): what another training alone gives."
     return f"{a['arm']}: change {_with_ends(a, 'change', level)} ({_over(a)}): what training on alone gives."
 
@@ -47,7 +48,7 @@ def _pruned(a: Mapping[str, Any], level: float) -> str:
     text = f"{a['arm']}: change {_with_ends(a, 'change', level)} ({_over(a)})."
     if a["recovery"] != "none":
         if a["retrained_runs"]:
-            alone = f"{a['retrained_change']:.3f} ({_count(a['retrained_runs'], 'run')})"
+            alone = f"{a['retrained_change']:.3f} ({counted(a['retrained_runs'], 'run')})"
             text += f" Training on alone: {alone}; pruning {_signed(a, 'excess', level)} beyond it."
         else:
             text += " No dense model was trained on the same way to set beside it."
@@ -76,21 +77,21 @@ def _sign(value: float) -> str:
 
 
 def _over(a: Mapping[str, Any]) -> str:
-    return f"{_count(a['runs'], 'run')} of {_count(a['dense_models'], 'dense model')}"
+    return f"{counted(a['runs'], 'run')} of {counted(a['dense_models'], 'dense model')}"
 
 
 def _left_out(tables: Tables, frames: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     status = tables.runs["status"]
     for name, words in (("failed", "failed"), ("waiting", "not done yet")):
         if count := int((status == name).sum()):
-            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+            yield f"{counted(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
     try:
         seen = tables.table(SEEN.name)
     except KeyError:
         seen = SEEN.frame([])
     done = set(tables.runs.loc[status == "done", "run_id"])
     if unseen := len(done - set(seen["run_id"].astype(str))):
-        yield f"{_count(unseen, 'run')} left out: the features have not been looked at. Run the study again."
+        yield f"{counted(unseen, 'run')} left out: the features have not been looked at. Run the study again."
     if not len(seen):
         return
     least, most = int(seen["samples"].min()), int(seen["samples_all"].max())
@@ -99,15 +100,11 @@ def _left_out(tables: Tables, frames: Mapping[str, pd.DataFrame]) -> Iterator[st
     if count := int((seen["undefined"] > 0).sum()):
         images = int(seen["undefined"].sum())
         yield (
-            f"{_count(count, 'run')} {'has' if count == 1 else 'have'} {_count(images, 'image')} without a place: "
+            f"{counted(count, 'run')} {'has' if count == 1 else 'have'} {counted(images, 'image')} without a place: "
             "features that are NaN or infinite."
         )
     flat = seen.loc[seen["neighbours"] == 0, "run_id"].astype(str)
     if len(flat):
         names = dict(zip(tables.runs["run_id"], tables.runs["name"], strict=True))
         which = ", ".join(str(names.get(r, r)) for r in flat[:3]) + (" …" if len(flat) > 3 else "")
-        yield f"{_count(len(flat), 'run')} left out: all images have the same features ({which})."
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
+        yield f"{counted(len(flat), 'run')} left out: all images have the same features ({which})."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,12 +138,7 @@ def _arm_rows(
         known = [values[m.run_id] for m in own]
         row: dict[str, Any] = {
             "arm": label(arm),
-            "kind": arm.kind,
-            "model": arm.model,
-            "method": arm.method,
-            "recovery": arm.recovery,
-            "target": arm.target,
-            "level": arm.level,
+            **asdict(arm),
             "condition": condition,
             "metric": metric,
             "runs": len(own),

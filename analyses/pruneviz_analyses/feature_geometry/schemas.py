@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pruneviz.core.tables import Column, Schema
+from pruneviz_analyses.columns import ARM, KIND, OF_ARM, RUN, SAMPLE
 
 CLEAN = "clean"
 COMPARED = ("accuracy", "angle", "margin_scaled", "between_share", "distance")  # what arms are compared by
 PER_SAMPLE = ("accuracy", "angle", "margin_scaled")  # those of them that are means over samples
 
-_RUN = Column("run_id", "str", "the run")
 _CONDITION = Column("condition", "str", "clean, or a corruption with its severity")
-_SAMPLE = Column("sample_id", "str", "the image's path, or split:index")
 _LABEL = Column("label", "int", "true class, from 0")
-_ARM = Column("arm", "str", "the model, method, recovery and target that the run shares with its repeats")
-_KIND = Column("kind", "str", "dense, pruned, or retrained (a dense model trained on)")
 _ANGLE = "angle between the features and the direction of the true class"
 _NORM = "length of the feature vector"
 _MARGIN = (
@@ -36,7 +33,7 @@ SEEN = Schema(
     "feature_geometry_seen",
     "one row per run and condition: where its features lie",
     (
-        _RUN,
+        RUN,
         _CONDITION,
         *_VALUES,
         Column("features", "str", "what the features are"),
@@ -62,9 +59,9 @@ SAMPLES = Schema(
     "feature_geometry_samples",
     "one row per run, condition and test sample",
     (
-        _RUN,
+        RUN,
         _CONDITION,
-        _SAMPLE,
+        SAMPLE,
         _LABEL,
         Column("prediction", "int", "class with the largest logit, the first of equals"),
         Column("angle", "float", f"{_ANGLE}; null where that is not defined", "rad", "low"),
@@ -78,7 +75,7 @@ CLASSES = Schema(
     "feature_geometry_classes",
     "one row per run, condition and class that has samples",
     (
-        _RUN,
+        RUN,
         _CONDITION,
         _LABEL,
         Column("samples", "int", "test samples of the class", "samples"),
@@ -97,7 +94,7 @@ PAIRS = Schema(
     "feature_geometry_pairs",
     "one row per run, condition, true class and class it may be taken for; of many classes the nearest ones only",
     (
-        _RUN,
+        RUN,
         _CONDITION,
         _LABEL,
         Column("class", "int", "the class whose direction is meant"),
@@ -111,8 +108,8 @@ ANGLES = Schema(
     "feature_geometry_angles",
     "one row per run, traced clean sample and class; of many classes the true one and those nearest to the sample",
     (
-        _RUN,
-        _SAMPLE,
+        RUN,
+        SAMPLE,
         _LABEL,
         Column("class", "int", "the class whose direction is meant"),
         Column("angle", "float", "between the features and that direction", "rad"),
@@ -123,8 +120,8 @@ SENSITIVITY = Schema(
     "feature_geometry_sensitivity",
     "one row per run, chosen sample, way of asking and part of the image: what the metric depends on",
     (
-        _RUN,
-        _SAMPLE,
+        RUN,
+        SAMPLE,
         Column("metric", "str", "angle, norm or margin"),
         Column(
             "kind", "str", "occlusion (the metric's fall when the part is hidden) or gradient (its steepness there)"
@@ -143,13 +140,13 @@ RUNS = Schema(
     "feature_geometry",
     "one row per run and condition, with what it is compared with",
     (
-        _RUN,
+        RUN,
         _CONDITION,
         Column("reference_run_id", "str", "its dense model; null for a dense model"),
         Column("retrained_run_id", "str", "that model after the same recovery and seed, unpruned; may be null"),
         Column("control_run_id", "str", "random pruning of the same target, recovery and seed; may be null"),
-        _KIND,
-        _ARM,
+        KIND,
+        ARM,
         *_VALUES,
         Column(
             "distance", "float", "of its geometry vector from its dense model's: 0 the same, √2 unrelated", "", "low"
@@ -163,13 +160,9 @@ ARMS = Schema(
     "feature_geometry_arms",
     "one row per arm, condition and metric: runs that differ in dense model and seed; dense models weigh the same",
     (
-        _ARM,
-        _KIND,
-        Column("model", "str", "the model's name"),
-        Column("method", "str", "the pruning method, or dense"),
-        Column("recovery", "str", "what happened after pruning"),
-        Column("target", "str", "the target as a short text"),
-        Column("level", "int", "iteration of an iterative schedule; 0 for dense models"),
+        ARM,
+        KIND,
+        *OF_ARM,
         _CONDITION,
         Column(
             "metric",

@@ -14,6 +14,7 @@ from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.feature_geometry.likeness import MDS_UP_TO
 from pruneviz_analyses.feature_geometry.schemas import ARMS, CLEAN, LAYOUT, RUNS, SEEN
 from pruneviz_analyses.pairs import PRUNED, RETRAINED
+from pruneviz_analyses.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ def findings(
     pruned.sort(key=lambda a: (_any(a)["arm"] in random, -abs(_of(a, CLEAN, "margin_scaled", "difference"))))
     said += [_changed(a, level, seeds, str(_any(a)["arm"]) in random) for a in pruned[:limit]]
     if (more := len(pruned) - limit) > 0:
-        said.append(f"{_count(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
+        said.append(f"{counted(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
     return (*said, *_corruptions(arms, frames[LAYOUT.name]), *_unusual(tables, frames, layout))
 
 
@@ -61,7 +62,7 @@ def _of(a: Arm, condition: str, metric: str, column: str) -> float:
 def _dense(a: Arm) -> str:
     told = [f"{words} {_range(a[CLEAN, m], m)}" for m, words in _WORDS.items() if (CLEAN, m) in a]
     row = _any(a)
-    return f"{row['arm']}: {', '.join(told)} ({_count(row['runs'], 'model')}, {row['samples']:,} clean test images)."
+    return f"{row['arm']}: {', '.join(told)} ({counted(row['runs'], 'model')}, {row['samples']:,} clean test images)."
 
 
 _WORDS = {
@@ -75,8 +76,8 @@ def _changed(a: Arm, level: float, seeds: Mapping[str, Row | None], control: boo
     row = a.get((CLEAN, "margin_scaled")) or _any(a)
     told = [_change(a[CLEAN, m], m, words, level, row["runs"]) for m, words in _WORDS.items() if (CLEAN, m) in a]
     if not told:
-        return f"{row['arm']}: no metric has a value on clean images ({_count(row['runs'], 'run')})."
-    runs = f"{_count(row['runs'], 'run')} of {_count(row['dense_models'], 'dense model')}"
+        return f"{row['arm']}: no metric has a value on clean images ({counted(row['runs'], 'run')})."
+    runs = f"{counted(row['runs'], 'run')} of {counted(row['dense_models'], 'dense model')}"
     few = "" if row["dense_models"] >= POINTS_BELOW else f" Intervals need {POINTS_BELOW} dense models."
     head = f"{row['arm']} against dense ({runs}, {row['samples']:,} clean images)"
     return f"{head}: {'; '.join(told)}.{_moved(a, seeds)}{_corrupted(a)}{_beside(a, level, control)}{few}"
@@ -161,7 +162,7 @@ def _corruptions(arms: list[Arm], layout: pd.DataFrame) -> Iterator[str]:
                 least = f"{order[0]} ({_text(shifted[order[0]], 'margin_scaled')})"
                 most = f"{order[-1]} ({_text(shifted[order[-1]], 'margin_scaled')})"
                 yield (
-                    f"{_any(a)['arm']} under {_count(len(order), 'corruption')}: margin over norm from {least} to "
+                    f"{_any(a)['arm']} under {counted(len(order), 'corruption')}: margin over norm from {least} to "
                     f"{most}, where clean images have {_text(a[CLEAN, 'margin_scaled']['mean'], 'margin_scaled')}."
                 )
     places = layout[layout["kind"] == "conditions"].sort_values("nearest_distance", kind="stable")
@@ -178,17 +179,17 @@ def _unusual(tables: Tables, frames: Mapping[str, pd.DataFrame], layout: str) ->
     status, runs = tables.runs["status"], frames[RUNS.name]
     for name, words in (("failed", "failed"), ("waiting", "not done yet")):
         if count := int((status == name).sum()):
-            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+            yield f"{counted(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
     if unseen := int((status == "done").sum()) - runs["run_id"].nunique():
         yield (
-            f"{_count(unseen, 'run')} left out: not looked at under every condition, or the dense model to compare "
+            f"{counted(unseen, 'run')} left out: not looked at under every condition, or the dense model to compare "
             "with was not. Run the study again."
         )
     seen = _seen(tables)
     flat = seen[seen["constant_metrics"].astype(str) != ""]
     if len(flat):
         yield (
-            f"{_count(flat['run_id'].nunique(), 'run')} without a geometry vector, and not in the layouts: a metric "
+            f"{counted(flat['run_id'].nunique(), 'run')} without a geometry vector, and not in the layouts: a metric "
             f"has one value on all samples ({_some(flat, runs, 'constant_metrics')})."
         )
     gone = seen[seen["undefined"] > 0]
@@ -202,7 +203,7 @@ def _unusual(tables: Tables, frames: Mapping[str, pd.DataFrame], layout: str) ->
     if len(dead):
         row = dead.iloc[-1]
         yield (
-            f"In {_count(len(dead), 'run')} the classifier has lost all weights of some classes, up to "
+            f"In {counted(len(dead), 'run')} the classifier has lost all weights of some classes, up to "
             f"{int(row['dead_classes'])} ({_arm_of(runs).get(str(row['run_id']), row['run_id'])})."
         )
     still = seen[(seen["condition"] == CLEAN) & (seen["constant_features"] > 0)].sort_values("constant_features")
@@ -260,7 +261,3 @@ def _signed(value: float, metric: str) -> str:
     else:
         text = f"{100 * value:+.1f} points" if metric == "between_share" else f"{value:+.3f}"
     return text.replace("-", "−")
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

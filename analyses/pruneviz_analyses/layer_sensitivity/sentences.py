@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.tables import Tables
 from pruneviz_analyses.layer_sensitivity.schemas import CURVES, LAYERS
+from pruneviz_analyses.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ def _criterion(
     more = f", and {len(rows) - _MOST} more" if len(rows) > _MOST else ""
     yield (
         f"{model}, {criterion}: mean fall of accuracy over sparsities up to {most:g} with one layer pruned, in points, "
-        f"on {images:,} {where} images ({_count(n, 'dense model')}{sure}): {told}{more}."
+        f"on {images:,} {where} images ({counted(n, 'dense model')}{sure}): {told}{more}."
     )
     least = ", ".join(_tolerated(r) for r in sorted(rows, key=lambda r: r["tolerated"])[:_MOST])
     yield (
@@ -78,7 +79,7 @@ def _left_out(tables: Tables, layers: pd.DataFrame) -> Iterator[str]:
         seen = layers.loc[layers["model"] == model, "dense_models"]
         lacking = len(own) - (int(seen.min()) if len(seen) else 0)
         if lacking:
-            yield f"{model}: {_count(lacking, 'dense model')} not looked at yet or failed. Run the study again."
+            yield f"{model}: {counted(lacking, 'dense model')} not looked at yet or failed. Run the study again."
 
 
 def _known(value: Any) -> bool:
@@ -87,7 +88,3 @@ def _known(value: Any) -> bool:
 
 def _points(share: float) -> str:
     return f"{round(100 * share, 1) + 0.0:.1f}".replace("-", "−")
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

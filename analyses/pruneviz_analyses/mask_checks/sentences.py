@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.core.tables import Tables
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.mask_checks.schemas import ARMS, RUNS, SEEN
+from pruneviz_analyses.words import counted, percent, points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,20 +35,20 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float) -
 
 
 def _arm(r: Mapping[Any, Any], level: float, tests: int, chance: float) -> str:
-    epochs = _count(int(r["epochs"]), "epoch")
+    epochs = counted(int(r["epochs"]), "epoch")
     head = (
-        f"{r['arm']}: retrained for {epochs} the mask reaches {_percent(r['original'])}, {_DONE[r['check']]} "
-        f"{_percent(r['accuracy'])}"
+        f"{r['arm']}: retrained for {epochs} the mask reaches {percent(r['original'])}, {_DONE[r['check']]} "
+        f"{percent(r['accuracy'])}"
     )
-    n = f"{_count(int(r['runs']), 'run')} of {_count(int(r['dense_models']), 'dense model')}"
+    n = f"{counted(int(r['runs']), 'run')} of {counted(int(r['dense_models']), 'dense model')}"
     if max(r["original"], r["accuracy"]) < _LEARNS * chance:
-        return f"{head}: neither learns, chance being {_percent(chance)}, so this says nothing ({n})."
+        return f"{head}: neither learns, chance being {percent(chance)}, so this says nothing ({n})."
     if not math.isfinite(r["low"]):
         return (
-            f"{head}: {_points(r['difference'])} points{_span(r)} ({n}; {POINTS_BELOW} dense models are needed for an "
+            f"{head}: {points(r['difference'])} points{_span(r)} ({n}; {POINTS_BELOW} dense models are needed for an "
             "interval)."
         )
-    span = f"{_points(r['difference'])} points, {_points(r['low'])} … {_points(r['high'])} at {100 * level:g} %, {n}"
+    span = f"{points(r['difference'])} points, {points(r['low'])} … {points(r['high'])} at {100 * level:g} %, {n}"
     if r["low"] <= 0 <= r["high"]:
         return f"{head}: no difference detected ({span})."
     holm = f"p {r['p_holm']:.2g} corrected for {tests} comparisons"
@@ -60,7 +61,7 @@ def _arm(r: Mapping[Any, Any], level: float, tests: int, chance: float) -> str:
 
 
 def _span(r: Mapping[Any, Any]) -> str:
-    return "" if r["runs"] == 1 else f", {_points(r['least'])} to {_points(r['most'])} by run"
+    return "" if r["runs"] == 1 else f", {points(r['least'])} to {points(r['most'])} by run"
 
 
 def _left_out(tables: Tables, runs: pd.DataFrame) -> Iterator[str]:
@@ -70,22 +71,10 @@ def _left_out(tables: Tables, runs: pd.DataFrame) -> Iterator[str]:
     if names := sorted(own["method"].unique()):
         yield f"{', '.join(names)}: not checked, since it brings a recovery of its own or prunes while training."
     if count := int((bare["unit"] == "nm").sum()):
-        yield f"{_count(count, 'run')} of N:M patterns not checked: shuffled, they would be none."
+        yield f"{counted(count, 'run')} of N:M patterns not checked: shuffled, they would be none."
     done = bare[(bare["status"] == "done") & (bare["unit"] != "nm")]
     if lacking := int((~done["run_id"].isin(set(runs["run_id"]))).sum()):
-        yield f"{_count(lacking, 'run')} without a comparison, see the table {SEEN.name}: not done, or diverged."
+        yield f"{counted(lacking, 'run')} without a comparison, see the table {SEEN.name}: not done, or diverged."
     for name, words in (("failed", "failed"), ("waiting", "not done yet")):
         if count := int((planned["status"] == name).sum()):
-            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _points(difference: float) -> str:
-    return f"{round(100 * difference, 1) + 0.0:+.1f}".replace("-", "−")
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
+            yield f"{counted(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."

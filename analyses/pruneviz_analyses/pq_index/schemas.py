@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pruneviz.core.tables import Column, Schema
+from pruneviz_analyses.columns import RUN
 
-_RUN = Column("run_id", "str", "the run")
 _D = Column("kept", "int", "unmasked weights: d", "parameters")
 _PQI = Column("pqi", "float", "PQ index of the unmasked weights, larger is sparser; null where all of them are 0")
 _REMOVED = Column(
@@ -19,7 +19,7 @@ SEEN = Schema(
     "pq_index_seen",
     "one row per run and scope: the whole model, and each layer",
     (
-        _RUN,
+        RUN,
         Column("scope", "str", "model or layer"),
         Column("layer", "str", "the parameter's name; null for the model"),
         Column("index", "int", "the layer's position in the model, from 0; null for the model"),
@@ -39,7 +39,7 @@ NEURONS = Schema(
     "pq_index_neurons",
     "one row per run and output row of a layer",
     (
-        _RUN,
+        RUN,
         Column("layer", "str", "the parameter's name"),
         Column("neuron", "int", "the output row, from 0"),
         _D,
@@ -53,7 +53,7 @@ RUNS = Schema(
     "pq_index",
     "one row per run, beside its accuracy and density and its random control",
     (
-        _RUN,
+        RUN,
         Column("previous_run_id", "str", "the run one level before; its dense model for the first; null for that"),
         _ARM,
         Column("level", "int", "iteration of an iterative schedule, from 1; 0 for a dense model"),

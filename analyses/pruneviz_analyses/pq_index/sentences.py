@@ -10,6 +10,7 @@ import numpy as np
 from pruneviz.core.tables import Tables
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.pq_index.schemas import LEVELS, PHASES, RUNS
+from pruneviz_analyses.words import counted, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,11 +57,11 @@ def _course(arm: str, course: pd.DataFrame, phases: pd.DataFrame, options: _Opti
         turns = f", {at[low]}, {at[high]}" if high > low else ", without a rise,"
         return (
             f"{arm}: the mean PQI ({norms}) goes from {at[0]}{turns} to {at[last]} in {over}; "
-            f"{_count(n, 'dense model')} cannot tell a course from noise, which needs {POINTS_BELOW}."
+            f"{counted(n, 'dense model')} cannot tell a course from noise, which needs {POINTS_BELOW}."
         )
     found = [bool(f) for f in pqi["found"]]
     told = "; ".join(_phase(row, options.level) for row in pqi.to_dict("records"))
-    accuracy = ", ".join(f"{_percent(_at(course, 'accuracy', i))} at level {i}" for i in dict.fromkeys(at))
+    accuracy = ", ".join(f"{percent(_at(course, 'accuracy', i))} at level {i}" for i in dict.fromkeys(at))
     head = "PQI falls, rises and falls" if all(found) else "the fall, rise and fall of the hypothesis is not found"
     return (
         f"{arm}: {head} in {over}; PQI ({norms}) {told} (intervals over {n} dense models). Accuracy: {accuracy}."
@@ -133,11 +134,11 @@ def _bounds(tables: Tables, runs: pd.DataFrame, options: _Options) -> Iterator[s
     for model, rows in dense.groupby("model", sort=False):
         each = shares[list(rows["run_id"])].dropna()
         if len(each):
-            low, high = _percent(each.min()), _percent(each.max())
+            low, high = percent(each.min()), percent(each.max())
             span = low if low == high else f"{low} to {high}"
             yield (
                 f"{model}, dense: by its PQI at least {span} of the weights must stay for what goes to hold no more "
-                f"than η = {options.eta:g} of Σ|w|^{options.p:g} of what stays ({_count(len(each), 'model')})."
+                f"than η = {options.eta:g} of Σ|w|^{options.p:g} of what stays ({counted(len(each), 'model')})."
             )
 
 
@@ -145,19 +146,19 @@ def _left_out(tables: Tables, runs: pd.DataFrame, levels: pd.DataFrame) -> Itera
     status = tables.runs["status"]
     for name, words in (("failed", "failed"), ("waiting", "not done yet")):
         if count := int((status == name).sum()):
-            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+            yield f"{counted(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
     if unseen := int((status == "done").sum()) - len(runs):
-        yield f"{_count(unseen, 'run')} left out: the weights have not been looked at. Run the study again."
+        yield f"{counted(unseen, 'run')} left out: the weights have not been looked at. Run the study again."
     empty = runs[runs["neurons_empty"] > 0]
     if len(empty):
         yield (
-            f"In {_count(len(empty), 'run')} some neurons keep nothing, {int(empty['neurons_empty'].max())} at most: "
+            f"In {counted(len(empty), 'run')} some neurons keep nothing, {int(empty['neurons_empty'].max())} at most: "
             "their PQI is 0 by definition, and means over neurons leave them out."
         )
     if zero := int((runs["neurons_zero"] > 0).sum()):
-        yield f"In {_count(zero, 'run')} some neurons' kept weights are all 0: they have no PQI and are left out."
+        yield f"In {counted(zero, 'run')} some neurons' kept weights are all 0: they have no PQI and are left out."
     if gone := int(runs["pqi"].isna().sum()):
-        yield f"{_count(gone, 'run')} without a PQI: all weights kept are 0."
+        yield f"{counted(gone, 'run')} without a PQI: all weights kept are 0."
     yield from _broken(tables.runs, set(levels["arm"]))
 
 
@@ -169,7 +170,7 @@ def _broken(runs: pd.DataFrame, arms: set[str]) -> Iterator[str]:
         lacking.setdefault(arm, set()).add(str(r["dense_run_id"]))
     for arm, dense in lacking.items():
         if arm in arms:
-            yield f"{arm}: {_count(len(dense), 'dense model')} left out of its course, some level is not done."
+            yield f"{arm}: {counted(len(dense), 'dense model')} left out of its course, some level is not done."
 
 
 def _at(course: pd.DataFrame, column: str, level: int) -> float:
@@ -185,13 +186,5 @@ def _kept(course: pd.DataFrame, level: int) -> str:
     return f"{share:.3g} %"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 def _signed(value: float) -> str:
     return f"{round(value, 3) + 0.0:+.3f}".replace("-", "−")  # adding 0 turns −0.0 into +0.0
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

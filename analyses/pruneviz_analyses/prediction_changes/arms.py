@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,12 +132,7 @@ def _plain(c: Compared, arm: Arm, pairs: Ints, dense: npt.NDArray[np.str_]) -> d
     models = {*dense[pairs]} | ({c.pairs[i].run_id for i in pairs} if arm.kind == REPLICATE else set())
     row: dict[str, Any] = {
         "arm": arm.label,
-        "kind": arm.kind,
-        "model": arm.model,
-        "method": arm.method,
-        "recovery": arm.recovery,
-        "target": arm.target,
-        "level": arm.level,
+        **asdict(arm),
         "sparsity_achieved": float(np.mean([c.pairs[i].sparsity for i in pairs])),
         "runs": len(pairs),
         "dense_models": len(models),

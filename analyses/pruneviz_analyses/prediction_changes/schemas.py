@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pruneviz.core.tables import Column, Schema
+from pruneviz_analyses.columns import ARM, OF_ARM
 
 _KIND = Column("kind", "str", "pruned, retrained (a dense model trained on), or replicate (another dense model)")
-_ARM = Column("arm", "str", "the model, method, recovery and target that the run shares with its repeats")
 _FIXED = "interval over test samples, these two models fixed"
 
 PAIRS = Schema(
@@ -15,7 +15,7 @@ PAIRS = Schema(
         Column("run_id", "str", "the run"),
         Column("reference_run_id", "str", "what it is compared with: its dense model, or another dense model"),
         _KIND,
-        _ARM,
+        ARM,
         Column("samples", "int", "test samples compared: those that all runs have", "samples"),
         Column("left_out", "int", "samples of the run that another run lacks, not compared", "samples"),
         Column("right_to_wrong", "int", "samples the reference had right and the run has wrong", "samples", "low"),
@@ -78,13 +78,9 @@ ARMS = Schema(
     "prediction_changes_arms",
     "one row per arm: the runs that differ in dense model and seed alone; every dense model weighs the same",
     (
-        _ARM,
+        ARM,
         _KIND,
-        Column("model", "str", "the model's name"),
-        Column("method", "str", "the pruning method, or dense"),
-        Column("recovery", "str", "what happened after pruning"),
-        Column("target", "str", "the target as a short text"),
-        Column("level", "int", "iteration of an iterative schedule; 0 for dense models"),
+        *OF_ARM,
         Column("sparsity_achieved", "float", "mean removed fraction of the method's own units", "fraction"),
         Column("runs", "int", "runs, or for replicates pairs of dense models"),
         Column("dense_models", "int", "dense models behind them: the unit of replication", "models"),
@@ -112,7 +108,7 @@ SAMPLES = Schema(
     "prediction_changes_samples",
     "one row per arm and test sample: in how many of the arm's runs its prediction changed",
     (
-        _ARM,
+        ARM,
         Column("sample_id", "str", "the image's path, or split:index"),
         Column("runs", "int", "the arm's runs", "runs"),
         Column("flips", "int", "runs in which the prediction differs from the dense model's", "runs", "low"),

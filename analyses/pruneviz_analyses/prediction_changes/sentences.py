@@ -12,6 +12,7 @@ from pruneviz.core.tables import Tables
 from pruneviz.measures.statistics import POINTS_BELOW, holm
 from pruneviz_analyses.pairs import PRUNED, REPLICATE, RETRAINED, dense_models
 from pruneviz_analyses.prediction_changes.schemas import ARMS, CLASSES, PAIRS
+from pruneviz_analyses.words import counted, percent, points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ def findings(
         of_arm = pairs[pairs["arm"] == row["arm"]]
         said.append(_arm(row, of_arm, level) + _classes(losing.get(str(row["arm"]), {}), row["runs"], level))
     if (more := len(pruned) - limit) > 0:
-        said.append(f"{_count(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
+        said.append(f"{counted(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
     return (*said, *_left_out(tables, frames, small_class))
 
 
@@ -45,11 +46,11 @@ def _baselines(model: str, arms: pd.DataFrame) -> str:
     for row in arms[arms["kind"] == REPLICATE].to_dict("records"):
         told.append(
             f"dense models trained from different seeds disagree on {_range(row)} of {row['samples']:,} test images "
-            f"({_count(row['runs'], 'pair')} of {row['dense_models']} models)"
+            f"({counted(row['runs'], 'pair')} of {row['dense_models']} models)"
         )
     for row in arms[arms["kind"] == RETRAINED].to_dict("records"):
         told.append(
-            f"{row['recovery']} without pruning changes {_range(row)} of predictions ({_count(row['runs'], 'run')})"
+            f"{row['recovery']} without pruning changes {_range(row)} of predictions ({counted(row['runs'], 'run')})"
         )
     if told:
         return f"{model}, for comparison: {'; '.join(told)}."
@@ -62,9 +63,9 @@ def _baselines(model: str, arms: pd.DataFrame) -> str:
 
 
 def _arm(row: Mapping[Any, Any], pairs: pd.DataFrame, level: float) -> str:
-    runs = f"{_count(row['runs'], 'run')} of {_count(row['dense_models'], 'dense model')}"
+    runs = f"{counted(row['runs'], 'run')} of {counted(row['dense_models'], 'dense model')}"
     if np.isfinite(row["churn_low"]):
-        head = f"{_percent(row['churn'])} of predictions change ({_interval(row, 'churn', level)}; {runs})"
+        head = f"{percent(row['churn'])} of predictions change ({_interval(row, 'churn', level)}; {runs})"
     else:
         head = f"{_range(row)} of predictions change ({runs})"
     return f"{row['arm']}: {head}{_beside(row, pairs, level)}."
@@ -77,18 +78,18 @@ def _beside(row: Mapping[Any, Any], pairs: pd.DataFrame, level: float) -> str:
     if not row["retrained_runs"]:
         return ", with no dense model retrained the same way to set beside it"
     partial = f" in the {row['retrained_runs']} of them that have it" if row["retrained_runs"] < row["runs"] else ""
-    alone = f"; retraining alone changes {_percent(row['retrained_churn'])}{partial}"
+    alone = f"; retraining alone changes {percent(row['retrained_churn'])}{partial}"
     if np.isfinite(row["excess_churn_low"]):
         low, high = row["excess_churn_low"], row["excess_churn_high"]
         verdict = "more than that" if low > 0 else "fewer than that" if high < 0 else "no difference detected"
-        return f"{alone}: {verdict} ({_points(row['excess_churn'])} points, {_points(low)} … {_points(high)})"
+        return f"{alone}: {verdict} ({points(row['excess_churn'])} points, {points(low)} … {points(high)})"
     known = pairs[pairs["excess_churn"].notna()]
     if len(known) == 1:
         low, high = known["excess_churn_low"].iloc[0], known["excess_churn_high"].iloc[0]
         if np.isfinite(low):
-            ends = f"{_points(low)} … {_points(high)} over test images, for these models alone"
-            return f"{alone}, a difference of {_points(row['excess_churn'])} points ({ends})"
-    ends = f"{_points(known['excess_churn'].min())} to {_points(known['excess_churn'].max())}"
+            ends = f"{points(low)} … {points(high)} over test images, for these models alone"
+            return f"{alone}, a difference of {points(row['excess_churn'])} points ({ends})"
+    ends = f"{points(known['excess_churn'].min())} to {points(known['excess_churn'].max())}"
     return f"{alone}, a difference of {ends} points by run; fewer than {POINTS_BELOW} dense models give no interval"
 
 
@@ -118,8 +119,8 @@ def _classes(losing: Mapping[str, tuple[float, float]], runs: int, level: float)
     ranked = sorted(losing.items(), key=lambda item: item[1][0])
     told = []
     for name, (lost, retrained) in ranked[:_NAMED]:
-        beside = f", {_points(retrained)} by retraining alone" if np.isfinite(retrained) else ""
-        told.append(f"{name!r} ({_points(lost)} points{beside})")
+        beside = f", {points(retrained)} by retraining alone" if np.isfinite(retrained) else ""
+        told.append(f"{name!r} ({points(lost)} points{beside})")
     more = f" and {len(ranked) - _NAMED} more" if len(ranked) > _NAMED else ""
     where = "Accuracy falls" if runs == 1 else "In every run, accuracy falls"
     test = f"McNemar, Holm over all classes and runs, {1 - level:.2g}"
@@ -130,13 +131,13 @@ def _left_out(tables: Tables, frames: Mapping[str, pd.DataFrame], small_class: i
     runs, pairs = tables.runs, frames[PAIRS.name]
     for status, words in (("failed", "failed"), ("waiting", "not done yet")):
         if count := int((runs["status"] == status).sum()):
-            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+            yield f"{counted(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
     done = runs[runs["status"] == "done"]
     known = {*pairs["run_id"], *dense_models(runs)["run_id"]}
     if count := sum(run_id not in known for run_id in done["run_id"]):
-        yield f"{_count(count, 'run')} left out: the dense model to compare with is not done."
+        yield f"{counted(count, 'run')} left out: the dense model to compare with is not done."
     if len(pairs) and (most := int(pairs["left_out"].max())):
-        yield f"Up to {_count(most, 'sample')} of a run left out: not every run was measured on them."
+        yield f"Up to {counted(most, 'sample')} of a run left out: not every run was measured on them."
     size = frames[CLASSES.name].drop_duplicates("class_index").set_index("class")["samples"]
     if len(empty := size[size == 0]):
         yield f"Without test samples, so without any figure: {_names(empty.index)}."
@@ -151,21 +152,9 @@ def _names(names: Iterable[Any], most: int = 10) -> str:
 
 
 def _range(row: Mapping[Any, Any]) -> str:
-    low, high = _percent(row["churn_least"]), _percent(row["churn_most"])
+    low, high = percent(row["churn_least"]), percent(row["churn_most"])
     return low if low == high else f"{low} to {high}"
 
 
 def _interval(row: Mapping[Any, Any], name: str, level: float) -> str:
-    return f"{100 * row[f'{name}_low']:.1f} … {_percent(row[f'{name}_high'])} at {100 * level:g} %"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _points(difference: float) -> str:
-    return f"{round(100 * difference, 1) + 0.0:+.1f}".replace("-", "−")  # adding 0 turns −0.0 into +0.0
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
+    return f"{100 * row[f'{name}_low']:.1f} … {percent(row[f'{name}_high'])} at {100 * level:g} %"

@@ -12,6 +12,7 @@ from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.retrain_correlation import verdicts
 from pruneviz_analyses.retrain_correlation.correlating import EXPECTED, read
 from pruneviz_analyses.retrain_correlation.schemas import CELLS, MODELS, RANKINGS, RETRAINED
+from pruneviz_analyses.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ def _cells(cells: pd.DataFrame) -> Iterator[str]:
         first = rows["test_accuracy"]
         where = f"{model}, {layer} at {ratio:g}" if several else f"{layer} at {ratio:g}"
         if first["verdict"] == verdicts.TOO_FEW:
-            yield f"{where}: {_count(first['retrained'], 'set')} of filters retrained so far, too few to rank."
+            yield f"{where}: {counted(first['retrained'], 'set')} of filters retrained so far, too few to rank."
             continue
         if first["verdict"] == verdicts.ALIKE:
             yield f"{where}: the {first['retrained']} sets of filters retrained end equally accurate: nothing to rank."
@@ -46,7 +47,7 @@ def _cells(cells: pd.DataFrame) -> Iterator[str]:
         loss = rows["train_loss"]
         text += f". With {_NAMES['train_loss']} τ = {_told(loss)}"
         better = f"{_percent(first['anomaly_ratio'])} of the sets retrained end more accurate than that of least loss"
-        scale = f"{first['retrained']} of {first['subsets']} sets, {_count(first['repeats'], 'repeat')}"
+        scale = f"{first['retrained']} of {first['subsets']} sets, {counted(first['repeats'], 'repeat')}"
         yield f"{text}. {better} ({scale})."
 
 
@@ -81,7 +82,7 @@ def _caveats(asked: RetrainCorrelation, models: pd.DataFrame, tables: Tables) ->
     if len(tested):
         published, ours = int((tested["p_published"] <= 0.05).sum()), int((tested["p"] <= 0.05).sum())
         yield (
-            f"Of {_count(len(tested), 'test')} with final test accuracy, the published p-value calls {published} "
+            f"Of {counted(len(tested), 'test')} with final test accuracy, the published p-value calls {published} "
             f"significant at 5 %, relabelling the filters {ours}, and {int((tested['p_holm'] <= 0.05).sum())} after "
             "Holm's correction: sets of filters share filters and are not independent."
         )
@@ -93,7 +94,7 @@ def _caveats(asked: RetrainCorrelation, models: pd.DataFrame, tables: Tables) ->
         )
     if asked.epochs < ENOUGH_EPOCHS:
         yield (
-            f"Retraining took {_count(asked.epochs, 'epoch')}. Short retraining manufactures correlation, since it "
+            f"Retraining took {counted(asked.epochs, 'epoch')}. Short retraining manufactures correlation, since it "
             "ends near where pruning left the network: nothing here says that the loss before predicts where a long "
             "one ends."
         )
@@ -120,7 +121,7 @@ def _rankings(rankings: pd.DataFrame) -> Iterator[str]:
         elif said != verdicts.NOT_MEASURABLE and math.isfinite(row["p_holm"]):
             said += f" (p = {row['p_holm']:.2g} after Holm's correction)"
         n = row["dense_models"]
-        among = f"in {_count(n, 'dense model')}"
+        among = f"in {counted(n, 'dense model')}"
         if math.isfinite(row["tau_low"]):
             among += f" (95 % interval {_number(row['tau_low'])} … {_number(row['tau_high'])})"
         elif n > 1:
@@ -140,9 +141,9 @@ def _left_out(asked: RetrainCorrelation, tables: Tables, models: pd.DataFrame) -
         after = read(tables, RETRAINED.name)
         reasons = after["reason"].dropna() if after is not None else ()
         why = f" ({next(iter(reasons))})" if len(reasons) else ""
-        yield f"Left out: {_count(failed, 'set')} of filters of which a retraining failed{why.replace('.)', ')')}."
+        yield f"Left out: {counted(failed, 'set')} of filters of which a retraining failed{why.replace('.)', ')')}."
     if unknown := int(once["unknown"].sum()):
-        yield f"Left out: {_count(unknown, 'set')} of filters whose loss before retraining is NaN or infinite."
+        yield f"Left out: {counted(unknown, 'set')} of filters whose loss before retraining is NaN or infinite."
     for row in once[~once["all_subsets"].astype(bool)].drop_duplicates(["layer", "ratio"]).to_dict("records"):
         yield (
             f"{row['layer']} at {row['ratio']:g}: {row['subsets']:,} sets of filters were drawn, not all looked at, so "
@@ -161,7 +162,3 @@ def _number(value: float) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

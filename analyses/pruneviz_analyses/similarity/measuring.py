@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,12 +100,7 @@ def _arm_rows(
         models = {m for p, _ in told for m in (p.run_id, p.reference_run_id)} if arm.kind == REPLICATE else set(dense)
         row: dict[str, Any] = {
             "arm": arm.label,
-            "kind": arm.kind,
-            "model": arm.model,
-            "method": arm.method,
-            "recovery": arm.recovery,
-            "target": arm.target,
-            "level": arm.level,
+            **asdict(arm),
             "layer": layer,
             "index": at,
             "pairs": len(told),

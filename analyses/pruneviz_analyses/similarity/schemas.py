@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pruneviz.core.tables import Column, Schema
+from pruneviz_analyses.columns import ARM, OF_ARM, RUN
 
-_RUN = Column("run_id", "str", "the run")
 _REFERENCE = Column("reference_run_id", "str", "the run it is compared with")
 _LAYER = Column("layer", "str", "the module whose outputs are compared")
-_ARM = Column("arm", "str", "the model, method, recovery and target that the run shares with its repeats")
 _KIND = Column(
     "kind",
     "str",
@@ -20,7 +19,7 @@ SEEN = Schema(
     "similarity_seen",
     "one row per pair of runs and pair of layers: the matrix of linear CKA",
     (
-        _RUN,
+        RUN,
         _REFERENCE,
         _LAYER,
         Column("index", "int", "the layer's position among those compared, from 0"),
@@ -37,7 +36,7 @@ MASKS = Schema(
     "similarity_masks",
     "one row per pair of masks and layer: counts of what they keep",
     (
-        _RUN,
+        RUN,
         _REFERENCE,
         Column(
             "relation",
@@ -56,7 +55,7 @@ SCORES = Schema(
     "similarity_scores",
     "one row per dense model, pair of criteria and layer: how alike they rank its units",
     (
-        _RUN,
+        RUN,
         Column("criterion", "str", "a method whose scores rank the units"),
         Column("other", "str", "another; or the same, with other training images and seed"),
         Column("unit", "str", "what is ranked: weight or channel"),
@@ -71,11 +70,11 @@ RUNS = Schema(
     "similarity",
     "one row per pair of runs and layer: linear CKA of the same layer in both",
     (
-        _RUN,
+        RUN,
         _REFERENCE,
         Column("retrained_run_id", "str", "the reference after the same recovery and seed, unpruned; may be null"),
         _KIND,
-        _ARM,
+        ARM,
         _LAYER,
         Column("index", "int", "the layer's position among those compared, from 0"),
         Column("cka", "float", _CKA),
@@ -89,13 +88,9 @@ ARMS = Schema(
     "similarity_arms",
     "one row per arm and layer: runs that differ in dense model and seed alone; every dense model weighs the same",
     (
-        _ARM,
+        ARM,
         _KIND,
-        Column("model", "str", "the model's name"),
-        Column("method", "str", "the pruning method, or dense"),
-        Column("recovery", "str", "what happened after pruning"),
-        Column("target", "str", "the target as a short text"),
-        Column("level", "int", "iteration of an iterative schedule; 0 for dense models"),
+        *OF_ARM,
         _LAYER,
         Column("index", "int", "the layer's position among those compared, from 0"),
         Column("pairs", "int", "pairs with a value", "pairs"),
@@ -127,7 +122,7 @@ OVERLAPS = Schema(
     "similarity_overlaps",
     "one row per pair of masks and layer, and one for all layers together: overlap beside chance",
     (
-        _RUN,
+        RUN,
         _REFERENCE,
         Column(
             "relation", "str", "methods, seeds, levels, or at once (the dense model's largest weights of each layer)"
@@ -185,7 +180,7 @@ TURNOVER = Schema(
     "similarity_turnover",
     "one row per run of an iterative method, beside the level before it and what would have been kept at once",
     (
-        _RUN,
+        RUN,
         Column("previous_run_id", "str", "the run one level before; null for the first"),
         Column("arm", "str", "the model, method and recovery"),
         Column("model", "str", "the model's name"),

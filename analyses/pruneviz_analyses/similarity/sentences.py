@@ -10,6 +10,7 @@ import numpy as np
 
 from pruneviz.core.tables import Tables
 from pruneviz_analyses.similarity.schemas import ARMS, CRITERIA, METHODS, RUNS, SEEN, TURNOVER
+from pruneviz_analyses.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,7 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], options: _Optio
     grouped.sort(key=lambda own: float(own["cka"].min()) if own["cka"].notna().any() else -2.0)
     said += [_pruned(own, options) for own in grouped[: options.sentences]]
     if (more := len(grouped) - options.sentences) > 0:
-        said.append(f"{_count(more, 'more arm')} of layers in the table {ARMS.name}.")
+        said.append(f"{counted(more, 'more arm')} of layers in the table {ARMS.name}.")
     said += _overlaps(methods, options)
     said += _criteria(frames[CRITERIA.name], options)
     said += _turnover(frames[TURNOVER.name])
@@ -47,8 +48,8 @@ def _baselines(arms: pd.DataFrame, options: _Options) -> Iterator[str]:
         for arm, own in arms[arms["kind"] == kind].groupby("arm", sort=False):
             n, pairs = int(own["dense_models"].max()), int(own["pairs"].max())
             yield (
-                f"{arm}: the same layer of {words} has CKA {_by_layer(own)} ({_count(pairs, 'pair')} of "
-                f"{_count(n, 'dense model')}{how})."
+                f"{arm}: the same layer of {words} has CKA {_by_layer(own)} ({counted(pairs, 'pair')} of "
+                f"{counted(n, 'dense model')}{how})."
             )
 
 
@@ -59,8 +60,8 @@ def _by_layer(own: pd.DataFrame) -> str:
 def _pruned(own: pd.DataFrame, options: _Options) -> str:
     n, pairs = int(own["dense_models"].max()), int(own["pairs"].max())
     text = (
-        f"{own['arm'].iloc[0]}: CKA with the dense model {_by_layer(own)} ({_count(pairs, 'run')} of "
-        f"{_count(n, 'dense model')})."
+        f"{own['arm'].iloc[0]}: CKA with the dense model {_by_layer(own)} ({counted(pairs, 'run')} of "
+        f"{counted(n, 'dense model')})."
     )
     beside = own[own["change"].notna()]
     if beside.empty:
@@ -90,7 +91,7 @@ def _overlaps(methods: pd.DataFrame, options: _Options) -> Iterator[str]:
         rest = rows[options.sentences :]
         told = sum(math.isfinite(_or(r["excess_low"], math.nan)) for r in rest)
         chance = f", {sum(map(_by_chance, rest))} of them without overlap beyond chance detected" if told else ""
-        yield f"{_count(more, 'more pair')} of masks in the table {METHODS.name}{chance}."
+        yield f"{counted(more, 'more pair')} of masks in the table {METHODS.name}{chance}."
 
 
 def _overlap(r: Mapping[Any, Any], options: _Options) -> str:
@@ -104,11 +105,10 @@ def _overlap(r: Mapping[Any, Any], options: _Options) -> str:
     )
     if not math.isfinite(_or(r["excess"], math.nan)):
         return f"{head}: the counts leave no choice."
-    n = f"{_count(int(r['pairs']), 'pair')} of {_count(int(r['dense_models']), 'dense model')}"
+    n = f"{counted(int(r['pairs']), 'pair')} of {counted(int(r['dense_models']), 'dense model')}"
     if not math.isfinite(_or(r["excess_low"], math.nan)):
-        beyond = (
-            f"{r['beyond_chance']} of {_count(int(r['pairs']), 'pair')} outside {100 * options.level:g} % of such masks"
-        )
+        pairs = counted(int(r["pairs"]), "pair")
+        beyond = f"{r['beyond_chance']} of {pairs} outside {100 * options.level:g} % of such masks"
         return f"{head}; {_share(r['excess'])} of the way to all that the counts allow ({n}, {beyond})."
     low, high = _share(r["excess_low"]), _share(r["excess_high"])
     if r["excess"] >= 1 - _CLOSE:
@@ -133,7 +133,7 @@ def _criteria(table: pd.DataFrame, options: _Options) -> Iterator[str]:
         n = int(own["dense_models"].max())
         told = "; ".join(f"{r['criterion']} and {r['other']} {_ranged(r)}" for r in pairs)
         sure = own["spearman_low"].notna().any()
-        varied = _count(n, "dense model") + (f", intervals at {100 * options.level:g} %" if sure else "")
+        varied = counted(n, "dense model") + (f", intervals at {100 * options.level:g} %" if sure else "")
         yield f"{model}: rankings of all {unit}s, Spearman's ρ ({varied}): {told}."
         repeats = [r for r in own.to_dict("records") if r["criterion"] == r["other"]]
         if repeats:
@@ -167,23 +167,23 @@ def _turnover(table: pd.DataFrame) -> Iterator[str]:
                 f"; beside the dense model's largest weights, as many a layer, they are {_share(by_level[first])} of "
                 f"the way from chance to the same at level {first}, {_share(by_level[last])} at level {last}"
             )
-        yield f"{text} ({_count(n, 'run')})."
+        yield f"{text} ({counted(n, 'run')})."
 
 
 def _left_out(tables: Tables, frames: Mapping[str, pd.DataFrame], arms: pd.DataFrame) -> Iterator[str]:
     runs = tables.runs
     for name, words in (("failed", "failed"), ("waiting", "not done yet")):
         if count := int((runs["status"] == name).sum()):
-            yield f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
+            yield f"{counted(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}."
     seen = set(frames[RUNS.name]["run_id"])
     pruned = runs[(runs["status"] == "done") & (runs["run_id"] != runs["dense_run_id"])]
     if unseen := int((~pruned["run_id"].isin(seen)).sum()):
-        yield f"{_count(unseen, 'run')} without a comparison of layers in the table {SEEN.name}. Run the study again."
+        yield f"{counted(unseen, 'run')} without a comparison of layers in the table {SEEN.name}. Run the study again."
     undefined = arms[arms["undefined"] > 0]
     for layer, own in undefined.groupby("layer", sort=False):
         yield (
-            f"{layer}: no CKA in {_count(int(own['undefined'].sum()), 'pair')}, since its outputs are the same for all "
-            "images in one of the two models: nothing passes through it."
+            f"{layer}: no CKA in {counted(int(own['undefined'].sum()), 'pair')}, since its outputs are the same for "
+            "all images in one of the two models: nothing passes through it."
         )
     if int((runs["unit"] == "nm").sum()):
         yield "Masks of N:M patterns are not compared: chance is another one where every group keeps as many."
@@ -205,7 +205,3 @@ def _share(value: Any) -> str:
 
 def _signed(value: float) -> str:
     return f"{round(value, 3) + 0.0:+.3f}".replace("-", "−")  # adding 0 turns −0.0 into +0.0
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.tables import Tables
 from pruneviz_analyses.tournament.schemas import CONTESTANTS, FIELDS
+from pruneviz_analyses.words import counted, percent, points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,7 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float) -
     status = tables.runs["status"]
     for name, words in (("failed", "failed"), ("waiting", "not done yet")):
         if count := int((status == name).sum()):
-            said.append(f"{_count(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}.")
+            said.append(f"{counted(count, 'run')} {'is' if count == 1 else 'are'} left out: {words}.")
     return tuple(said)
 
 
@@ -32,9 +33,9 @@ def _field(field: Mapping[Any, Any], own: list[dict[Any, Any]], level: float) ->
     name = field["field"]
     if len(compared) >= 2 and field["dense_models"]:
         yield (
-            f"{name}: {_count(len(compared), 'method')} at {field['train_steps_total']:,.0f} training steps, the dense "
-            f"model's included, and {100 * field['kept']:.3g} % kept; "
-            f"{_count(int(field['dense_models']), 'dense model')} in pairs. {_tests(field, level)}"
+            f"{name}: {counted(len(compared), 'method')} at {field['train_steps_total']:,.0f} training steps, the "
+            f"dense model's included, and {100 * field['kept']:.3g} % kept; "
+            f"{counted(int(field['dense_models']), 'dense model')} in pairs. {_tests(field, level)}"
         )
         yield from _tiers(field, compared)
         for kind, words in (("random", "its random control"), ("magnitude", "plain magnitude")):
@@ -60,7 +61,7 @@ def _tests(field: Mapping[Any, Any], level: float) -> str:
 def _tiers(field: Mapping[Any, Any], compared: list[dict[Any, Any]]) -> Iterator[str]:
     name = field["field"]
     if not _known(field["tiers"]):
-        means = ", ".join(f"{r['contestant']} {_percent(r['accuracy'])}" for r in compared)
+        means = ", ".join(f"{r['contestant']} {percent(r['accuracy'])}" for r in compared)
         yield f"{name}: means, too few dense models for intervals: {means}."
         return
     if field["tiers"] == 1:
@@ -68,7 +69,7 @@ def _tiers(field: Mapping[Any, Any], compared: list[dict[Any, Any]]) -> Iterator
         return
     for tier in range(1, int(field["tiers"]) + 1):
         own = [r for r in compared if r["tier"] == tier]
-        span = " to ".join(dict.fromkeys((_percent(own[0]["accuracy"]), _percent(own[-1]["accuracy"]))))
+        span = " to ".join(dict.fromkeys((percent(own[0]["accuracy"]), percent(own[-1]["accuracy"]))))
         yield f"{name}: tier {tier} ({span}): {', '.join(r['contestant'] for r in own)}."
 
 
@@ -78,11 +79,11 @@ def _against(name: str, compared: list[dict[Any, Any]], kind: str, words: str, l
         return
     found = [r for r in tested if r[f"p_{kind}"] < 1 - level]
     if not found:
-        yield f"{name}: none of {_count(len(tested), 'method')} differs detectably from {words} in mean rank (Holm)."
+        yield f"{name}: none of {counted(len(tested), 'method')} differs detectably from {words} in mean rank (Holm)."
         return
     told = ", ".join(f"{r['contestant']} {_difference(r, kind)} p = {_p(r[f'p_{kind}'])}" for r in found)
     rest = len(tested) - len(found)
-    others = f"; of {_count(rest, 'other')} none is detected" if rest else ""
+    others = f"; of {counted(rest, 'other')} none is detected" if rest else ""
     yield (
         f"{name}: against {words}, in points, with {100 * level:g} % intervals of the pairs: {told} "
         f"(contrasts of mean ranks, Holm){others}."
@@ -91,14 +92,14 @@ def _against(name: str, compared: list[dict[Any, Any]], kind: str, words: str, l
 
 def _difference(r: Mapping[Any, Any], kind: str) -> str:
     low, high = r[f"beyond_{kind}_low"], r[f"beyond_{kind}_high"]
-    return f"{_points(r[f'beyond_{kind}'])} ({_points(low)} … {_points(high)})"
+    return f"{points(r[f'beyond_{kind}'])} ({points(low)} … {points(high)})"
 
 
 def _beside_dense(field: Mapping[Any, Any], compared: list[dict[Any, Any]]) -> Iterator[str]:
     if _known(field["dense_accuracy"]):
         retrained = field["retrained_accuracy"]
-        further = f", trained on without pruning {_percent(retrained)}" if _known(retrained) else ""
-        yield f"{field['field']}: the same dense models have {_percent(field['dense_accuracy'])}{further}."
+        further = f", trained on without pruning {percent(retrained)}" if _known(retrained) else ""
+        yield f"{field['field']}: the same dense models have {percent(field['dense_accuracy'])}{further}."
 
 
 def _known(value: Any) -> bool:
@@ -107,15 +108,3 @@ def _known(value: Any) -> bool:
 
 def _p(p: float) -> str:
     return f"{p:.2g}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _points(difference: float) -> str:
-    return f"{round(100 * difference, 1) + 0.0:+.1f}".replace("-", "−")
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

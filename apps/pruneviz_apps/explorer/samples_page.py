@@ -70,6 +70,7 @@ class SamplesPage:
         self.scatters = [PicturePane(session, self._scatter(i), needs) for i in range(1 + MOST_MODELS)]
         for scatter in self.scatters:
             scatter.panel.styles = {"align-self": "end"}  # the first has the legend, the drawings stay level
+        self.drawing = side_by_side(self.colour, self.all_points, gap=20)
         self.more = html()
         self.grid = PicturePane(session, sample_grid_info, _SORTED)
         self.detail = PicturePane(session, sample_detail_info, (*_MODELS, "shown_sample"))
@@ -99,7 +100,7 @@ class SamplesPage:
                 )
             ),
             self.bar,
-            side_by_side(self.colour, self.all_points, gap=20),
+            self.drawing,
             stack(scatters),  # the outer can be hidden, a grid cannot
             self.more,
             stack(stack(many, one, styles=_SIDES, stylesheets=[_NO_BUTTON])),
@@ -110,7 +111,10 @@ class SamplesPage:
         s, state = self.session, self.session.state
         self._fill()
         self.selection.show()
-        there = len(self._pictures(s.tables, state))
+        made = self._pictures(s.tables, state)
+        there = len(made)
+        drawn = any(not p.empty for p in made)
+        self.drawing.visible = drawn
         for i, scatter in enumerate(self.scatters):
             scatter.panel.visible = i < there
             if scatter.panel.visible:
@@ -118,7 +122,7 @@ class SamplesPage:
         s.sources.select(FRAME, state.samples)
         more = len(on.compared(measured(s.tables), state)) - MOST_MODELS
         notes = list(self._made[1][0].notes) if there else []  # below all of them, for the drawings to stay level
-        if more > 0:
+        if drawn and more > 0:
             notes.append(
                 f"Scatters of the reference and the first {MOST_MODELS} models compared; {several(more, 'other')} in "
                 "the other views only."

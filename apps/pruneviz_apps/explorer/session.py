@@ -198,7 +198,7 @@ class Session:
             for listener in self._listeners:
                 try:
                     listener()
-                except Exception as e:
+                except Exception as e:  # one part that fails must not take the others with it
                     log.exception("a part of the page could not be shown")
                     self.notice = f"A part of this page could not be shown: {type(e).__name__}: {e}"
             self._show_notice(self.notice)
