@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pruneviz.core.errors import UsageError
 from pruneviz_apps.explorer.live import CachedTables, LiveTables
 from pruneviz_apps.explorer.toolkit import toolkit
+from pruneviz_apps.serving import HOST, free_port, say
 from pruneviz_apps.trust import NOBODY, Trust
 
 if TYPE_CHECKING:
     from panel.viewable import Viewable
 
-HOST = "127.0.0.1"  # never all interfaces: whoever reaches the port reads the study
-PORT = 5006
 Opens = Callable[[], LiveTables]
 
 
@@ -43,7 +40,7 @@ def serve(
     """
     server = start(study, port=port, open_browser=open_browser, trust=trust)
     address = f"http://{HOST}:{server.port}/"
-    (ready or _say)(address)
+    (ready or say)(address)
     try:
         server.io_loop.start()
     except KeyboardInterrupt:
@@ -66,7 +63,7 @@ def start(
         UsageError: the port is taken.
     """
     tables = CachedTables(_open(study), trust)
-    port = _free_port(port)
+    port = free_port(port)
     pn, _ = toolkit()
     pn.extension("tabulator", notifications=False)
     names = [f"{HOST}:{port}", f"localhost:{port}"]
@@ -115,20 +112,3 @@ def _open(study: str | os.PathLike[str] | Opens) -> LiveTables:
     from pruneviz.study import open_study
 
     return open_study(study)
-
-
-def _free_port(port: int | None) -> int:
-    for candidate in (port,) if port is not None else range(PORT, PORT + 100):
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind((HOST, candidate))
-            except OSError:
-                continue
-            return int(s.getsockname()[1])
-    wanted = f"port {port}" if port is not None else f"every port from {PORT} to {PORT + 99}"
-    raise UsageError(f"{wanted} on {HOST} is taken. Name another with --port, or leave it out to take a free one.")
-
-
-def _say(address: str) -> None:
-    print(f"pruneviz: {address}  (Ctrl-C ends it)", flush=True)

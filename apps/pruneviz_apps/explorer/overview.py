@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pruneviz.core.comparing import AS_GIVEN
-from pruneviz.views.findings import Holdings, failures, found, holdings
+from pruneviz.views.findings import failures, found, holdings
 from pruneviz.views.pictures.tradeoff import tradeoff_info
-from pruneviz.views.text import elide, listed, plain, several
+from pruneviz.views.text import plain
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.explorer.telling import BEGIN, NOTHING_FOUND, NOTHING_YET, said, summary, tiles
 from pruneviz_apps.explorer.toolkit import WIDE, html, side_by_side, stack, toolkit
 from pruneviz_apps.explorer.tradeoff_page import TRADEOFF_NEEDS
 
 if TYPE_CHECKING:
     from panel.viewable import Viewable
 
-SAID = 2  # sentences of each analysis on this page
 _GO = (
     ("tradeoff", "What pruning costs", "Any metric over any other, a line for each method", "show_chart"),
     ("runs", "Every run", "Sort, filter, choose what to compare", "table_rows"),
     ("layers", "Where it was removed", "What each layer keeps", "layers"),
     ("compare", "What changed", "Classes, flipped predictions, the images themselves", "compare"),
-)
-_BEGIN = (
-    ("See it work on real images, in two minutes:", "pruneviz demo"),
-    ("Prune your own model: write a study file, and run it:", "pruneviz run my_study.toml --store runs/mine"),
-    ("What there is to choose from:", "pruneviz methods"),
 )
 
 
@@ -65,56 +58,15 @@ class Overview:
         empty = holds.total == 0
         self.begin.visible, self.full.visible = empty, not empty
         if empty:
-            self.head.object = fragments.heading(plain(tables.name), "There is nothing in this study yet. To begin:")
-            self.begin.object = fragments.steps(_BEGIN)
+            self.head.object = fragments.heading(plain(tables.name), NOTHING_YET)
+            self.begin.object = fragments.steps(BEGIN)
             return
-        self.head.object = fragments.heading(plain(tables.name), _summary(holds))
-        self.tiles.object = fragments.tiles(_tiles(holds))
-        sentences = (*found(tables, self.session.state), *_said(tables.findings()))
-        nothing = fragments.note("Nothing can be said yet: no pruned model has been measured.")
+        self.head.object = fragments.heading(plain(tables.name), summary(holds))
+        self.tiles.object = fragments.tiles(tiles(holds))
+        sentences = (*found(tables, self.session.state), *said(tables.findings()))
+        nothing = fragments.note(NOTHING_FOUND)
         self.words.object = fragments.section("What was found") + (fragments.sentences(sentences) or nothing)
         failed = failures(tables)
         self.failed.visible = bool(failed)
         self.failed.object = fragments.section("Runs that failed") + fragments.sentences(failed, "failed")
         self.tradeoff.show()
-
-
-def _said(findings: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The first sentences of each analysis, and where the others are."""
-    said: list[str] = []
-    for name, texts in findings.items():
-        said += texts[:SAID]
-        if len(texts) > SAID:
-            said.append(f"{plain(name)}: {several(len(texts) - SAID, 'more finding')} on the page Analyses.")
-    return said
-
-
-def _summary(h: Holdings) -> str:
-    methods = several(len(h.methods), "method")
-    if not h.methods:
-        return f"{several(h.dense, 'dense model')} of {_few(h.models)}; nothing is pruned in this study."
-    if h.targets == (AS_GIVEN,):
-        return (
-            f"{several(len(h.methods), 'model')} as given, beside {several(h.dense, 'reference')}; none is pruned here."
-        )
-    dense, targets = several(h.dense, "dense model"), several(len(h.targets), "target")
-    return f"{dense} of {_few(h.models)}, pruned by {methods} at {targets}."
-
-
-def _tiles(h: Holdings) -> list[tuple[str, str, str]]:
-    left = [several(h.failed, "failed", "failed")] if h.failed else []
-    left += [f"{h.waiting:,} to come"] if h.waiting else []
-    state = listed(left) if left else "none failed, none to come"
-    return [
-        (f"{h.done:,}", "runs measured" if h.done == h.total else f"of {h.total:,} runs measured", state),
-        (str(h.dense), "dense models" if h.dense != 1 else "dense model", _few(h.models)),
-        (str(len(h.methods)), "methods" if len(h.methods) != 1 else "method", _few(h.methods)),
-        (str(len(h.targets)), "targets" if len(h.targets) != 1 else "target", _few(h.targets)),
-        (str(len(h.recoveries)), "recoveries" if len(h.recoveries) != 1 else "recovery", _few(h.recoveries)),
-    ]
-
-
-def _few(names: tuple[str, ...], most: int = 5) -> str:
-    shown = [elide(n, 28) for n in names[:most]]
-    more = [f"{len(names) - most} more"] if len(names) > most else []
-    return listed([*shown, *more])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.tables import RUNS
 from pruneviz.core.viewstate import MOST_MODELS
 from pruneviz.views import runs as on
 from pruneviz.views.pictures.lineage import lineage_info
-from pruneviz.views.text import elide, plain, several
+from pruneviz.views.text import several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.picture_pane import PicturePane
+from pruneviz_apps.explorer.runs_table import COLUMNS, OTHER, empty, shown
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import WIDE, html, stack, toolkit
 
@@ -20,38 +20,7 @@ if TYPE_CHECKING:
     from panel.viewable import Viewable
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """A column of the table: its head, the format of its numbers, and its least width in pixels."""
-
-    column: str
-    title: str
-    format: str = ""
-    width: int = 96
-
-
-COLUMNS = (
-    _Shown("mark", "★", width=44),
-    _Shown("method", "method", width=168),
-    _Shown("target", "target", width=84),
-    _Shown("recovery", "recovery", width=120),
-    _Shown("status", "status", width=92),
-    _Shown("model", "model", width=168),
-    _Shown("replicate", "dense #", "0", 78),
-    _Shown("seed", "seed", "0", 66),
-    _Shown("accuracy", "accuracy", "0.0 %", 94),
-    _Shown("val_accuracy", "validation", "0.0 %", 102),
-    _Shown("worst_class_accuracy", "worst class", "0.0 %", 106),
-    _Shown("parameters_nonzero", "non-zero", "0,0", 94),
-    _Shown("macs", "multiply-adds", "0,0", 122),
-    _Shown("bytes_compressed", "bytes", "0,0", 94),
-    _Shown("train_steps", "steps", "0,0", 80),
-    _Shown("sparsity_achieved", "sparsity", "0.0 %", 92),
-    _Shown("reason", "why", width=260),
-)
 HIGHEST, _HEAD, _ROW = 620, 84, 36  # pixels: of the table, of its head, of a row
-LONGEST = 24  # characters of a name that fit its column
-_REFERENCE, _OTHER = "★", "☆"
 TABLE_CSS = """
 .tabulator { font-size: 13px; border: 1px solid rgb(128 136 150 / 0.28); border-radius: 8px; }
 .tabulator .tabulator-header .tabulator-col .tabulator-col-title { font-weight: 600; font-size: 12.5px; }
@@ -68,6 +37,7 @@ TABLE_CSS = """
 .tabulator .tabulator-row.tabulator-selected .tabulator-cell { color: var(--panel-on-surface-color) !important;
   background: color-mix(in srgb, var(--panel-primary-color) 16%, var(--panel-surface-color)) !important; }
 .tabulator .tabulator-header input[type="checkbox"] { display: none; }
+.tabulator :focus-visible { outline: 2px solid var(--panel-primary-color); outline-offset: -2px; }
 """
 
 
@@ -84,7 +54,7 @@ class RunsPage:
         self.head = html()
         numbers = {c.column: NumberFormatter(format=c.format, nan_format="–") for c in COLUMNS if c.format}
         self.table = pn.widgets.Tabulator(
-            self._frame().drop(columns="run_id"),
+            shown(self.session).drop(columns="run_id"),
             show_index=False,
             disabled=True,
             selectable="checkbox",
@@ -112,10 +82,10 @@ class RunsPage:
 
     def show(self) -> None:
         """Bring the table up to date, where it is and as it is sorted."""
-        frame = self._frame()
+        frame = shown(self.session)
         waiting = int((frame["status"] != "done").sum())
         text = f"{several(len(frame), 'run').capitalize()}" + (f", {waiting:,} of them not measured" if waiting else "")
-        how = f"Tick up to {MOST_MODELS} to compare; a click on {_OTHER} makes a model the reference."
+        how = f"Tick up to {MOST_MODELS} to compare; a click on {OTHER} makes a model the reference."
         self.head.object = fragments.heading("Runs", f"{text}. {how}")
         self.table.visible, self.nothing.visible = len(frame) > 0, frame.empty
         self._filling = True
@@ -123,7 +93,7 @@ class RunsPage:
             if list(frame["run_id"]) != self._ids:
                 self._ids = [str(r) for r in frame["run_id"]]
                 self.table.value = frame.drop(columns="run_id")
-                self.table.hidden_columns = _empty(frame)
+                self.table.hidden_columns = empty(frame)
                 self.table.height = min(HIGHEST, _HEAD + _ROW * len(frame))
             else:
                 self._patch(frame.drop(columns="run_id"))
@@ -133,27 +103,6 @@ class RunsPage:
             self._filling = False
         self.lineage.panel.visible = self.table.visible
         self.lineage.show()
-
-    def _frame(self) -> pd.DataFrame:
-        runs = self.session.tables.runs
-        reference = self.session.reference
-        made = runs[["run_id"]].copy()
-        made["run_id"] = made["run_id"].astype(object)
-        for c in COLUMNS:
-            if c.column == "mark":
-                made[c.column] = [_REFERENCE if r == reference else _OTHER for r in runs["run_id"]]
-            elif c.column == "target":
-                pairs = zip(runs["target"], runs["sparsity_target"], strict=True)
-                made[c.column] = ["" if on.missing(t) else on.target_text(t, s) for t, s in pairs]
-            elif c.column in ("method", "recovery"):
-                names = on.short(runs[c.column])
-                made[c.column] = [elide(names.get(str(v), ""), LONGEST) for v in runs[c.column]]
-            elif c.format:
-                made[c.column] = runs[c.column].astype("float64")
-            else:
-                long = LONGEST if c.column == "model" else 1000
-                made[c.column] = ["" if on.missing(v) else elide(plain(v), long) for v in runs[c.column]]
-        return made
 
     def _patch(self, frame: pd.DataFrame) -> None:
         """Send the cells that have changed, so that the table stays scrolled and sorted as it is."""
@@ -166,7 +115,7 @@ class RunsPage:
                 changes[column] = cells
         if changes:
             self.table.patch(changes)
-            self.table.hidden_columns = _empty(frame)
+            self.table.hidden_columns = empty(frame)
 
     def _ticked(self, event: Any) -> None:
         if not self._filling:
@@ -184,15 +133,3 @@ class RunsPage:
             self.session.say("This run has not been measured, so nothing can be compared with it.")
         else:
             self.session.change(reference=run_id, models=tuple(m for m in state.models if m != run_id), first_sample=0)
-
-
-def _empty(frame: pd.DataFrame) -> list[str]:
-    """Columns in which nothing stands, or the same for every run: they would only take room."""
-    always = ("mark", "method", "target", "accuracy")
-    found = []
-    for c in COLUMNS:
-        values = {v for v in frame[c.column] if not on.missing(v) and v != ""}
-        same = len(values) == 1 and c.column in ("model", "replicate", "seed", "status")
-        if c.column not in always and (not values or same):
-            found.append(c.column)
-    return found

@@ -6,22 +6,30 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import PrunevizError
-from pruneviz.core.selection import OUTCOMES, AllOf, Became, Column, Ids, Named, Range, Rule, Selection, Values
-from pruneviz.core.tables import SAMPLES
+from pruneviz.core.selection import Named, Selection
 from pruneviz.views import runs as on
 from pruneviz.views.metrics import measured
-from pruneviz.views.text import elide, plain, several
+from pruneviz.views.text import elide, plain
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.selecting import (
+    FIELDS,
+    LABEL,
+    NUMBERS,
+    WAYS,
+    carry,
+    choices,
+    in_sight,
+    refine,
+    rows,
+    text,
+    wanted,
+    words,
+)
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import html, stack, toolkit
 
 if TYPE_CHECKING:
     from panel.viewable import Viewable
-
-LONGEST = 160  # characters of a rule in the bar; the whole stands in its title
-_LABEL, _OUTCOME, _CORRECT = "true class", "what became of it", "correct"
-_NUMBERS = tuple(c.name for c in SAMPLES.columns if c.type == "float")
-_WAYS = {"and": "narrow down", "or": "widen", "and not": "take away", "only": "begin anew"}
 
 
 class SelectionBar:
@@ -44,12 +52,12 @@ class SelectionBar:
         self.more = pmui.Toggle(label="Refine, save, export", size="small", variant="outlined", margin=0)
         self.more.param.watch(lambda e: self.show(), "value")
         line = pn.Row(self.words, self.undo, self.redo, self.invert, self.clear, self.more, margin=0, styles=_LINE)
-        self.column = pmui.Select(label="Column", options=[_LABEL, _OUTCOME, _CORRECT, *_NUMBERS], **_SMALL)
+        self.column = pmui.Select(label="Column", options=list(FIELDS), **_SMALL)
         self.run = pmui.Select(label="of", options={}, **_SMALL)
         self.values = pmui.MultiChoice(label="is one of", options=[], max_items=50, width=230, margin=0)
         self.low = pmui.TextInput(label="from", placeholder="any", width=86, size="small", margin=0)
         self.high = pmui.TextInput(label="to", placeholder="any", width=86, size="small", margin=0)
-        self.way = pmui.Select(label="How", options={v: k for k, v in _WAYS.items()}, **_SMALL)
+        self.way = pmui.Select(label="How", options={v: k for k, v in WAYS.items()}, **_SMALL)
         self.apply = pmui.Button(label="Apply", variant="contained", size="small", margin=(14, 0))
         self.apply.on_click(lambda e: self._apply())
         self.column.param.watch(lambda e: self._fields(), "value")
@@ -75,35 +83,17 @@ class SelectionBar:
     def show(self) -> None:
         """Bring it up to date."""
         s = self.session
-        n, selection = len(s.state.samples), s.state.selection
-        said = f"{several(n, 'image')} selected"
-        if selection is not None and not isinstance(selection.rule, Ids):
-            said += f": {elide(self.text(), LONGEST)}"
-        nothing = selection is None and not n
-        self.words.object = fragments.note(
-            "No selection: everything is about all test images." if nothing else f"{said}."
-        )
+        selection = s.state.selection
+        self.words.object = fragments.note(words(s))
         self.undo.disabled, self.redo.disabled = not s.can_undo, not s.can_redo
         self.clear.disabled = self.invert.disabled = selection is None
         self.details.visible = self.more.value
         if self.more.value:
             self._options()
 
-    def text(self) -> str:
-        """The selection in words, with the models' names in place of their ids; empty where there is none."""
-        s = self.session
-        if s.state.selection is None:
-            return ""
-        rule, done = s.state.selection.rule, measured(s.tables)
-        known = set(done["run_id"])
-        shown = [r for r in (s.reference, *on.compared(done, s.state)) if r]  # labels tell apart what is in sight
-        names = on.labels(done, list(dict.fromkeys([*shown, *(r for r in rule.runs if r in known)])))
-        return plain(rule.carried(names).text)
-
     def _options(self) -> None:
         s = self.session
-        done = measured(s.tables)
-        shown = [r for r in (s.reference, *on.compared(done, s.state)) if r]
+        done, shown = measured(s.tables), in_sight(s)
         options = {elide(label, 40): r for r, label in on.labels(done, shown).items()}
         for select in (self.run, self.to):
             if select.options != options:
@@ -127,55 +117,20 @@ class SelectionBar:
     def _fields(self) -> None:
         """Show the fields that the column has."""
         column = self.column.value
-        self.run.visible = column != _LABEL
-        self.low.visible = self.high.visible = column in _NUMBERS
-        self.values.visible = column not in _NUMBERS
-        options = {
-            _LABEL: [plain(c) for c in self.session.tables.classes],
-            _OUTCOME: list(OUTCOMES),
-            _CORRECT: ["yes", "no"],
-        }
-        if column not in _NUMBERS and self.values.options != options[column]:
-            self.values.value, self.values.options = [], options[column]
-
-    def _rule(self) -> Rule | str:
-        """The rule that the fields ask for, or what is wrong with them."""
-        column, run = self.column.value, self.run.value
-        if column != _LABEL and not run:
-            return "There is no model to read it of: compare some first."
-        if column in _NUMBERS:
-            limits = []
-            for field in (self.low, self.high):
-                text = (field.value_input or field.value or "").strip()
-                try:
-                    limits.append(float(text) if text else None)
-                except ValueError:
-                    return f"{field.label}: got {text!r}; allowed: a number, or nothing for any."
-            return Range(Column(column, run), *limits)
-        if not self.values.value:
-            return f"Choose one or more values of {column}."
-        values = tuple(self.values.value)
-        if column == _LABEL:
-            names = {plain(c): c for c in self.session.tables.classes}
-            return Values(Column("label"), tuple(names[v] for v in values))
-        if column == _OUTCOME:
-            return Became(run, self.session.reference, values)
-        return Values(Column("correct", run), values)
+        self.run.visible = column != LABEL
+        self.low.visible = self.high.visible = column in NUMBERS
+        self.values.visible = column not in NUMBERS
+        options = choices(self.session, column)
+        if options and self.values.options != options:
+            self.values.value, self.values.options = [], options
 
     def _apply(self) -> None:
-        rule = self._rule()
+        low, high = ((field.value_input or field.value or "").strip() for field in (self.low, self.high))
+        rule = wanted(self.session, self.column.value, self.run.value, tuple(self.values.value), low, high)
         if isinstance(rule, str):
             self.session.say(rule)
-            return
-        now = self.session.state.selection
-        before = now.rule if now is not None else None
-        ways = {
-            "and": rule if before is None else before & rule,
-            "or": rule if before is None else before | rule,
-            "and not": (before if before is not None else AllOf(())) & ~rule,
-            "only": rule,
-        }
-        self.session.select(ways[self.way.value or "and"])
+        else:
+            refine(self.session, rule, self.way.value or "and")
 
     def _invert(self) -> None:
         if self.session.state.selection is not None:
@@ -196,7 +151,7 @@ class SelectionBar:
             return
         self.name.value = ""
         s.change(selection=Selection("samples", Named(name)))
-        s.say(f"Saved as {name!r}: {self.text()}.")
+        s.say(f"Saved as {name!r}: {text(s)}.")
 
     def _drop(self) -> None:
         s, name = self.session, self.saved.value
@@ -214,29 +169,15 @@ class SelectionBar:
 
     def _carry(self) -> None:
         s = self.session
-        if s.state.selection is None or not self.to.value:
-            return
-        others = [r for r in s.state.selection.rule.runs if r != s.reference]
-        s.select(s.state.selection.rule.carried(dict.fromkeys(others, self.to.value)))
-
-    def _frame(self) -> Any:
-        s = self.session
-        shown = [r for r in (s.reference, *on.compared(measured(s.tables), s.state)) if r]
-        frame = s.tables.table("samples", shown)
-        frame = frame[frame["sample_id"].astype(str).isin(set(s.state.samples))].copy()
-        names = dict(zip(s.tables.runs["run_id"], s.tables.runs["name"], strict=True))
-        frame.insert(1, "run", [names[r] for r in frame["run_id"]])
-        classes = s.tables.classes
-        for column in ("label", "prediction"):
-            frame[column] = [classes[k] if 0 <= k < len(classes) else str(k) for k in frame[column]]
-        return frame
+        if s.state.selection is not None and self.to.value:
+            carry(s, self.to.value)
 
     def _csv(self) -> io.BytesIO:
-        return io.BytesIO(self._frame().to_csv(index=False).encode())
+        return io.BytesIO(rows(self.session).to_csv(index=False).encode())
 
     def _parquet(self) -> io.BytesIO:
         found = io.BytesIO()
-        self._frame().to_parquet(found, index=False)
+        rows(self.session).to_parquet(found, index=False)
         found.seek(0)
         return found
 

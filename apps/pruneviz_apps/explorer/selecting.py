@@ -1,0 +1,119 @@
+"""The selection of images without any widget: what it is in words, how a rule is asked for, its rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pruneviz.core.selection import OUTCOMES, AllOf, Became, Column, Ids, Range, Rule, Values
+from pruneviz.core.tables import SAMPLES
+from pruneviz.views import runs as on
+from pruneviz.views.metrics import measured
+from pruneviz.views.text import elide, plain, several
+from pruneviz_apps.explorer.session import Session
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LONGEST = 160  # characters of a rule in a line
+LABEL, OUTCOME, CORRECT = "true class", "what became of it", "correct"
+NUMBERS = tuple(c.name for c in SAMPLES.columns if c.type == "float")
+FIELDS = (LABEL, OUTCOME, CORRECT, *NUMBERS)  # by which images can be asked for
+WAYS = {"and": "narrow down", "or": "widen", "and not": "take away", "only": "begin anew"}
+
+
+def words(session: Session) -> str:
+    """The selection in a sentence."""
+    n, selection = len(session.state.samples), session.state.selection
+    if selection is None and not n:
+        return "No selection: everything is about all test images."
+    said = f"{several(n, 'image')} selected"
+    if selection is not None and not isinstance(selection.rule, Ids):
+        said += f": {elide(text(session), LONGEST)}"
+    return f"{said}."
+
+
+def text(session: Session) -> str:
+    """The rule in words, with the models' names in place of their ids; empty where there is none."""
+    s = session
+    if s.state.selection is None:
+        return ""
+    rule, done = s.state.selection.rule, measured(s.tables)
+    known = set(done["run_id"])
+    names = on.labels(done, list(dict.fromkeys([*in_sight(s), *(r for r in rule.runs if r in known)])))
+    return plain(rule.carried(names).text)
+
+
+def in_sight(session: Session) -> tuple[str, ...]:
+    """The reference, if there is one, and the models compared with it: labels tell these apart."""
+    compared = on.compared(measured(session.tables), session.state)
+    return tuple(r for r in (session.reference, *compared) if r)
+
+
+def choices(session: Session, column: str) -> list[str]:
+    """The values that a field has; none for numbers."""
+    options = {LABEL: [plain(c) for c in session.tables.classes], OUTCOME: list(OUTCOMES), CORRECT: ["yes", "no"]}
+    return options.get(column, [])
+
+
+def wanted(session: Session, column: str, run: str, values: tuple[str, ...], low: str, high: str) -> Rule | str:
+    """The rule that somebody asks for, or what is wrong with it.
+
+    Args:
+        session: whose study it is.
+        column: one of :data:`FIELDS`.
+        run: id of the model whose column it is.
+        values: those allowed, of :func:`choices`.
+        low, high: as typed; nothing for any.
+    """
+    if column != LABEL and not run:
+        return "There is no model to read it of: compare some first."
+    if column in NUMBERS:
+        limits = []
+        for name, typed in (("from", low), ("to", high)):
+            try:
+                limits.append(float(typed) if typed else None)
+            except ValueError:
+                return f"{name}: got {typed!r}; allowed: a number, or nothing for any."
+        return Range(Column(column, run), *limits)
+    if not values:
+        return f"Choose one or more values of {column}."
+    if column == LABEL:
+        names = {plain(c): c for c in session.tables.classes}
+        return Values(Column("label"), tuple(names[v] for v in values))
+    if column == OUTCOME:
+        return Became(run, session.reference, values)
+    return Values(Column("correct", run), values)
+
+
+def refine(session: Session, rule: Rule, way: str) -> None:
+    """Select by a rule, combined with the selection that there is in one of :data:`WAYS`."""
+    now = session.state.selection
+    before = now.rule if now is not None else None
+    ways = {
+        "and": rule if before is None else before & rule,
+        "or": rule if before is None else before | rule,
+        "and not": (before if before is not None else AllOf(())) & ~rule,
+        "only": rule,
+    }
+    session.select(ways[way])
+
+
+def carry(session: Session, to: str) -> None:
+    """Let the selection's rule be about another model; what it says of the reference stays."""
+    if session.state.selection is not None:
+        rule = session.state.selection.rule
+        session.select(rule.carried({r: to for r in rule.runs if r != session.reference}))
+
+
+def rows(session: Session) -> pd.DataFrame:
+    """The selected images (else all) as the models in sight see them, with names in place of numbers."""
+    frame = session.tables.table("samples", in_sight(session))
+    if session.state.samples or session.state.selection is not None:
+        frame = frame[frame["sample_id"].astype(str).isin(set(session.state.samples))]
+    frame = frame.copy()
+    names = dict(zip(session.tables.runs["run_id"], session.tables.runs["name"], strict=True))
+    frame.insert(1, "run", [names[r] for r in frame["run_id"]])
+    classes = session.tables.classes
+    for column in ("label", "prediction"):
+        frame[column] = [classes[k] if 0 <= k < len(classes) else str(k) for k in frame[column]]
+    return frame

@@ -1,0 +1,61 @@
+"""What the opening page says: what the study holds, what was found, how to begin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pruneviz.core.comparing import AS_GIVEN
+from pruneviz.views.findings import Holdings
+from pruneviz.views.text import elide, listed, plain, several
+
+SAID = 2  # sentences of each analysis on this page
+NOTHING_YET = "There is nothing in this study yet. To begin:"
+NOTHING_FOUND = "Nothing can be said yet: no pruned model has been measured."
+BEGIN = (
+    ("See it work on real images, in two minutes:", "pruneviz demo"),
+    ("Prune your own model: write a study file, and run it:", "pruneviz run my_study.toml --store runs/mine"),
+    ("What there is to choose from:", "pruneviz methods"),
+)
+
+
+def said(findings: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The first sentences of each analysis, and where the others are."""
+    said: list[str] = []
+    for name, texts in findings.items():
+        said += texts[:SAID]
+        if len(texts) > SAID:
+            said.append(f"{plain(name)}: {several(len(texts) - SAID, 'more finding')} on the page Analyses.")
+    return said
+
+
+def summary(h: Holdings) -> str:
+    """What it holds, in a sentence."""
+    methods = several(len(h.methods), "method")
+    if not h.methods:
+        return f"{several(h.dense, 'dense model')} of {_few(h.models)}; nothing is pruned in this study."
+    if h.targets == (AS_GIVEN,):
+        return (
+            f"{several(len(h.methods), 'model')} as given, beside {several(h.dense, 'reference')}; none is pruned here."
+        )
+    dense, targets = several(h.dense, "dense model"), several(len(h.targets), "target")
+    return f"{dense} of {_few(h.models)}, pruned by {methods} at {targets}."
+
+
+def tiles(h: Holdings) -> list[tuple[str, str, str]]:
+    """The same in numbers: value, what it counts, details."""
+    left = [several(h.failed, "failed", "failed")] if h.failed else []
+    left += [f"{h.waiting:,} to come"] if h.waiting else []
+    state = listed(left) if left else "none failed, none to come"
+    return [
+        (f"{h.done:,}", "runs measured" if h.done == h.total else f"of {h.total:,} runs measured", state),
+        (str(h.dense), "dense models" if h.dense != 1 else "dense model", _few(h.models)),
+        (str(len(h.methods)), "methods" if len(h.methods) != 1 else "method", _few(h.methods)),
+        (str(len(h.targets)), "targets" if len(h.targets) != 1 else "target", _few(h.targets)),
+        (str(len(h.recoveries)), "recoveries" if len(h.recoveries) != 1 else "recovery", _few(h.recoveries)),
+    ]
+
+
+def _few(names: tuple[str, ...], most: int = 5) -> str:
+    shown = [elide(n, 28) for n in names[:most]]
+    more = [f"{len(names) - most} more"] if len(names) > most else []
+    return listed([*shown, *more])
