@@ -11,6 +11,7 @@ from typing import Any
 from pruneviz.core.options import describe as options_of
 from pruneviz.pruning import RECIPES, Recipe, describe
 from pruneviz.pruning.parts import Part
+from pruneviz.signatures import NONE as NO_SIGNATURE
 from pruneviz.training.recoveries import RECOVERIES
 
 PAGE = Path(__file__).with_name("methods.md")
@@ -41,6 +42,19 @@ How to read the table:
 - Every method is tested on five architectures (perceptron, CNN, LeNet-5, ResNet-8, vision transformer) for the same
   promises: exactly as much as asked, the same mask from the same seed, nothing changed at ratio 0, no layer emptied
   unnamed, a cut model equal to the masked one. What it cannot do it refuses before anything is trained.
+"""
+
+SIGNATURES = """\
+## Signatures
+
+For each method, an experiment that looks for the effect its paper claims, at the scale of the sample models; a method's
+entry below has it in full. The claim is a range for one number, and the verdict compares the number's 95 % interval
+with it: *shows* (the interval lies within the claim), *contradicts* (it lies outside) or *unresolved*. Differences are
+paired by dense model, and intervals are Student's over dense models, the test images being the same throughout; with
+fewer than five dense models there are points only. What is called exact is a fact of the models looked at. Each
+interval stands for itself: of many claims without any effect, one in forty would show. Nothing was tuned until an
+effect showed; `make science ARGS="-k NAME"` makes one again.
+
 """
 
 OWN = """\
@@ -94,6 +108,7 @@ def page() -> str:
         "## All methods\n\n" + _table(("method", *_FACETS), (_row(name, d) for name, d in told.items())),
         "## Statistics\n\n" + _statistics(),
         "## Recoveries\n\n" + _recoveries(),
+        SIGNATURES + _signatures(told),
         OWN,
         "## One by one\n",
         *(_entry(name, RECIPES[name], d) for name, d in told.items()),
@@ -101,6 +116,18 @@ def page() -> str:
         *(_part(kind, part) for kind in ("score", "allocation", "schedule", "update") for part in _used(kind)),
     ]
     return "\n".join(blocks)
+
+
+def _signatures(told: dict[str, dict[str, Any]]) -> str:
+    from pruneviz.signatures import path, read
+
+    rows = (
+        (f"`{s.name}`", ", ".join(f"[{m}](#{m})" for m in s.methods), s.verdict, s.found, s.expected, s.quantity)
+        for s in read(path())
+    )
+    missing = [f"[{name}](#{name})" for name, d in told.items() if d["reference"] and not d["signature"]]
+    table = _table(("signature", "methods", "verdict", "found (95 %)", "claimed", "what"), rows)
+    return table + (f"\nNo signature experiment yet: {', '.join(missing)}.\n" if missing else "")
 
 
 _FACETS = ("what", "when", "score", "allocated", "schedule", "recovered", "needs", "what it is")
@@ -142,6 +169,7 @@ def _entry(name: str, recipe: Recipe, d: dict[str, Any]) -> str:
         lines.append(f"- differs: {d['differs']}")
     if d["reference"]:
         lines.append(f"- {d['reference']}")
+        lines += [f"- signature `{key}`: {text}" for key, text in d["signature"].items()] or [f"- {NO_SIGNATURE}"]
     if d["options"]:
         rows = ((f"`{k}`", _text(o["default"]), o["allowed"], o["doc"]) for k, o in d["options"].items())
         lines += ["", _table(("option", "default", "allowed", "what it is"), rows).rstrip()]

@@ -25,6 +25,7 @@ from pruneviz.pruning.schedules import SCHEDULES
 from pruneviz.pruning.scores import SCORES
 from pruneviz.pruning.spaces import SPACES
 from pruneviz.pruning.updates import UPDATES
+from pruneviz.signatures import told
 
 __all__ = ["RECIPES", "Recipe", "Reference", "add", "add_part", "control_of", "describe", "label", "resolve"]
 
@@ -245,6 +246,7 @@ def describe(recipe: Recipe) -> dict[str, Any]:
         "differs": recipe.differs,
         "lasts": recipe.space.lasts,
         "control": label(control_of(recipe)),
+        "signature": dict(told(recipe.name)),
         "options": options,
         "replaceable": {k: sorted(n for n, p in reg.items() if _fits(recipe, k, p)) for k, reg in _REGISTRIES.items()},
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import PrunevizError, UsageError, nearest
 from pruneviz.core.options import describe, to_plain
+from pruneviz.signatures import NONE
 from pruneviz_apps.commands.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ def _full(entry: Entry) -> None:
     out.print(entry.name, style="bold", markup=False)
     out.print(entry.summary, markup=False)
     for label, value in {**entry.facts, **entry.more, "reference": entry.reference}.items():
-        if isinstance(value, dict):
+        if label == "signature" and not value and entry.reference:
+            out.print(f"  {label}: {NONE}", markup=False)
+        elif isinstance(value, dict):
             for key, inner in value.items():
                 out.print(f"  {label} {key}: {_text(inner)}", markup=False, soft_wrap=True)
         elif value not in (None, "", [], ()):

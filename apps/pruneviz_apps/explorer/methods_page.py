@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pruneviz.pruning import RECIPES, describe
+from pruneviz.signatures import NONE
 from pruneviz.views.text import several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.runs_page import TABLE_CSS
@@ -69,6 +70,8 @@ def in_full(name: str) -> str:
         "differs from the paper": told["differs"],
         "published in": told["reference"],
     }
+    if told["reference"]:
+        facts |= {f"signature {name}": text for name, text in told["signature"].items()} or {"signature": NONE}
     items = [f"{label}: {value}" for label, value in facts.items() if value]
     summary = f"{told['summary'][:1].upper()}{told['summary'][1:]}."
     made = fragments.section(name) + fragments.note(summary) + fragments.sentences(items)

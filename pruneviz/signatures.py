@@ -1,0 +1,169 @@
+"""Signatures: for a method, an experiment that looks for the effect its paper claims, and what came of it.
+
+What was found ships with the samples as one file, so that catalogues show it without running anything. The experiments
+themselves are in ``tests/science``; ``make science`` runs them and writes the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+SHOWS, CONTRADICTS, UNRESOLVED = "shows", "contradicts", "unresolved"
+NONE = "no signature experiment yet"
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One experiment and its outcome.
+
+    Attributes:
+        name: what ``make science ARGS="-k NAME"`` calls it.
+        methods: the methods of the catalogue whose claim it is about.
+        claim: what the paper says, as a sentence.
+        source: where it says so.
+        quantity: what is measured, such as a difference of test accuracies.
+        unit: of the numbers.
+        above, below: the claim in numbers: the quantity lies between them; infinite where there is no such end.
+        exact: whether the numbers are facts of these models (a count, say), from which nothing is inferred about
+            others; ``low`` and ``high`` are then the least and the largest.
+        conditions: model, data, training, amount removed.
+        values: one number for each dense model (or each model looked at).
+        estimate: their mean.
+        low, high: ends of the 95 % interval of that mean over dense models; NaN where only points may be shown.
+        varied: what varied and how often, such as ``6 dense models``.
+    """
+
+    name: str
+    methods: tuple[str, ...]
+    claim: str
+    source: str
+    quantity: str
+    unit: str
+    above: float
+    below: float
+    exact: bool
+    conditions: str
+    values: tuple[float, ...]
+    estimate: float
+    low: float
+    high: float
+    varied: str
+
+    @property
+    def verdict(self) -> str:
+        """What may be said of the claim; see :func:`verdict`."""
+        return verdict(self.low, self.high, self.above, self.below)
+
+    @property
+    def expected(self) -> str:
+        """The claim in numbers, for people."""
+        ends = [(f"above {self.above:g}", self.above), (f"below {self.below:g}", self.below)]
+        return " and ".join(text for text, end in ends if math.isfinite(end))
+
+    @property
+    def found(self) -> str:
+        """The numbers with their unit, for people."""
+        if self.exact:
+            spread = f"{self.low:.3g}" if self.low == self.high else f"{self.low:.3g} to {self.high:.3g}"
+            return f"{spread} {self.unit} ({self.varied}, exactly)"
+        if not math.isfinite(self.low):
+            points = ", ".join(f"{v:.3g}" for v in self.values)
+            return f"{self.estimate:.3g} {self.unit} ({self.varied}, points only: {points})"
+        return f"{self.estimate:.3g} {self.unit} ({self.low:.3g} … {self.high:.3g}; {self.varied})"
+
+    @property
+    def sentence(self) -> str:
+        """All of it in a paragraph."""
+        return (
+            f"{self.verdict}. {self.claim} ({self.source}). {self.quantity}: {self.found}, claimed {self.expected}. "
+            f"{self.conditions}."
+        )
+
+
+def verdict(low: float, high: float, above: float, below: float) -> str:
+    """What an interval says of a claim: ``shows``, ``contradicts`` or ``unresolved``, never more than it holds.
+
+    Args:
+        low, high: the interval's ends; NaN where there is none.
+        above, below: the claim: the quantity lies strictly between them.
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return UNRESOLVED
+    if above < low and high < below:
+        return SHOWS
+    return CONTRADICTS if high <= above or low >= below else UNRESOLVED
+
+
+def path() -> Path:
+    """The file of results, which ships with the samples."""
+    return Path(str(resources.files("pruneviz_samples"))) / "signatures.csv"
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> tuple[Signature, ...]:
+    return read(path())
+
+
+def of(method: str) -> tuple[Signature, ...]:
+    """The shipped signatures of a method, by its name in the catalogue."""
+    return tuple(s for s in _shipped() if method in s.methods)
+
+
+def told(method: str) -> Mapping[str, str]:
+    """A sentence for each signature of a method, by the signature's name."""
+    return {s.name: s.sentence for s in of(method)}
+
+
+_TEXTS = ("claim", "source", "quantity", "unit", "conditions", "varied")
+_NUMBERS = ("above", "below", "estimate", "low", "high")
+COLUMNS = (
+    *("name", "methods", "verdict", "estimate", "low", "high", "unit", "quantity", "above", "below", "exact"),
+    *("varied", "values", "claim", "source", "conditions"),
+)
+
+
+def read(file: Path) -> tuple[Signature, ...]:
+    """The signatures of a file, by name; none where there is no file."""
+    if not file.is_file():
+        return ()
+    with file.open(encoding="utf-8", newline="") as f:
+        return tuple(_from_row(row) for row in csv.DictReader(f))
+
+
+def write(file: Path, signatures: Mapping[str, Signature]) -> None:
+    """Write signatures as text, ordered by name, numbers with six digits."""
+    with file.open("w", encoding="utf-8", newline="") as f:
+        rows = csv.DictWriter(f, COLUMNS, lineterminator="\n")
+        rows.writeheader()
+        for _, s in sorted(signatures.items()):
+            rows.writerow(_to_row(s))
+
+
+def _to_row(s: Signature) -> dict[str, str]:
+    own = {k: str(getattr(s, k)) for k in ("name", "verdict", *_TEXTS)}
+    numbers = {k: _number(getattr(s, k)) for k in _NUMBERS}
+    values = " ".join(_number(v) for v in s.values)
+    return {**own, **numbers, "methods": " ".join(s.methods), "values": values, "exact": "yes" if s.exact else "no"}
+
+
+def _from_row(row: Mapping[str, str]) -> Signature:
+    ends = {"above": -math.inf, "below": math.inf}
+    return Signature(
+        name=row["name"],
+        methods=tuple(row["methods"].split(" ")),
+        exact=row["exact"] == "yes",
+        values=tuple(float(v) for v in row["values"].split(" ")),
+        **{k: row[k] for k in _TEXTS},
+        **{k: float(row[k]) if row[k] else ends.get(k, math.nan) for k in _NUMBERS},
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}" if math.isfinite(value) else ""
