@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+PLAIN_MAGNITUDE = {"weight": "magnitude", "nm": "nm-magnitude", "channel": "l1-filter"}
+"""By what is removed, the method that others are compared with beside the random control."""
 
 
 def rank_contrasts(mean_ranks: npt.ArrayLike, n: int, pairs: Sequence[tuple[int, int]]) -> Floats:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pruneviz.measures.contrasts import rank_contrasts
+from pruneviz.measures.contrasts import PLAIN_MAGNITUDE, rank_contrasts
 from pruneviz.measures.statistics import RANKING_LEAST, Ranking, friedman, holm
 from pruneviz.views.text import several
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 BEST, OVER_RANDOM, OVER_MAGNITUDE = "●", "†", "‡"
-_MAGNITUDE = "magnitude"
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def _signs(group: _Group, ranking: Ranking, controls: set[str]) -> dict[tuple[st
     ranks = ranking.mean_ranks or ()
     methods = [a.key[1] for a in group.arms]
     random = [i for i, m in enumerate(methods) if m in controls]
-    plain = [i for i, m in enumerate(methods) if m == _MAGNITUDE]
+    plain = [i for i, m in enumerate(methods) if m in PLAIN_MAGNITUDE.values()]
     pairs, kinds = [], []
     for i in range(len(methods)):
         if i in random:

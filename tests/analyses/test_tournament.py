@@ -90,6 +90,22 @@ def test_sentences_rank_no_more_than_is_allowed():
     assert "one tier" in alike[1]
 
 
+def test_of_channels_plain_magnitude_is_the_norm_of_filters_and_cost_is_multiply_adds():
+    s = contested(models=6, gap=0.05)
+    names = {"random": "random-channel", "magnitude": "l1-filter"}
+    for row in s.rows:
+        if row["method"] != "dense":
+            row |= {"unit": "channel", "target": "macs=0.5", "density": 0.3 + 0.1 * (row["method"] == "lamp")}
+            row |= {"method": names.get(row["method"], row["method"]), "macs": 49, "macs_dense": 100}
+    frames = analysis.measure(s)
+    (field,) = frames["tournament_fields"].to_dict("records")
+    assert field["kept"] == 0.49
+    table = frames["tournament"].set_index("contestant")
+    assert table["matched"].all()
+    assert table["beyond_magnitude"].notna().to_dict() == {n: n != "l1-filter" for n in table.index}
+    assert table.loc["taylor", "beyond_magnitude"] == pytest.approx(0.1, abs=0.03)
+
+
 def test_runs_that_failed_are_told_and_their_dense_models_left_out_for_all():
     s = contested(models=7)
     s.rows[-1]["status"] = "failed"
@@ -116,3 +132,14 @@ def test_the_quick_study_from_end_to_end(tmp_path):
     table = found.table("tournament").set_index("method")
     assert table.loc["magnitude", "beyond_random_low"] > 0.2
     assert table["tier"].notna().all()
+
+
+def test_the_quick_study_of_channels_compares_at_equal_multiply_adds(tmp_path):
+    quick = read_study(find_study("tournament_channels"), quick=True, settings=["model.replicates=2"])
+    result = quick.result(tmp_path / "s", executor="inline", device="cpu")
+    assert not result.failed
+    fields = result.study.table("tournament_fields").sort_values("contestants")
+    assert fields["contestants"].tolist() == [1, 3]  # what is narrow from the start costs less here
+    table = result.study.table("tournament").set_index("method")
+    assert table["macs"].nunique() == 1
+    assert table.loc["activation-l1", ["beyond_random", "beyond_magnitude"]].notna().all()

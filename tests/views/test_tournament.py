@@ -52,6 +52,17 @@ def test_few_dense_models_have_points_and_no_order() -> None:
     assert "No ranking: 3 paired dense models" in shown.sentences[0]
 
 
+def test_a_target_in_multiply_adds_says_how_many_are_kept() -> None:
+    study = contested(models=6)
+    for row in study.rows:
+        if row["method"] != "dense":
+            row |= {"unit": "channel", "target": "macs=0.5", "sparsity_target": None, "macs": 49, "macs_dense": 100}
+    shown = tournament_info(study.analysed(Tournament()), ViewState())
+    assert shown.subtitle.startswith(
+        "net, channels removed to 50\N{NO-BREAK SPACE}% of macs, 3,000 training steps in all. Pairs from"
+    )
+
+
 def test_without_magnitude_the_random_control_takes_its_place() -> None:
     study = contested(models=6)
     study.rows = [r for r in study.rows if r["method"] != "magnitude"]

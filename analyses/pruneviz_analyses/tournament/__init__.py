@@ -23,7 +23,8 @@ class Tournament:
     Cost is the kept share of weights (of channels and blocks: of multiply-adds) and all training steps, those of the
     dense model included. What costs more or less is named and not compared. Methods are ranked only where at least six
     dense models are paired and Friedman's test finds that they differ; contrasts of mean ranks against the random
-    control and plain magnitude are corrected together (Holm). Otherwise there are intervals and tiers.
+    control and plain magnitude (of channels: the filters' L1 norm) are corrected together (Holm). Otherwise there are
+    intervals and tiers.
     """
 
     name: ClassVar[str] = "tournament"
@@ -34,7 +35,7 @@ class Tournament:
     )
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (CONTESTANTS, FIELDS, PAIRS)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     level: float = option(0.95, "level of the intervals and tiers; tests are at 1 minus it", ge=0.5, lt=1)
     tolerance: float = option(

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pruneviz.core.tables import Tables
-from pruneviz.measures.contrasts import rank_contrasts, tiers
+from pruneviz.measures.contrasts import PLAIN_MAGNITUDE, rank_contrasts, tiers
 from pruneviz.measures.statistics import friedman, holm, points_only, t_interval
 from pruneviz_analyses.tournament.schemas import CONTESTANTS, FIELDS, PAIRS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MAGNITUDE = "magnitude"
 LEAST = 3  # methods of a field, for Friedman's test
 _MACS = ("channel", "block")  # units whose cost is counted in multiply-adds
 
@@ -219,7 +218,7 @@ def _rivals(field: Field) -> tuple[dict[int, int], dict[int, int]]:
         own = {at[str(r)] for r in c.runs["control_run_id"].dropna() if str(r) in at}
         if len(own) == 1 and (j := own.pop()) != i:
             random[i] = j
-    usual = [i for i, c in enumerate(compared) if c.method == MAGNITUDE]
+    usual = [i for i, c in enumerate(compared) if c.method == PLAIN_MAGNITUDE.get(field.place[1])]
     plain: dict[int, int] = {}
     for i, c in enumerate(compared):
         same = [j for j in usual if compared[j].recovery == c.recovery]

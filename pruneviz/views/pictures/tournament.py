@@ -68,12 +68,14 @@ def tournament_info(tables: Tables, state: ViewState) -> Picture:
 def _subtitle(tables: Tables, field: Mapping[Any, Any]) -> str:
     runs = tables.runs
     sparsity = dict(zip(runs["target"].astype(str), runs["sparsity_target"], strict=True))
-    target = on.target_text(field["target"], sparsity.get(str(field["target"])))
+    asked = sparsity.get(str(field["target"]))
+    target, units = on.target_text(field["target"], asked), f"{plain(field['unit'])}s"
+    removed = f"{units} removed to {target}" if on.missing(asked) else f"{target} of the {units} removed"
     n = int(field["dense_models"])
     over = "bars are 95 % intervals of the pairs" if n >= POINTS_BELOW else f"intervals need {POINTS_BELOW} of them"
     return (
-        f"{plain(field['model'])}, {target} of the {plain(field['unit'])}s removed, {field['train_steps_total']:,.0f} "
-        f"training steps in all. Pairs from n = {several(n, 'dense model')}, {over}."
+        f"{plain(field['model'])}, {removed}, {field['train_steps_total']:,.0f} training steps in all. "
+        f"Pairs from n = {several(n, 'dense model')}, {over}."
     )
 
 
