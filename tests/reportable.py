@@ -25,7 +25,7 @@ ENVIRONMENT = {
 
 @dataclass(eq=False)
 class Reportable(SyntheticTables):
-    """Implements :class:`pruneviz.report.once.Reported`.
+    """Implements :class:`pruneviz.report.reported.Reported`.
 
     Attributes:
         told: the sentences of an analysis.

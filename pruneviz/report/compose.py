@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from pruneviz.core.errors import SpecError
 from pruneviz.core.selection import Ids, Selection
-from pruneviz.report.choose import Choice, choose
 from pruneviz.report.layout import Layout, arranged
-from pruneviz.report.once import Once, Reported
+from pruneviz.report.reported import Reported
 from pruneviz.report.story import Asked, tell
+from pruneviz.views.choosing import Choice, choose
+from pruneviz.views.once import Once
 
 if TYPE_CHECKING:
     from pruneviz.report.content import Report

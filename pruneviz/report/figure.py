@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pruneviz.core.errors import PrunevizError, UsageError, unknown
 from pruneviz.core.viewstate import ViewState
-from pruneviz.report.choose import choose
-from pruneviz.report.once import Once
+from pruneviz.views.choosing import choose
 from pruneviz.views.matplotlib_renderer import INCH, ONE_COLUMN, TWO_COLUMNS, PaperFigure, draw
+from pruneviz.views.once import Once
 from pruneviz.views.pictures import PICTURES
 
 if TYPE_CHECKING:

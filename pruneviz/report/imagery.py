@@ -23,7 +23,7 @@ from pruneviz.views.text import plain
 
 if TYPE_CHECKING:
     from pruneviz.core.tables import Tables
-    from pruneviz.report.choose import Choice
+    from pruneviz.views.choosing import Choice
 
 ACROSS = 16
 _SMALL = 32 * 32  # pixels up to which a thumbnail is small: many to a sheet, and grey ones kept exactly

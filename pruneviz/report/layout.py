@@ -20,7 +20,7 @@ from pruneviz.views.text import listed, plain
 
 if TYPE_CHECKING:
     from pruneviz.core.tables import Tables
-    from pruneviz.report.choose import Choice
+    from pruneviz.views.choosing import Choice
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ from pruneviz.views.text import listed, plain, several
 
 if TYPE_CHECKING:
     from pruneviz.core.tables import Tables
-    from pruneviz.report.choose import Choice
-    from pruneviz.report.once import Reported
+    from pruneviz.report.reported import Reported
+    from pruneviz.views.choosing import Choice
 
 SECTIONS = (
     "answer",

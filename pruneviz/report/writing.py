@@ -13,7 +13,7 @@ from pruneviz.core.errors import PrunevizError, UsageError
 from pruneviz.report.compose import Composed, Wanted, compose
 
 if TYPE_CHECKING:
-    from pruneviz.report.once import Reported
+    from pruneviz.report.reported import Reported
 
 ENDINGS = (".html", ".pdf", ".md", ".tex")
 

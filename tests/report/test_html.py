@@ -22,11 +22,11 @@ import pruneviz.report.html as html
 from pruneviz.core.errors import PrunevizError, UsageError
 from pruneviz.core.tables import SAMPLES
 from pruneviz.report import Wanted, write_report
-from pruneviz.report.choose import choose
 from pruneviz.report.figures import figures
 from pruneviz.report.html import _data
 from pruneviz.report.imagery import imagery, packed, thumbnails
-from pruneviz.report.once import Once
+from pruneviz.views.choosing import choose
+from pruneviz.views.once import Once
 from pruneviz.views.pictures.images import images_info
 
 from .conftest import Page, rendered

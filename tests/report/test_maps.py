@@ -12,8 +12,8 @@ from attributed import SIDE, reported
 
 from pruneviz.core.viewstate import ViewState
 from pruneviz.report.figures import figures
-from pruneviz.report.once import Once
 from pruneviz.views import marks as m
+from pruneviz.views.once import Once
 from pruneviz.views.palette import ramp
 from pruneviz.views.pictures.attribution_maps import attribution_maps_info
 

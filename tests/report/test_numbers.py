@@ -7,10 +7,10 @@ import pytest
 from reportable import Reportable
 
 from pruneviz.report.arms import arms, comparison, everything
-from pruneviz.report.choose import choose
 from pruneviz.report.numbers import _NUMBERS, run_table
-from pruneviz.report.once import Once
+from pruneviz.views.choosing import choose
 from pruneviz.views.metrics import METRICS
+from pruneviz.views.once import Once
 
 COLUMNS = ["Run", "run_id", "Status", "Seed", *(title for _, title in _NUMBERS)]
 

@@ -16,11 +16,11 @@ from pruneviz.views import runs as on
 from pruneviz.views.bokeh_renderer import Sources
 from pruneviz.views.marks import Picture
 from pruneviz.views.metrics import measured
+from pruneviz.views.outlining import rule_of
 from pruneviz.views.pictures.projection import FRAME as PROJECTED
 from pruneviz.views.selecting import chosen
 from pruneviz.views.text import several
 from pruneviz_apps.explorer.live import CachedTables
-from pruneviz_apps.explorer.outlining import rule_of
 
 log = logging.getLogger(__name__)
 

@@ -64,7 +64,7 @@ class TakingAway:
 
 
 def _tells_all(study: object) -> bool:
-    """Whether it is a :class:`pruneviz.report.once.Reported`, by its class alone: reading its tables takes a while."""
+    """Whether it is a :class:`~pruneviz.report.reported.Reported`, by its class alone: reading tables takes a while."""
     return all(hasattr(type(study), name) for name in ("findings", "warnings", "select", "data"))
 
 

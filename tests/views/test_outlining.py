@@ -8,10 +8,10 @@ from placed import PlacedTables
 
 from pruneviz.core.selection import AllOf, AnyOf, Column, Ids, Inside, Selection
 from pruneviz.core.viewstate import MOST_ADDRESS, ViewState
+from pruneviz.views.outlining import MOST_CORNERS, rule_of, simplified
 from pruneviz.views.pictures.projection import projections
 from pruneviz.views.selecting import chosen, within
 from pruneviz_apps.explorer.live import CachedTables
-from pruneviz_apps.explorer.outlining import MOST_CORNERS, rule_of, simplified
 from pruneviz_apps.explorer.session import Session
 
 STUDY = PlacedTables(replicates=1, methods=2, sparsities=(0.95,), samples=300, looked_at=200)

@@ -1,9 +1,9 @@
-"""A study's tables read once: a report asks for the same ones many times, and must see one state of a growing study."""
+"""A study's tables read once: what asks for the same ones many times must see one state of a growing study."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.tables import Tables
 
@@ -12,46 +12,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from pruneviz.core.selection import Selection
-
-
-class Reported(Tables, Protocol):
-    """What a report reads of a study; :class:`pruneviz.study.Study` is one."""
-
-    def findings(self) -> Mapping[str, tuple[str, ...]]:
-        """The sentences of each analysis, by its name."""
-        ...
-
-    def tables_of(self, analysis: str) -> Sequence[str]:
-        """The names of an analysis's tables."""
-        ...
-
-    def unfit(self) -> Mapping[str, str]:
-        """Analyses that models given for comparison cannot have, with the reason, by name."""
-        ...
-
-    def warnings(self) -> Mapping[str, tuple[str, ...]]:
-        """What runs warned of, by run id."""
-        ...
-
-    def select(self, selection: Selection | str) -> tuple[str, ...]:
-        """The ids of the runs or test samples that a selection means, or the saved one of that name.
-
-        Raises:
-            SpecError: it names what the study does not have.
-        """
-        ...
-
-    @property
-    def data(self) -> Mapping[str, Any]:
-        """What is known of the data: name, size, counts per split, content digest."""
-        ...
-
 
 class Once:
     """The same tables, each read when first asked for. Nobody may change the frames that it gives."""
 
-    def __init__(self, study: Reported) -> None:
+    def __init__(self, study: Tables) -> None:
         self._study = study
         self._frames: dict[tuple[str, tuple[str, ...] | None], pd.DataFrame] = {}
         self._environment: dict[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""Which runs a report compares: those named, else a few of one dense model's, chosen without the test split."""
+"""Which runs are compared: those named, else a few of one dense model's, chosen without the test split."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ import pytest
 from reportable import Reportable
 
 from pruneviz.core.errors import UsageError
-from pruneviz.report.choose import AT_ONCE, choose
-from pruneviz.report.once import Once
 from pruneviz.views import runs as on
+from pruneviz.views.choosing import AT_ONCE, choose
+from pruneviz.views.once import Once
 
 
 @dataclass(eq=False)
