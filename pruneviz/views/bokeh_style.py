@@ -9,6 +9,7 @@ import numpy as np
 
 from pruneviz.views import marks as m
 from pruneviz.views.bokeh_marks import FONT
+from pruneviz.views.described import described
 from pruneviz.views.palette import ink, ramp
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def restyle(figure: Figure, picture: m.Picture, theme: str) -> None:
     figure.background_fill_color = figure.border_fill_color = None
     figure.outline_line_color = None
     figure.styles = {"--background-color": surface, "--color": text, "--divider-color": faint}
+    figure.html_attributes = {"role": "figure", "aria-label": described(picture)}
     if figure.height != picture.height:
         figure.height = picture.height
     for spec, axis, grid in (

@@ -27,8 +27,16 @@ def _theme(theme: str, primary: str, on_primary: str) -> dict[str, Any]:
         },
         "typography": {"fontFamily": FONT, "fontSize": 13},
         "shape": {"borderRadius": 6},
-        "components": {"MuiToggleButton": {"styleOverrides": {"root": {"textTransform": "none", "fontSize": "13px"}}}},
+        "components": {
+            "MuiToggleButton": {"styleOverrides": {"root": {"textTransform": "none", "fontSize": "13px"}}},
+            "MuiButtonBase": {"styleOverrides": {"root": {"&.Mui-focusVisible": _focused(primary)}}},
+        },
     }
+
+
+def _focused(colour: str) -> dict[str, Any]:
+    """What the keyboard has reached is framed."""
+    return {"outline": f"2px solid {colour}", "outlineOffset": "1px"}
 
 
 PAGE_SX: dict[str, Any] = {
@@ -89,4 +97,5 @@ CSS = """
 .pv-notice { padding: 10px 14px; border-radius: 6px; font-size: 14px; border: 1px solid rgb(128 136 150 / 0.28);
   border-left: 4px solid var(--panel-primary-color); overflow-wrap: anywhere; }
 .pv-notice.error { border-left-color: #c2410c; }
+:focus-visible { outline: 2px solid var(--panel-primary-color); outline-offset: 2px; }
 """

@@ -10,7 +10,7 @@ from pruneviz.views import runs as on
 from pruneviz.views.metrics import measured
 from pruneviz.views.pictures.projection import FRAME, MOST_MODELS, projections
 from pruneviz.views.pictures.sample_detail import sample_detail_info
-from pruneviz.views.pictures.sample_grid import ON_PAGE, sample_grid_info, sorted_ids
+from pruneviz.views.pictures.sample_grid import COLUMNS, ON_PAGE, sample_grid_info, sorted_ids
 from pruneviz.views.text import elide, several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.picture_pane import PicturePane
@@ -176,6 +176,10 @@ class SamplesPage:
             return picture if i else replace(picture, notes=())
 
         return make
+
+    def walk(self, arrow: str) -> None:
+        """Show the image that lies in an arrow key's direction in the grid."""
+        self._walk({"ArrowLeft": -1, "ArrowRight": 1, "ArrowUp": -COLUMNS, "ArrowDown": COLUMNS}[arrow])
 
     def _page(self, by: int) -> None:
         self.session.change(first_sample=max(0, self.session.state.first_sample // ON_PAGE * ON_PAGE + by))

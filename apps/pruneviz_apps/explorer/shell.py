@@ -17,7 +17,7 @@ from pruneviz_apps.explorer.in_browser import browser_side
 from pruneviz_apps.explorer.live import CachedTables
 from pruneviz_apps.explorer.look import PAGE_SX, SIDEBAR_WIDTH, theme_config
 from pruneviz_apps.explorer.session import Session
-from pruneviz_apps.explorer.sidebar import Sidebar
+from pruneviz_apps.explorer.sidebar import PAGES, Sidebar
 from pruneviz_apps.explorer.toolkit import html, stack, toolkit
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Shell:
         self._pages: dict[str, Any] = {}
         self._version = tables.version
         self._shown = session.state.page, session.state.reference
-        self.browser = browser_side(query)
+        self.browser = browser_side(query, plain(tables.name), self._walk)
         self.browser.param.watch(lambda e: self._went(e.new), "query")
         self.browser.param.watch(lambda e: self._again(session.undo, e), "undone")
         self.browser.param.watch(lambda e: self._again(session.redo, e), "redone")
@@ -102,6 +102,7 @@ class Shell:
             self._pages[s.state.page].show()
         for name, page in self._pages.items():
             page.panel.visible = name == s.state.page
+        self.browser.label = next(label for page, label, _ in PAGES if page == s.state.page)
         if (query := s.address) != self.browser.query:
             step = (s.state.page, s.state.reference) != self._shown
             self._shown = s.state.page, s.state.reference
@@ -118,6 +119,10 @@ class Shell:
             self.session.go(query)
             self.page.dark_theme = self.session.state.theme == "dark"
             self.session.tell()
+
+    def _walk(self, arrow: str) -> None:
+        if self.session.state.page == "samples":
+            self._pages["samples"].walk(arrow)
 
     @staticmethod
     def _again(step: Callable[[], None], pressed: Any) -> None:

@@ -1,0 +1,163 @@
+// What only the browser can do: its address and back button, keys, and a sign that the server works.
+
+const PAN = 0.1, ZOOM = 0.8  // of what is in sight
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }
+const TYPED = ["INPUT", "TEXTAREA", "SELECT"]
+
+const views = () => [...Bokeh.index.all_views()]
+const figures = () => views().filter(v => v.model.type == "Figure")
+
+function* deep(root, selector) {
+  yield* root.querySelectorAll(selector)
+  for (const e of root.querySelectorAll("*")) if (e.shadowRoot) yield* deep(e.shadowRoot, selector)
+}
+
+// What the keyboard has reached in a picture is framed, as everything else is.
+const FRAMED = new WeakSet()
+function framed(element) {
+  const root = element.getRootNode()
+  if (FRAMED.has(root)) return
+  FRAMED.add(root)
+  const style = document.createElement("style")
+  style.textContent = ":focus-visible { outline: 2px solid var(--panel-primary-color, #234ac0) !important; outline-offset: -2px }"
+  root.append(style)
+}
+
+// Keys need places to stop at, and those who hear the page need their names; libraries leave some of both out.
+function name_all(label) {
+  for (const f of figures()) {
+    const canvas = f.canvas_view.events_el
+    framed(canvas)
+    canvas.setAttribute("role", "application")  // keys are for it, not for moving through the page
+    canvas.setAttribute("aria-label", `Picture: ${f.model.html_attributes["aria-label"] ?? f.model.name}`)
+    for (const tool of deep(f.el.shadowRoot, ".bk-OnOffButton, .bk-ClickButton")) {
+      framed(tool)
+      tool.setAttribute("role", "button")
+      tool.setAttribute("aria-label", tool.title)
+      if (tool.classList.contains("bk-OnOffButton"))
+        tool.setAttribute("aria-pressed", String(tool.classList.contains("bk-active")))
+    }
+  }
+  for (const table of views().filter(v => v.model.type.endsWith("DataTabulator"))) {
+    for (const head of table.shadow_el.querySelectorAll(".tabulator-col.tabulator-sortable")) head.tabIndex = 0
+    for (const star of table.shadow_el.querySelectorAll('.tabulator-cell[tabulator-field="mark"]')) {
+      star.tabIndex = 0
+      star.setAttribute("role", "button")
+      star.setAttribute("aria-label", "Make it the reference")
+    }
+  }
+  for (const item of deep(document, ".sidebar nav .MuiListItemButton-root")) {
+    if (item.textContent.endsWith(label)) item.setAttribute("aria-current", "page")
+    else item.removeAttribute("aria-current")
+  }
+}
+
+function move(range, scale, by, zoom) {
+  const log = scale.type == "LogScale"
+  const there = x => (log ? Math.log(x) : x), back = x => (log ? Math.exp(x) : x)
+  const a = there(range.start), b = there(range.end)
+  const middle = (a + b) / 2 + by * (b - a), half = (zoom * (b - a)) / 2
+  range.have_updated_interactively = true  // as with Bokeh's own zooming: new data leave it where it is
+  range.setv({ start: back(middle - half), end: back(middle + half) })
+}
+
+// Arrow keys move a picture, plus and minus zoom, 0 shows all of it, Enter selects what is in sight, Escape nothing.
+function in_picture(f, event) {
+  const { x_range, y_range, x_scale, y_scale, toolbar } = f.model
+  const has = type => toolbar.tools.some(t => t.type == type)
+  const both = (dx, dy, zoom) => {
+    move(x_range, x_scale, dx, zoom)
+    move(y_range, y_scale, dy, zoom)
+  }
+  const box = [...f.tool_views.values()].find(t => t.model.type == "BoxSelectTool")
+  if (has("PanTool") && event.key in ARROWS) both(...ARROWS[event.key].map(d => d * PAN), 1)
+  else if (has("PanTool") && "+=".includes(event.key)) both(0, 0, ZOOM)
+  else if (has("PanTool") && event.key == "-") both(0, 0, 1 / ZOOM)
+  else if (has("PanTool") && event.key == "0") f.reset_range()
+  else if (box && event.key == "Enter") {
+    const { left, right, top, bottom } = f.frame.bbox
+    box._do_select([left, right], [top, bottom], true, event.shiftKey ? "append" : "replace")
+  } else if (box && event.key == "Escape") box.model.clear.emit()
+  else return false
+  return true
+}
+
+function skip_link() {
+  const link = document.createElement("a")
+  link.href = "#"
+  link.textContent = "Skip to the page"
+  link.className = "pv-skip"
+  link.style.cssText =
+    "position: fixed; left: 12px; top: -60px; z-index: 2000; padding: 10px 16px; border-radius: 6px; " +
+    "background: #234ac0; color: #fff; font: 600 14px system-ui, sans-serif; outline-offset: 2px"
+  link.addEventListener("focus", () => { link.style.top = "10px" })
+  link.addEventListener("blur", () => { link.style.top = "-60px" })
+  link.addEventListener("click", event => {
+    event.preventDefault()
+    const main = deep(document, "main").next().value
+    main.tabIndex = -1
+    main.style.outline = "none"
+    main.focus()
+  })
+  document.body.prepend(link)
+  return link
+}
+
+export function render({ model }) {
+  const show = () => {
+    if (location.search === model.query) return
+    const wanted = location.pathname + model.query
+    if (model.step) history.pushState({}, "", wanted)
+    else history.replaceState({}, "", wanted)
+  }
+  const back = () => { model.query = location.search }
+  model.on("query", show)
+  window.addEventListener("popstate", back)
+
+  const titled = () => { document.title = [model.label, model.study, "pruneviz"].filter(Boolean).join(" · ") }
+  model.on("label", titled)
+  titled()
+
+  const keys = event => {
+    const path = event.composedPath(), at = path[0]
+    if (event.key == "Tab") return name_all(model.label)
+    const typing = at.isContentEditable || TYPED.includes(at.tagName)
+    const held = event.ctrlKey || event.metaKey
+    if (held && !event.altKey && event.key.toLowerCase() == "z" && !typing) {  // fields have their own undoing
+      event.preventDefault()
+      if (event.shiftKey) model.redone += 1
+      else model.undone += 1
+      return
+    }
+    if (held || event.altKey || typing) return
+    if (at.classList?.contains("bk-events")) {
+      const f = figures().find(v => path.includes(v.el))
+      const grid = f?.model.name == "sample_grid" && event.key in ARROWS
+      if (grid) model.send_msg({ walk: event.key })
+      if (grid || (f && in_picture(f, event))) event.preventDefault()
+    } else if (event.key == "Enter" && at.matches?.('.tabulator-col, .tabulator-cell[tabulator-field="mark"]')) {
+      event.preventDefault()
+      at.click()
+    }
+  }
+  document.addEventListener("keydown", keys)
+
+  const sign = document.createElement("span")
+  sign.setAttribute("role", "status")
+  sign.style.cssText = "font-size: 13px; opacity: 0.75; white-space: nowrap; line-height: 24px"
+  let waiting = null
+  const busy = () => {
+    clearTimeout(waiting)
+    if (model.busy) waiting = setTimeout(() => { sign.textContent = "working …" }, 200)
+    else sign.textContent = ""
+  }
+  model.on("busy", busy)
+  const skip = skip_link()
+  model.on("remove", () => {
+    window.removeEventListener("popstate", back)
+    document.removeEventListener("keydown", keys)
+    clearTimeout(waiting)
+    skip.remove()
+  })
+  return sign
+}
