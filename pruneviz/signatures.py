@@ -121,8 +121,6 @@ def told(method: str) -> Mapping[str, str]:
     return {s.name: s.sentence for s in of(method)}
 
 
-_TEXTS = ("claim", "source", "quantity", "unit", "conditions", "varied")
-_NUMBERS = ("above", "below", "estimate", "low", "high")
 COLUMNS = (
     *("name", "methods", "verdict", "estimate", "low", "high", "unit", "quantity", "above", "below", "exact"),
     *("varied", "values", "claim", "source", "conditions"),
@@ -147,21 +145,33 @@ def write(file: Path, signatures: Mapping[str, Signature]) -> None:
 
 
 def _to_row(s: Signature) -> dict[str, str]:
-    own = {k: str(getattr(s, k)) for k in ("name", "verdict", *_TEXTS)}
-    numbers = {k: _number(getattr(s, k)) for k in _NUMBERS}
+    texts = ("name", "verdict", "unit", "quantity", "varied", "claim", "source", "conditions")
+    own = {k: str(getattr(s, k)) for k in texts}
+    numbers = {k: _number(getattr(s, k)) for k in ("above", "below", "estimate", "low", "high")}
     values = " ".join(_number(v) for v in s.values)
     return {**own, **numbers, "methods": " ".join(s.methods), "values": values, "exact": "yes" if s.exact else "no"}
 
 
 def _from_row(row: Mapping[str, str]) -> Signature:
-    ends = {"above": -math.inf, "below": math.inf}
+    def number(name: str, absent: float = math.nan) -> float:
+        return float(row[name]) if row[name] else absent
+
     return Signature(
         name=row["name"],
         methods=tuple(row["methods"].split(" ")),
+        claim=row["claim"],
+        source=row["source"],
+        quantity=row["quantity"],
+        unit=row["unit"],
+        above=number("above", -math.inf),
+        below=number("below", math.inf),
         exact=row["exact"] == "yes",
+        conditions=row["conditions"],
         values=tuple(float(v) for v in row["values"].split(" ")),
-        **{k: row[k] for k in _TEXTS},
-        **{k: float(row[k]) if row[k] else ends.get(k, math.nan) for k in _NUMBERS},
+        estimate=number("estimate"),
+        low=number("low"),
+        high=number("high"),
+        varied=row["varied"],
     )
 
 

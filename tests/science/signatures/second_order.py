@@ -1,0 +1,104 @@
+"""Scores that say how much the loss would change: against what it does change by, and against magnitude."""
+
+from __future__ import annotations
+
+from science.bases import LENET, study
+from science.experiment import Experiment
+from science.finished import gain
+from science.oracle import agreement
+
+# Without recovery, so that nothing but the choice of weights is seen.
+_CHOSEN = study(LENET, ["random", "magnitude", "obd", "obs", {"name": "obs", "update": "none"}], [0.5, 0.8, 0.9])
+_SINGLE = study(LENET, [], [])
+
+
+def _at(method: object, target: str) -> dict[str, object]:
+    return {"method": method, "target": target}
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="taylor-foresees-the-change",
+        methods=("taylor",),
+        claim="The first-order Taylor score agrees with what removing does to the loss, more than weights' sizes do.",
+        source="Molchanov et al. 2017, sections 2.2 and 3, table 1",
+        quantity="Spearman's correlation with the measured |change of loss| of single weights, minus magnitude's",
+        unit="of correlation",
+        above=0,
+        study=_SINGLE,
+        measure=agreement("taylor", "magnitude"),
+        note="150 weights, 30 of each layer, each removed alone; loss on 500 training images; the paper: feature maps",
+    ),
+    Experiment(
+        name="taylor-2-foresees-the-change",
+        methods=("taylor-2",),
+        claim="Taylor scores of either order agree with what removing does to the loss, more than weights' sizes do.",
+        source="Molchanov et al. 2019, sections 3 and 4",
+        quantity="Spearman's correlation with the measured |change of loss| of single weights, minus magnitude's",
+        unit="of correlation",
+        above=0,
+        study=_SINGLE,
+        measure=agreement("taylor-2", "magnitude"),
+        note="150 weights, 30 of each layer, each removed alone; loss on 500 training images; the paper: filters",
+    ),
+    Experiment(
+        name="obd-beyond-magnitude",
+        methods=("obd",),
+        claim="Deleting by saliency raises the error less than deleting the smallest weights, without retraining.",
+        source="LeCun et al. 1990, section 3, figure 1",
+        quantity="test loss of obd minus that of magnitude",
+        unit="nats",
+        below=0,
+        study=_CHOSEN,
+        measure=gain(_at("obd", "0.8"), _at("magnitude", "0.8"), "loss"),
+        note="read at 0.8, no recovery; the paper: training error",
+    ),
+    Experiment(
+        name="obs-beyond-magnitude",
+        methods=("obs",),
+        claim="Optimal brain surgeon prunes more weights than magnitude for the same error, without retraining.",
+        source="Hassibi & Stork 1993, abstract",
+        quantity="test accuracy of obs minus that of magnitude",
+        unit="points",
+        above=0,
+        study=_CHOSEN,
+        measure=gain(_at("obs", "0.9"), _at("magnitude", "0.9")),
+        note="read at 0.9, no recovery",
+    ),
+    Experiment(
+        name="obs-beyond-obd",
+        methods=("obs", "obd"),
+        claim="Optimal brain surgeon prunes more weights than optimal brain damage for the same error.",
+        source="Hassibi & Stork 1993, abstract",
+        quantity="test accuracy of obs minus that of obd",
+        unit="points",
+        above=0,
+        study=_CHOSEN,
+        measure=gain(_at("obs", "0.9"), _at("obd", "0.9")),
+        note="read at 0.9, no recovery",
+    ),
+    Experiment(
+        name="obs-makes-up",
+        methods=("obs",),
+        claim="Moving the weights that stay makes up for those that go.",
+        source="Hassibi & Stork 1993, section 2",
+        quantity="test accuracy of obs minus that of the same masks with the weights left as they are",
+        unit="points",
+        above=0,
+        study=_CHOSEN,
+        measure=gain(_at("obs", "0.9"), _at({"name": "obs", "update": "none"}, "0.9")),
+        note="read at 0.9, no recovery",
+    ),
+    Experiment(
+        name="obspa-makes-up",
+        methods=("obspa",),
+        claim="With the update of what stays, coupled channels can be removed without fine-tuning.",
+        source="Wang et al. 2024 (SPA), abstract",
+        quantity="test accuracy of obspa minus that of the same channels removed with the weights left as they are",
+        unit="points",
+        above=0,
+        study=study(LENET, ["obspa", {"name": "obspa", "update": "none"}], [0.3]),
+        measure=gain("obspa", {"name": "obspa", "update": "none"}),
+        note="no recovery",
+    ),
+)
