@@ -12,6 +12,8 @@ from pruneviz.measures.statistics import Interval, points_only
 
 Floats = npt.NDArray[np.float64]
 
+SIGNS = (-1, 1, -1)  # of a fall, a rise and a fall
+
 
 @dataclass(frozen=True)
 class Phases:
@@ -29,16 +31,6 @@ class Phases:
     first: Interval
     rise: Interval
     last: Interval
-
-    @property
-    def judged(self) -> bool:
-        """Whether there are enough repeats for any claim."""
-        return self.rise.shown
-
-    @property
-    def found(self) -> tuple[bool, bool, bool]:
-        """Whether the fall, the rise and the fall are there: their intervals lie wholly on that side of 0."""
-        return self.first.high < 0, self.rise.low > 0, self.last.high < 0
 
 
 def largest_rise(curve: npt.ArrayLike) -> tuple[int, int]:

@@ -45,6 +45,23 @@ class Interval:
         """Whether there is an interval, and not points only."""
         return math.isfinite(self.low) and math.isfinite(self.high)
 
+    @property
+    def p(self) -> float:
+        """Two-sided p-value that the mean is 0: 1 minus the level at which the interval would just touch it.
+
+        Student's t with n − 1 degrees of freedom, as in the intervals of this module; the end that faces 0 counts,
+        since the other may have been cut at what the mean can be. NaN where there is no interval.
+        """
+        from scipy.special import stdtr, stdtrit
+
+        if not self.shown:
+            return math.nan
+        half = self.mean - self.low if self.mean > 0 else self.high - self.mean
+        if half <= 0:
+            return 1.0 if self.mean == 0 else 0.0
+        error = half / float(stdtrit(self.n - 1, (1 + self.level) / 2))
+        return float(2 * stdtr(self.n - 1, -abs(self.mean) / error))
+
 
 @dataclass(frozen=True)
 class Ranking:

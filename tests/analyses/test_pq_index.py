@@ -219,7 +219,7 @@ def test_the_hypothesis_is_told_where_it_occurs_with_its_numbers():
         "net · magnitude · weight-rewind: PQI falls, rises and falls in levels 0 to 12 (100 % to 6.87 % kept); "
         "PQI (p = 0.5, q = 1) first fall from level 0 to 5 (−0."
     )
-    assert "(intervals over 6 dense models)" in words[0]
+    assert "(over 6 dense models, found after Holm's correction)" in words[0]
     assert "Accuracy: 90.0 % at level 0, 80.0 % at level 5, 72.0 % at level 9, 66.0 % at level 12." in words[0]
     assert words[0].endswith("Gini's index does the same.")
     assert "removing alone changes PQI by" in words[1]

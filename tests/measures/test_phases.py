@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
-from pruneviz.measures.phases import largest_rise, phases
+from pruneviz.measures.phases import SIGNS, largest_rise, phases
 
 
 @given(st.lists(st.integers(-5, 5), min_size=2, max_size=9))
@@ -20,6 +20,13 @@ def test_the_largest_rise_is_the_largest_of_all_pairs(curve):
     assert (low == high == 0) == (most == 0)
 
 
+def found(got):
+    """Whether the fall, the rise and the fall each lie wholly on their side of 0."""
+    return tuple(
+        p.low > 0 if s > 0 else p.high < 0 for p, s in zip((got.first, got.rise, got.last), SIGNS, strict=True)
+    )
+
+
 def hypothesis_curves(repeats, noise, seed=0):
     """Falls by 1 to place 4, rises by .5 to place 8, falls by .7 to place 11."""
     truth = np.interp(np.arange(12), [0, 4, 8, 11], [1.0, 0.0, 0.5, -0.2])
@@ -29,7 +36,7 @@ def hypothesis_curves(repeats, noise, seed=0):
 def test_a_fall_a_rise_and_a_fall_are_found_where_they_are():
     got = phases(hypothesis_curves(6, 0.02))
     assert (got.low, got.high) == (4, 8)
-    assert got.found == (True, True, True)
+    assert found(got) == (True, True, True)
     for part, change in zip((got.first, got.rise, got.last), (-1, 0.5, -0.7), strict=True):
         assert part.low < change < part.high
         assert part.n == 6
@@ -50,15 +57,15 @@ def test_turns_are_chosen_by_the_others():
 
 def test_few_repeats_are_not_judged():
     got = phases(hypothesis_curves(4, 0.0001))
-    assert not got.judged
-    assert got.found == (False, False, False)
+    assert not got.rise.shown
+    assert found(got) == (False, False, False)
     assert (got.low, got.high, got.rise.mean) == (4, 8, pytest.approx(0.5, abs=0.01))
 
 
 def test_a_steady_fall_is_no_rise():
     got = phases(np.linspace(1, 0, 8) + np.random.default_rng(0).normal(0, 1e-3, (6, 1)))
     assert (got.low, got.high) == (0, 0)
-    assert got.found == (False, False, True)
+    assert found(got) == (False, False, True)
     with pytest.raises(ValueError, match="finite curves"):
         phases([[1.0, np.nan]])
     with pytest.raises(ValueError, match="finite curves"):
@@ -68,14 +75,14 @@ def test_a_steady_fall_is_no_rise():
 @pytest.mark.parametrize("kind", ["flat", "wandering", "falling"])
 def test_noise_is_seldom_called_a_rise_and_hardly_ever_a_fall_rise_fall(kind):
     """400 studies of 6 curves that have no rise in common."""
-    rng, found = np.random.default_rng(1), []
+    rng, each = np.random.default_rng(1), []
     for _ in range(400):
         noise = rng.normal(size=(6, 13))
         curves = {"flat": noise, "wandering": noise.cumsum(axis=1), "falling": noise - 0.3 * np.arange(13)}[kind]
-        found.append(phases(curves).found)
-    share = np.mean(found, axis=0)
+        each.append(found(phases(curves)))
+    share = np.mean(each, axis=0)
     error = np.sqrt(0.05 * 0.95 / 400)
     assert share[1] <= 0.05 + 2 * error
-    assert np.mean(np.all(found, axis=1)) <= 0.02
+    assert np.mean(np.all(each, axis=1)) <= 0.02
     if kind != "falling":  # there the falls are true
         assert max(share[0], share[2]) <= 0.05 + 2 * error

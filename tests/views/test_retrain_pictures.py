@@ -108,7 +108,9 @@ def test_tau_has_a_point_for_each_dense_model_and_no_interval_for_few():
     ceilings = points(picture, "x")
     assert (ceilings[0].x < 0).all()  # beside τ with accuracy, which is negative where it tells
     assert (ceilings[1].x > 0).all()
-    assert picture.sentences == ("With final test accuracy, detected: conv1 at 0.2, conv1 at 0.8 and conv2 at 0.2.",)
+    told = "With final test accuracy, detected in 3 of 3 dense models: conv1 at 0.2, conv1 at 0.8 and conv2 at 0.2."
+    assert picture.sentences == (told,)
+    assert "left for accuracy, right for loss" in picture.subtitle
 
 
 def test_five_dense_models_have_intervals_and_what_is_not_measurable_is_grey():

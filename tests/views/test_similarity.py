@@ -104,7 +104,7 @@ def test_masks_stand_between_chance_and_all_that_the_counts_allow(tables: Looked
     assert cells.value == pytest.approx([0.5 + 0.5 * row["excess"]] * 2)
     assert sorted(zip(cells.x, cells.y, strict=True)) == [(0, 1), (1, 0)]
     assert list(cells.strong) == [False, False]
-    assert "No overlap beyond chance is detected in 1 of 1 pair (intervals)." in picture.sentences
+    assert "No overlap beyond chance is detected in 1 of 1 pair (95 % intervals, each alone)." in picture.sentences
     hidden = similarity_masks_info(tables, ViewState(filters=(("method", ("magnitude",)),)))
     assert "No two methods are left" in hidden.empty
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pruneviz.core.tables import Tables
 from pruneviz.measures.attribution import ATTRIBUTIONS, relative_gap
+from pruneviz.measures.families import Judged, judge
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.attributions.schemas import ARMS, FLIPPED, MAPS, RANDOM, RUNS
+from pruneviz_analyses.judging import among, doubt, interval_of
 from pruneviz_analyses.pairs import REPLICATE
 from pruneviz_analyses.words import counted
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 Row = Mapping[Any, Any]
 Arm = Mapping[str, Row]  # by way of attributing
+Told = Mapping[tuple[str, str, str], Judged]  # by arm, way of attributing, and the column of the difference
+
+_SIDES = {"beyond_retraining": "retrained_runs", "beyond_control": "control_runs"}
 
 
 def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], asked: Attributions) -> tuple[str, ...]:
@@ -31,14 +36,29 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], asked: Attribut
     controls = _controls(tables.runs, runs)
     pruned = [a for a in grouped if _first(a)["kind"] == "pruned"]
     pruned.sort(key=lambda a: (_first(a)["arm"] in controls, np.mean([r["mean"] for r in a.values()])))
+    judged = _judged(grouped, asked.level)
     said = [*_explained(runs, asked)]
     said += [_together(a) for a in grouped if _first(a)["kind"] == REPLICATE]
-    said += [_alike(a, asked.level) for a in pruned[: asked.sentences]]
+    said += [_alike(a, asked.level, judged) for a in pruned[: asked.sentences]]
     if (more := len(pruned) - asked.sentences) > 0:
         said.append(f"{counted(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
-    said += [_alike(a, asked.level) for a in grouped if _first(a)["kind"] == "retrained"]
+    said += [_alike(a, asked.level, judged) for a in grouped if _first(a)["kind"] == "retrained"]
+    said += among(judged, asked.level, "difference from retraining alone or random pruning")
     said += [*_adds_up(tables, runs), *_besides(tables)]
     return (*said, *_left_out(tables, runs))
+
+
+def _judged(arms: Sequence[Arm], level: float) -> Told:
+    """Every difference from retraining alone and from random pruning, of all arms."""
+    return judge(
+        {
+            (str(r["arm"]), name, column): interval_of(r, column, level, beside)
+            for a in arms
+            for name, r in a.items()
+            for column, beside in _SIDES.items()
+            if r["kind"] != REPLICATE
+        }
+    )
 
 
 def _explained(runs: pd.DataFrame, asked: Attributions) -> Iterator[str]:
@@ -121,41 +141,37 @@ def _range(r: Row) -> str:
     return two(r["mean"]) if r["runs"] == 1 else f"{two(r['mean'])} ({two(r['least'])} to {two(r['most'])})"
 
 
-def _alike(a: Arm, level: float) -> str:
+def _alike(a: Arm, level: float, judged: Told) -> str:
     first = _first(a)
     runs = f"{counted(first['runs'], 'run')} of {counted(first['dense_models'], 'dense model')}"
-    told = "; ".join(f"{ATTRIBUTIONS[n]} {two(r['mean'])}{_interval(r, '')}" for n, r in a.items())
+    told = "; ".join(f"{ATTRIBUTIONS[n]} {two(r['mean'])}{_interval(r, '', two)}" for n, r in a.items())
     few = "" if np.isfinite(first["low"]) else f" Intervals need {POINTS_BELOW} dense models."
     alone = first["kind"] == "pruned" and first["recovery"] != "none" and not first["retrained_runs"]
     lacks = " No dense model was retrained the same way to set beside it." if alone else ""
     at = f", intervals at {100 * level:g} %" if np.isfinite(first["low"]) else ""
-    beside = _beside(a, "retrained", "retraining", "Retraining alone") + _beside(
-        a, "control", "control", "Random pruning"
-    )
+    beside = _beside(a, "retrained", "beyond_retraining", "Retraining alone", judged)
+    beside += _beside(a, "control", "beyond_control", "Random pruning", judged)
     return f"{first['arm']} ({runs}{at}): rank correlation with the dense model's maps: {told}.{beside}{lacks}{few}"
 
 
-def _beside(a: Arm, name: str, prefix: str, words: str) -> str:
+def _beside(a: Arm, name: str, column: str, words: str, judged: Told) -> str:
     """What another descendant of the dense models shows by each way of attributing, and how far the arm is from it."""
     rows = list(a.values())
     if not any(r[f"{name}_runs"] for r in rows):
         return ""
     known = ["–" if not r[f"{name}_runs"] else two(r[name]) for r in rows]
-    differences = [_difference(r, f"beyond_{prefix}") for r in rows if r[f"{name}_runs"]]
+    differences = [_difference(r, column, judged) for r in rows if r[f"{name}_runs"]]
     return f" {words}, in this order: {', '.join(known)}; differences from it: {', '.join(differences)}."
 
 
-def _difference(r: Row, name: str) -> str:
-    return signed(r[name]) + _interval(r, f"{name}_", signed, verdict=True)
+def _difference(r: Row, name: str, judged: Told) -> str:
+    known = judged.get((str(r["arm"]), str(r["attribution"]), name))
+    return signed(r[name]) + _interval(r, f"{name}_", signed, doubt(known) if known is not None else "")
 
 
-def _interval(r: Row, prefix: str, text: Any = None, verdict: bool = False) -> str:
+def _interval(r: Row, prefix: str, text: Callable[[float], str], after: str = "") -> str:
     low, high = r[f"{prefix}low"], r[f"{prefix}high"]
-    if not np.isfinite(low):
-        return ""
-    write = text or two
-    none = ", none detected" if verdict and low <= 0 <= high else ""
-    return f" ({write(low)} … {write(high)}{none})"
+    return f" ({text(low)} … {text(high)}{after})" if np.isfinite(low) else ""
 
 
 def _left_out(tables: Tables, runs: pd.DataFrame) -> Iterator[str]:

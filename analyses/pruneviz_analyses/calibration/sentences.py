@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pruneviz.core.tables import Tables
-from pruneviz.measures.statistics import POINTS_BELOW
+from pruneviz.measures.families import Judged, judge
+from pruneviz.measures.statistics import POINTS_BELOW, Interval
 from pruneviz_analyses.calibration.schemas import ARMS, DIFFERENCES, RUNS
+from pruneviz_analyses.judging import among, doubt, interval_of, verdict
 from pruneviz_analyses.words import counted
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ _FEW = 10  # samples a bin, below which its accuracy says little
 _WORDS = {"squared_error": "squared calibration error", "brier": "Brier", "nll": "NLL"}
 
 Arm = Mapping[str, Mapping[Any, Any]]  # by metric, a row of the arms table
+Told = Mapping[tuple[str, str, str], Judged]  # by arm, metric, and the column of the difference
 
 
 def findings(
@@ -28,18 +32,39 @@ def findings(
     """The dense models and their retraining first, then the arms that differ most, then what was left out and why."""
     arms = _with_single_runs(frames)
     grouped = [_by_metric(rows) for _, rows in arms.groupby("arm", sort=False)]
+    judged = _judged(grouped, level)
     said = []
     for model in arms["model"].drop_duplicates():
         own = [a for a in grouped if a["brier"]["model"] == model]
         said += [_dense(a, level) for a in own if a["brier"]["kind"] == "dense"]
-        said += [_compared(a, level) for a in own if a["brier"]["kind"] == "retrained"]
+        said += [_compared(a, level, judged) for a in own if a["brier"]["kind"] == "retrained"]
     pruned = [a for a in grouped if a["brier"]["kind"] == "pruned"]
     controls = _controls(tables.runs, frames[RUNS.name])  # they speak after what they control
     pruned.sort(key=lambda a: (a["brier"]["arm"] in controls, -abs(a["ece_mass"]["difference"])))
-    said += [_compared(a, level) for a in pruned[:limit]]
+    said += [_compared(a, level, judged) for a in pruned[:limit]]
     if (more := len(pruned) - limit) > 0:
         said.append(f"{counted(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
+    said += among(judged, level, "difference from dense or retrained models")
     return (*said, *_left_out(tables, frames[RUNS.name], arms, bins))
+
+
+def _judged(arms: Sequence[Arm], level: float) -> Told:
+    """Every difference from the dense and from the retrained models, of all arms."""
+    return judge(
+        {
+            (str(a[m]["arm"]), m, column): _interval(a[m], column, beside, level)
+            for a in arms
+            for m in _WORDS
+            for column, beside in (("difference", ""), ("excess", "retrained_runs"))
+            if a[m]["kind"] != "dense"
+        }
+    )
+
+
+def _interval(row: Mapping[Any, Any], column: str, beside: str, level: float) -> Interval:
+    found = interval_of(row, column, level, beside)
+    # That of a single run is over test images.
+    return replace(found, n=int(row["samples"])) if row["fixed"] else found
 
 
 def _controls(planned: pd.DataFrame, runs: pd.DataFrame) -> set[str]:
@@ -82,24 +107,24 @@ def _sureness(a: Arm) -> str:
     return f"mean confidence {_points(mean)} points {'above' if mean > 0 else 'below'} accuracy"
 
 
-def _compared(a: Arm, level: float) -> str:
+def _compared(a: Arm, level: float, judged: Told) -> str:
     ece = a["ece_mass"]
     runs = f"{counted(ece['runs'], 'run')} of {counted(ece['dense_models'], 'dense model')}"
     head = f"{ece['arm']}: ECE {_range(ece)} (floor {ece['floor']:.3f}), {_sureness(a)} ({runs})"
-    told = "; ".join(f"{word} {_change(a[name], level)}" for name, word in _WORDS.items())
+    told = "; ".join(f"{word} {_change(a[name], name, level, judged)}" for name, word in _WORDS.items())
     over = " over test images, for these models alone" if ece["fixed"] else ""
-    return f"{head}. Against dense{over}: {told}.{_beside(a, level)}"
+    return f"{head}. Against dense{over}: {told}.{_beside(a, judged)}"
 
 
-def _change(row: Mapping[Any, Any], level: float) -> str:
+def _change(row: Mapping[Any, Any], metric: str, level: float, judged: Told) -> str:
     low, high = row["difference_low"], row["difference_high"]
     if not np.isfinite(low):
         return f"{_signed(row['difference'])} (too few dense models for an interval)"
-    verdict = "worse" if low > 0 else "better" if high < 0 else "no difference detected"
-    return f"{verdict} ({_signed(row['difference'])}, {_signed(low)} … {_signed(high)} at {100 * level:g} %)"
+    said = verdict(judged[str(row["arm"]), metric, "difference"], "worse", "better")
+    return f"{said} ({_signed(row['difference'])}, {_signed(low)} … {_signed(high)} at {100 * level:g} %)"
 
 
-def _beside(a: Arm, level: float) -> str:
+def _beside(a: Arm, judged: Told) -> str:
     """The comparison with retraining alone, as strong as the data allow."""
     row = a["ece_mass"]
     if row["kind"] == "retrained" or row["recovery"] == "none":
@@ -112,8 +137,7 @@ def _beside(a: Arm, level: float) -> str:
         text = f"{word} {_signed(own['retrained_difference'])}, pruning {_signed(own['excess'])} beyond it"
         if np.isfinite(own["excess_low"]):
             low, high = own["excess_low"], own["excess_high"]
-            sure = "" if low > 0 or high < 0 else ", none detected"
-            text += f" ({_signed(low)} … {_signed(high)}{sure})"
+            text += f" ({_signed(low)} … {_signed(high)}{doubt(judged[str(own['arm']), name, 'excess'])})"
         told.append(text)
     few = "" if np.isfinite(row["excess_low"]) else f"; fewer than {POINTS_BELOW} dense models give no interval"
     return f" Retraining alone: {'; '.join(told)}{few}."

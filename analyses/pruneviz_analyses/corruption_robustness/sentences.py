@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pruneviz.core.tables import Tables
-from pruneviz.measures.statistics import POINTS_BELOW
+from pruneviz.measures.families import Judged, judge
+from pruneviz.measures.statistics import POINTS_BELOW, Interval
 from pruneviz_analyses.corruption_robustness.arms import MEAN
 from pruneviz_analyses.corruption_robustness.redundancy import LEAST_FAILED, LEAST_MODELS
 from pruneviz_analyses.corruption_robustness.schemas import (
@@ -22,6 +23,7 @@ from pruneviz_analyses.corruption_robustness.schemas import (
     RUNS,
 )
 from pruneviz_analyses.corruption_robustness.shifts import ATTACK, CORRUPTION, STORED
+from pruneviz_analyses.judging import among, doubt
 from pruneviz_analyses.words import percent
 
 if TYPE_CHECKING:
@@ -29,8 +31,12 @@ if TYPE_CHECKING:
 
 _FEW = 200  # images, below which a share is known to a few points only
 _LEAST = 0.1  # share of the images that is called fragile
+_RATIO = "relative_error"
+_RETRAINED = ("drop", "retrained")
+_COMPARED = (("accuracy", "dense"), ("drop", "dense"), _RETRAINED, ("squared_error", "dense"), ("accuracy", "control"))
 
 Row = Mapping[str, Any]
+Told = Mapping[tuple[str, str, str], Judged]  # by arm, metric, and what it is compared with
 
 
 def findings(
@@ -42,16 +48,41 @@ def findings(
     said: list[str] = []
     for row in (a for a in told if a["kind"] == "dense"):
         said += _dense(row, arms)
+    judged = _judged([a for a in told if a["kind"] in ("retrained", "pruned")], differences, level)
     for kind in ("retrained", "pruned"):
         own = sorted((a for a in told if a["kind"] == kind), key=lambda a: -a["drop"])
-        said += [_compared(a, differences, level) for a in own[:limit]]
+        said += [_compared(a, differences, level, judged) for a in own[:limit]]
         if (more := len(own) - limit) > 0:
             said.append(f"{_count(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
+    said += among(judged, level)
     said += _apart(arms)
     said += _attacks(frames[CELLS.name])
     said += _redundancy(frames[PAIRS.name], frames[CORRUPTIONS.name], alike)
     said += _images(frames[IMAGES.name])
     return (*said, *_left_out(tables, frames))
+
+
+def _judged(arms: Sequence[Row], differences: Sequence[Row], level: float) -> Told:
+    """All differences and ratios that the sentences of these arms tell, or would tell of more of them."""
+    found: dict[tuple[str, str, str], Interval] = {}
+    for a in arms:
+        for key, d in _of(a, differences).items():
+            if key in _COMPARED and not (key == _RETRAINED and a["kind"] == "retrained"):
+                n = int(d["images"] if a["fixed"] else d["dense_models"])
+                found[a["arm"], *key] = Interval(d["difference"], d["low"], d["high"], level, n, "")
+        value, low, high = (float(a[f"relative_error{end}"]) - 1 for end in ("", "_low", "_high"))
+        n = int(a["images"] if a["fixed"] else a["dense_models"])
+        found[a["arm"], _RATIO, ""] = Interval(value, low, high, level, n, "")
+    return judge(found)
+
+
+def _of(row: Row, differences: Sequence[Row]) -> dict[tuple[str, str], Row]:
+    """An arm's differences, by metric and what it is compared with."""
+    return {
+        (d["metric"], d["against"]): d
+        for d in differences
+        if d["arm"] == row["arm"] and d["scope"] == row["scope"] and d["corruption"] == row["corruption"]
+    }
 
 
 def _singles(arms: Sequence[Row]) -> list[Row]:
@@ -100,49 +131,52 @@ def _with_single_runs(frames: Mapping[str, pd.DataFrame]) -> tuple[list[Row], li
     return found, told
 
 
-def _compared(row: Row, differences: Sequence[Row], level: float) -> str:
-    by = {
-        (d["metric"], d["against"]): d
-        for d in differences
-        if d["arm"] == row["arm"] and d["scope"] == row["scope"] and d["corruption"] == row["corruption"]
-    }
+def _compared(row: Row, differences: Sequence[Row], level: float, judged: Told) -> str:
+    by = _of(row, differences)
+
+    def change(*key: str) -> str:
+        return _change(by[key[0], key[1]], level, judged.get((row["arm"], key[0], key[1])))
+
     runs = f"{_count(row['runs'], 'run')} of {_count(row['dense_models'], 'dense model')}"
     over = " over test images, for these models alone" if row["fixed"] else ""
     text = f"{row['arm']}: {percent(row['accuracy'])} under {_under(row)} ({runs}). Against dense{over}: "
-    text += f"accuracy {_change(by['accuracy', 'dense'], level)}"
+    text += f"accuracy {change('accuracy', 'dense')}"
     if row["collapsed"]:
         of_them = f"{int(row['collapsed'])} of them with less than half of what is right uncorrupted above chance left"
         text += f"; {of_them}, so that the loss to corruption says nothing."
     else:
-        text += f", loss to corruption {_change(by['drop', 'dense'], level)}; {_ratio(row)}."
-        if (d := by.get(("drop", "retrained"))) is not None and row["kind"] != "retrained":
-            text += f" Retraining alone set aside, loss to corruption {_change(d, level)}."
+        text += f", loss to corruption {change('drop', 'dense')}; {_ratio(row, judged)}."
+        if _RETRAINED in by and row["kind"] != "retrained":
+            text += f" Retraining alone set aside, loss to corruption {change(*_RETRAINED)}."
     if np.isfinite((d := by["squared_error", "dense"])["low"]):
-        sure = "" if d["low"] > 0 or d["high"] < 0 else ", none detected"
+        sure = judged.get((row["arm"], "squared_error", "dense"))
         text += f" Squared calibration error under corruption {_small(d['difference'])} "
-        text += f"({_small(d['low'])} … {_small(d['high'])}{sure})."
-    if (d := by.get(("accuracy", "control"))) is not None:
-        text += f" Against random pruning, accuracy {_change(d, level)}."
+        text += f"({_small(d['low'])} … {_small(d['high'])}{doubt(sure) if sure is not None else ''})."
+    if ("accuracy", "control") in by:
+        text += f" Against random pruning, accuracy {change('accuracy', 'control')}."
     if row["kind"] == "pruned" and row["recovery"] != "none" and ("drop", "retrained") not in by:
         text += " No dense model was retrained the same way to set beside it."
     return text
 
 
-def _change(d: Row, level: float) -> str:
+def _change(d: Row, level: float, judged: Judged | None) -> str:
     if not np.isfinite(d["low"]):
         return f"{_signed(d['difference'])} points (fewer than {POINTS_BELOW} dense models give no interval)"
-    sure = "" if d["low"] > 0 or d["high"] < 0 else ", none detected"
+    sure = doubt(judged) if judged is not None else ""
     return f"{_signed(d['difference'])} points ({_signed(d['low'])} … {_signed(d['high'])} at {100 * level:g} %{sure})"
 
 
-def _ratio(row: Row) -> str:
+def _ratio(row: Row, judged: Told) -> str:
     value, left_out = row["relative_error"], row["relative_left_out"]
     if not np.isfinite(value):
         return "no relative corruption error, since the dense models lose too little to divide by"
     text = f"relative corruption error {value:.2f}"
     if np.isfinite(row["relative_error_low"]):
         low, high = row["relative_error_low"], row["relative_error_high"]
-        text += f" ({low:.2f} … {high:.2f}{'' if low > 1 or high < 1 else ', not told from 1'})"
+        known = judged.get((row["arm"], _RATIO, ""))
+        unsure = known is not None and not known.sign
+        apart = doubt(known) if known is not None and known.alone else ", not told from 1" if unsure else ""
+        text += f" ({low:.2f} … {high:.2f}{apart})"
     if left_out:
         text += (
             f", {_count(int(left_out), 'corruption')} left out in which the dense models lose too little to divide by"
@@ -192,7 +226,8 @@ def _redundancy(pairs: pd.DataFrame, corruptions: pd.DataFrame, alike: float) ->
     known = over[over["correlation"].notna()]
     if len(known):
         ends = known.sort_values("correlation")
-        yield f"Most alike: {_pair(ends.iloc[-1])}; least: {_pair(ends.iloc[0])}."
+        each = f" Chosen as the ends of {len(known)} pairs, each interval alone." if known["low"].notna().any() else ""
+        yield f"Most alike: {_pair(ends.iloc[-1])}; least: {_pair(ends.iloc[0])}.{each}"
     if not (pairs["over"] == "models").any():
         yield f"To see whether corruptions rank models alike takes {LEAST_MODELS} models of one dense model, with it."
         return

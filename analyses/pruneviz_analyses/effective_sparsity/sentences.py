@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.tables import Tables
+from pruneviz.measures.families import Judged, judge
 from pruneviz_analyses.effective_sparsity.schemas import ARMS, RUNS, SEEN
+from pruneviz_analyses.judging import among, interval_of, verdict
 from pruneviz_analyses.words import counted, points
 
 if TYPE_CHECKING:
@@ -18,9 +20,12 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, l
     """Arms with anything cut off, most first; then how many have nothing, and what was left out."""
     arms = frames[ARMS.name].to_dict("records")
     cut = sorted((r for r in arms if r["most"] > 0), key=lambda r: (bool(r["control"]), -float(r["cut_off"])))
-    said = [_arm(r, level) for r in cut[:limit]]
+    beside = (r for r in cut if _known(r["beyond_control"]))
+    judged = judge({str(r["arm"]): interval_of(r, "beyond_control", level) for r in beside})
+    said = [_arm(r, level, judged) for r in cut[:limit]]
     if (more := len(cut) - limit) > 0:
         said.append(f"{counted(more, 'more arm')} with weights cut off in the table {ARMS.name}.")
+    said += among(judged, level, "difference from random pruning")
     if whole := [r for r in arms if r["most"] == 0]:
         runs = sum(int(r["runs"]) for r in whole)
         who = "in all of them" if not cut else "in the others"
@@ -31,7 +36,7 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, l
     return (*said, *_left_out(tables, frames[RUNS.name]))
 
 
-def _arm(r: Mapping[Any, Any], level: float) -> str:
+def _arm(r: Mapping[Any, Any], level: float, judged: Mapping[str, Judged]) -> str:
     n = f"{counted(int(r['runs']), 'run')} of {counted(int(r['dense_models']), 'dense model')}"
     text = (
         f"{r['arm']}: {_percent(r['cut_off'])} of the kept weights are cut off{_interval(r, 'cut_off', level)}"
@@ -45,9 +50,9 @@ def _arm(r: Mapping[Any, Any], level: float) -> str:
     low, high = r["beyond_control_low"], r["beyond_control_high"]
     if not _known(low):
         return f"{text} Against random pruning of as many: {points(r['beyond_control'])} points."
-    verdict = "more" if low > 0 else "less" if high < 0 else "no difference detected"
+    said = verdict(judged[str(r["arm"])], "more", "less")
     return (
-        f"{text} Against random pruning of as many: {verdict} ({points(r['beyond_control'])} points, {points(low)} … "
+        f"{text} Against random pruning of as many: {said} ({points(r['beyond_control'])} points, {points(low)} … "
         f"{points(high)} at {100 * level:g} %)."
     )
 

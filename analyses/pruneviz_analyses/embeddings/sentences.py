@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pruneviz.core.tables import Tables
+from pruneviz.measures.families import Judged, judge
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.embeddings.schemas import ARMS, RUNS, SEEN
+from pruneviz_analyses.judging import among, doubt, interval_of
 from pruneviz_analyses.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Told = Mapping[tuple[str, str], Judged]  # by arm and the column of the difference
 
 
 def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, limit: int) -> tuple[str, ...]:
@@ -29,11 +33,20 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, l
             f"neighbours, 1 none of them; unrelated features give {arms[0]['by_chance']:.3f}."
         )
     said += [_beside(a, level) for a in arms if a["kind"] != "pruned"]
+    judged = judge(
+        {
+            (str(a["arm"]), column): interval_of(a, column, level, beside)
+            for a in arms
+            for column, beside in (("excess", "retrained_runs"), ("against_control", "control_runs"))
+            if a["kind"] == "pruned"
+        }
+    )
     pruned = [a for a in arms if a["kind"] == "pruned"]
     pruned.sort(key=lambda a: (a["method"] in controls, -a["change"]))
-    said += [_pruned(a, level) for a in pruned[:limit]]
+    said += [_pruned(a, level, judged) for a in pruned[:limit]]
     if (more := len(pruned) - limit) > 0:
         said.append(f"{counted(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
+    said += among(judged, level, "difference from training on alone or random pruning")
     return (*said, *_left_out(tables, frames))
 
 
@@ -44,16 +57,17 @@ def _beside(a: Mapping[str, Any], level: float) -> str:
     return f"{a['arm']}: change {_with_ends(a, 'change', level)} ({_over(a)}): what training on alone gives."
 
 
-def _pruned(a: Mapping[str, Any], level: float) -> str:
+def _pruned(a: Mapping[str, Any], level: float, judged: Told) -> str:
     text = f"{a['arm']}: change {_with_ends(a, 'change', level)} ({_over(a)})."
     if a["recovery"] != "none":
         if a["retrained_runs"]:
             alone = f"{a['retrained_change']:.3f} ({counted(a['retrained_runs'], 'run')})"
-            text += f" Training on alone: {alone}; pruning {_signed(a, 'excess', level)} beyond it."
+            text += f" Training on alone: {alone}; pruning {_signed(a, 'excess', level, judged)} beyond it."
         else:
             text += " No dense model was trained on the same way to set beside it."
     if a["control_runs"]:
-        text += f" Random pruning: {a['control_change']:.3f}; {_signed(a, 'against_control', level)} against it."
+        against = _signed(a, "against_control", level, judged)
+        text += f" Random pruning: {a['control_change']:.3f}; {against} against it."
     return text
 
 
@@ -64,11 +78,11 @@ def _with_ends(a: Mapping[str, Any], name: str, level: float) -> str:
     return f"{a[name]:.3f} ({low:.3f} … {high:.3f} at {100 * level:g} %)"
 
 
-def _signed(a: Mapping[str, Any], name: str, level: float) -> str:
+def _signed(a: Mapping[str, Any], name: str, level: float, judged: Told) -> str:
     low, high = a[f"{name}_low"], a[f"{name}_high"]
     if not np.isfinite(low):
         return f"{_sign(a[name])} (fewer than {POINTS_BELOW} dense models give no interval)"
-    sure = "" if low > 0 or high < 0 else ", none detected"
+    sure = doubt(judged[str(a["arm"]), name])
     return f"{_sign(a[name])} ({_sign(low)} … {_sign(high)} at {100 * level:g} %{sure})"
 
 

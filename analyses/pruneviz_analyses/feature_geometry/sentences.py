@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pruneviz.core.tables import Tables
+from pruneviz.measures.families import Judged, judge
 from pruneviz.measures.geometry import correlation_of
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.feature_geometry.likeness import MDS_UP_TO
 from pruneviz_analyses.feature_geometry.schemas import ARMS, CLEAN, LAYOUT, RUNS, SEEN
+from pruneviz_analyses.judging import among, doubt, interval_of, verdict
 from pruneviz_analyses.pairs import PRUNED, RETRAINED
 from pruneviz_analyses.words import counted
 
@@ -21,8 +23,14 @@ if TYPE_CHECKING:
 
 Row = Mapping[Any, Any]
 Arm = Mapping[tuple[str, str], Row]  # by condition and metric, a row of the arms table
+Told = Mapping[tuple[str, str, str], Judged]  # by arm, metric, and the column of the difference, on clean images
 
 _DENSE = "dense"
+_SIDES = (  # of the difference: its column, what its ends begin with, and the runs that have something beside them
+    ("difference", "", ""),
+    ("control_difference", "control", "control_runs"),
+    ("excess", "", "retrained_runs"),
+)
 _NAMED = 3
 
 
@@ -33,16 +41,30 @@ def findings(
     arms = [_arm(rows) for _, rows in frames[ARMS.name].groupby("arm", sort=False, observed=True)]
     said = [_dense(a) for a in arms if _any(a)["kind"] == _DENSE]
     seeds = {str(_any(a)["model"]): a.get((CLEAN, "distance")) for a in arms if _any(a)["kind"] == _DENSE}
-    said += [_changed(a, level, seeds) for a in arms if _any(a)["kind"] == RETRAINED]
+    judged = _judged(arms, level)
+    said += [_changed(a, level, seeds, judged) for a in arms if _any(a)["kind"] == RETRAINED]
     controls = set(frames[RUNS.name]["control_run_id"].dropna().astype(str))
     runs = frames[RUNS.name]
     random = set(runs.loc[runs["run_id"].isin(controls), "arm"].astype(str))
     pruned = [a for a in arms if _any(a)["kind"] == PRUNED]
     pruned.sort(key=lambda a: (_any(a)["arm"] in random, -abs(_of(a, CLEAN, "margin_scaled", "difference"))))
-    said += [_changed(a, level, seeds, str(_any(a)["arm"]) in random) for a in pruned[:limit]]
+    said += [_changed(a, level, seeds, judged, str(_any(a)["arm"]) in random) for a in pruned[:limit]]
     if (more := len(pruned) - limit) > 0:
         said.append(f"{counted(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
+    said += among(judged, level, "difference on clean images")
     return (*said, *_corruptions(arms, frames[LAYOUT.name]), *_unusual(tables, frames, layout))
+
+
+def _judged(arms: Sequence[Arm], level: float) -> Told:
+    """Every metric's difference from dense, and the margin's from random pruning and from retraining alone."""
+    found = {}
+    for a in arms:
+        for metric in _WORDS if _any(a)["kind"] != _DENSE else ():
+            row = a.get((CLEAN, metric))
+            sides = _SIDES if metric == "margin_scaled" else _SIDES[:1]
+            for column, ends, beside in sides if row is not None else ():
+                found[str(_any(a)["arm"]), metric, column] = interval_of(row or {}, column, level, beside, ends)
+    return judge(found)
 
 
 def _arm(rows: pd.DataFrame) -> Arm:
@@ -72,25 +94,26 @@ _WORDS = {
 }
 
 
-def _changed(a: Arm, level: float, seeds: Mapping[str, Row | None], control: bool = False) -> str:
+def _changed(a: Arm, level: float, seeds: Mapping[str, Row | None], judged: Told, control: bool = False) -> str:
     row = a.get((CLEAN, "margin_scaled")) or _any(a)
-    told = [_change(a[CLEAN, m], m, words, level, row["runs"]) for m, words in _WORDS.items() if (CLEAN, m) in a]
+    known = [(a[CLEAN, m], m, words) for m, words in _WORDS.items() if (CLEAN, m) in a]
+    told = [_change(r, m, words, level, row["runs"], judged) for r, m, words in known]
     if not told:
         return f"{row['arm']}: no metric has a value on clean images ({counted(row['runs'], 'run')})."
     runs = f"{counted(row['runs'], 'run')} of {counted(row['dense_models'], 'dense model')}"
     few = "" if row["dense_models"] >= POINTS_BELOW else f" Intervals need {POINTS_BELOW} dense models."
     head = f"{row['arm']} against dense ({runs}, {row['samples']:,} clean images)"
-    return f"{head}: {'; '.join(told)}.{_moved(a, seeds)}{_corrupted(a)}{_beside(a, level, control)}{few}"
+    return f"{head}: {'; '.join(told)}.{_moved(a, seeds)}{_corrupted(a)}{_beside(a, level, judged, control)}{few}"
 
 
-def _change(row: Row, metric: str, words: str, level: float, runs: int) -> str:
+def _change(row: Row, metric: str, words: str, level: float, runs: int, judged: Told) -> str:
     change, low, high = (float(row[k]) for k in ("difference", "difference_low", "difference_high"))
     told = f"{words} {_text(row['mean'], metric)}" + (f" in {row['runs']} of them" if row["runs"] < runs else "")
     if not math.isfinite(low):
         return f"{told} ({_signed(change, metric)})"
-    verdict = "larger" if low > 0 else "smaller" if high < 0 else "no difference detected"
+    said = verdict(judged[str(row["arm"]), metric, "difference"], "larger", "smaller")
     span = f"{_signed(low, metric).removesuffix(' points')} … {_signed(high, metric)} at {100 * level:g} %"
-    return f"{told}, {verdict} ({_signed(change, metric)}; {span})"
+    return f"{told}, {said} ({_signed(change, metric)}; {span})"
 
 
 def _moved(a: Arm, seeds: Mapping[str, Row | None]) -> str:
@@ -125,7 +148,7 @@ def _corrupted(a: Arm) -> str:
     return f" Corrupted alike, margin over norm differs from dense by {' to '.join(told)}."
 
 
-def _beside(a: Arm, level: float, control: bool) -> str:
+def _beside(a: Arm, level: float, judged: Told, control: bool) -> str:
     """Random pruning and retraining alone, for the margin on clean images."""
     row = a.get((CLEAN, "margin_scaled"))
     if row is None or row["kind"] == RETRAINED:
@@ -140,7 +163,7 @@ def _beside(a: Arm, level: float, control: bool) -> str:
         text = f"{words} {_text(row[f'{side}_mean'], 'margin_scaled')}"
         by = _signed(float(row[difference]), "margin_scaled")
         if math.isfinite(low):
-            none = "" if low > 0 or high < 0 else ", none detected"
+            none = doubt(judged[str(row["arm"]), "margin_scaled", difference])
             spans = (_signed(v, "margin_scaled") for v in (low, high))
             text += f" (difference {by}, {' … '.join(spans)} at {100 * level:g} %{none})"
         else:

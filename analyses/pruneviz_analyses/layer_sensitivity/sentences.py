@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.tables import Tables
+from pruneviz.measures.families import Judged, judge
+from pruneviz_analyses.judging import among, interval_of
 from pruneviz_analyses.layer_sensitivity.schemas import CURVES, LAYERS
 from pruneviz_analyses.words import counted
 
@@ -15,19 +17,32 @@ if TYPE_CHECKING:
 
 _MOST = 6  # layers named in a sentence
 
+Told = Mapping[tuple[str, str, str], Judged]  # by model, criterion and layer
+
 
 def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], drop: float, level: float) -> tuple[str, ...]:
     """By model and criterion: which layers are hurt most, what each tolerates, and what random pruning does."""
     layers, curves = frames[LAYERS.name], frames[CURVES.name]
     said: list[str] = []
+    judged = judge(
+        {
+            _key(r): interval_of({**r, "runs": r["dense_models"]}, "beyond_random", level)
+            for r in layers.to_dict("records")
+        }
+    )
     for (model, criterion), own in layers.groupby(["model", "criterion"], sort=False):
         mine = curves[(curves["model"] == model) & (curves["criterion"] == criterion)]
-        said += _criterion(str(model), str(criterion), own, mine, drop, level)
+        said += _criterion(str(model), str(criterion), own, mine, drop, level, judged)
+    said += among(judged, level, "layer against random pruning")
     return (*said, *_left_out(tables, layers))
 
 
+def _key(r: Mapping[Any, Any]) -> tuple[str, str, str]:
+    return str(r["model"]), str(r["criterion"]), str(r["layer"])
+
+
 def _criterion(
-    model: str, criterion: str, own: pd.DataFrame, curves: pd.DataFrame, drop: float, level: float
+    model: str, criterion: str, own: pd.DataFrame, curves: pd.DataFrame, drop: float, level: float, judged: Told
 ) -> Iterator[str]:
     rows = own.sort_values("rank").to_dict("records")
     n, images = int(own["dense_models"].max()), int(curves["images"].iloc[0])
@@ -45,20 +60,24 @@ def _criterion(
         f"{model}, {criterion}: sparsity that a layer tolerates by itself, without retraining, for a fall of "
         f"{100 * drop:g} points: {least}{more}."
     )
-    beside = [r for r in rows if _known(r["beyond_random_low"])]
+    beside = [(str(r["layer"]), judged[_key(r)]) for r in rows if _key(r) in judged]
     if beside:
-        better = [str(r["layer"]) for r in beside if r["beyond_random_high"] < 0]
-        worse = [str(r["layer"]) for r in beside if r["beyond_random_low"] > 0]
-        same = [str(r["layer"]) for r in beside if r["beyond_random_low"] <= 0 <= r["beyond_random_high"]]
+        better = [name for name, j in beside if j.sign < 0]
+        worse = [name for name, j in beside if j.sign > 0]
+        alone = [name for name, j in beside if j.alone]
+        same = [name for name, j in beside if not (j.sign or j.alone)]
+        own_words = f"a difference by itself alone, not among {beside[0][1].among}"
         parts = [
             f"{words} in {', '.join(names[:_MOST])}{' …' if len(names) > _MOST else ''}"
-            for words, names in (("less", better), ("more", worse), ("no difference detected", same))
+            for words, names in (
+                ("less", better),
+                ("more", worse),
+                (own_words, alone),
+                ("no difference detected", same),
+            )
             if names
         ]
-        yield (
-            f"{model}, {criterion}: it hurts, against random pruning of the same layer, {'; '.join(parts)} (each at "
-            f"{100 * level:g} % alone)."
-        )
+        yield f"{model}, {criterion}: it hurts, against random pruning of the same layer, {'; '.join(parts)}."
 
 
 def _area(r: Mapping[Any, Any]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pruneviz.core.tables import Tables
-from pruneviz.measures.statistics import Interval, hierarchical_bootstrap, holm
+from pruneviz.measures.statistics import hierarchical_bootstrap, holm
 from pruneviz_analyses.mask_checks.schemas import ARMS, CHECKS, ORIGINAL, RUNS, SEEN
 from pruneviz_analyses.pairs import Arm, pairs_of
 
@@ -85,18 +84,5 @@ def _arm(
         "high": got.high,
         "least": float(differences.min()),
         "most": float(differences.max()),
-        "p": _p(got),
+        "p": got.p,
     }
-
-
-def _p(got: Interval) -> float:
-    """The level at which the interval just touches 0, Student's t as in the interval."""
-    from scipy.special import stdtr, stdtrit
-
-    if not got.shown:
-        return math.nan
-    half = (got.high - got.low) / 2
-    if half == 0:
-        return 1.0 if got.mean == 0 else 0.0
-    error = half / float(stdtrit(got.n - 1, (1 + got.level) / 2))
-    return float(2 * stdtr(got.n - 1, -abs(got.mean) / error))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pruneviz.core.tables import Tables
-from pruneviz.measures.phases import phases
-from pruneviz.measures.statistics import hierarchical_bootstrap
+from pruneviz.measures.families import judge
+from pruneviz.measures.phases import SIGNS, phases
+from pruneviz.measures.statistics import Interval, hierarchical_bootstrap
 from pruneviz_analyses.pq_index.courses import Course, courses, previous_runs
 from pruneviz_analyses.pq_index.schemas import LEVELS, PHASES, RUNS, SEEN
 
@@ -33,7 +34,7 @@ def measure(tables: Tables, level: float, resamples: int, seed: int) -> dict[str
     known = set(frame["run_id"])
     found = courses(runs[runs["run_id"].isin(known)])
     rows = [r for course in found for r in _levels(course, values, level, resamples, seed)]
-    told = [r for course in found for q in QUANTITIES for r in _phases(course, q, values, level)]
+    told = [r for q in QUANTITIES for r in _corrected([p for c in found for p in _phases(c, q, values, level)])]
     return {RUNS.name: frame, LEVELS.name: LEVELS.frame(rows), PHASES.name: PHASES.frame(told)}
 
 
@@ -100,16 +101,25 @@ def _levels(course: Course, values: Values, level: float, resamples: int, seed: 
         yield row
 
 
-def _phases(course: Course, quantity: str, values: Values, level: float) -> Iterator[dict[str, Any]]:
-    """The three phases, as far as the index has a value at every level."""
+def _corrected(told: Sequence[tuple[dict[str, Any], Interval, int]]) -> Iterator[dict[str, Any]]:
+    """The rows with whether each phase is there, corrected for the phases of all courses by this quantity."""
+    judged = judge({i: interval for i, (_, interval, _) in enumerate(told)})
+    for i, (row, _, sign) in enumerate(told):
+        yield row | {"found": judged[i].sign == sign if i in judged else None}
+
+
+def _phases(
+    course: Course, quantity: str, values: Values, level: float
+) -> Iterator[tuple[dict[str, Any], Interval, int]]:
+    """The three phases with their intervals and signs, as far as the index has a value at every level."""
     curves = course.curves(values[quantity])
     if not np.isfinite(curves).all():
         return
     got = phases(curves, level)
     ends = ((0, got.low), (got.low, got.high), (got.high, curves.shape[1] - 1))
     parts = (got.first, got.rise, got.last)
-    for name, (start, end), part, found in zip(PHASE_NAMES, ends, parts, got.found, strict=True):
-        yield {
+    for name, (start, end), part, sign in zip(PHASE_NAMES, ends, parts, SIGNS, strict=True):
+        row = {
             "arm": course.arm,
             "quantity": quantity,
             "phase": name,
@@ -119,8 +129,8 @@ def _phases(course: Course, quantity: str, values: Values, level: float) -> Iter
             "low": part.low,
             "high": part.high,
             "dense_models": part.n,
-            "found": found if got.judged else None,
         }
+        yield row, part, sign
 
 
 def _text(value: Any) -> str | None:

@@ -121,6 +121,6 @@ PHASES = Schema(
         Column("low", "float", _OVER),
         Column("high", "float", _OVER),
         Column("dense_models", "int", "dense models with every level done", "models"),
-        Column("found", "bool", "whether the interval lies wholly on the phase's side of 0; null where not judged"),
+        Column("found", "bool", "whether it is there, after Holm over this quantity's rows; null where not judged"),
     ),
 )

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pruneviz.core.tables import Tables
+from pruneviz.measures.families import Judged, judge
 from pruneviz.measures.statistics import POINTS_BELOW
+from pruneviz_analyses.judging import among, interval_of, verdict
 from pruneviz_analyses.pq_index.schemas import LEVELS, PHASES, RUNS
 from pruneviz_analyses.words import counted, percent
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_FEW = " (too few dense models for an interval)"
 
 
 class _Options(Protocol):
@@ -31,10 +35,14 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], options: _Optio
     """The courses first, then their controls and the bound, then what was left out and why."""
     runs, levels, phases = frames[RUNS.name], frames[LEVELS.name], frames[PHASES.name]
     said = []
-    for arm, course in levels[~levels["control"].astype(bool)].groupby("arm", sort=False):
-        own = phases[phases["arm"] == arm]
-        said.append(_course(str(arm), course, own, options))
-        said += _beside(course, runs, phases)
+    courses = [c for _, c in levels[~levels["control"].astype(bool)].groupby("arm", sort=False)]
+    rows = [(str(c["arm"].iloc[0]), r) for c in courses for r in _told(c)]
+    judged = judge({(a, int(r["level"])): interval_of(r, "control_difference", options.level) for a, r in rows})
+    for course in courses:
+        arm = str(course["arm"].iloc[0])
+        said.append(_course(arm, course, phases[phases["arm"] == arm], options))
+        said += _beside(course, runs, phases, judged)
+    said += among(judged, options.level, "difference from random pruning")
     if levels.empty and len(runs):
         said.append(
             "No method here is done at two or more levels of its own, so PQI is given run by run and has no course. "
@@ -64,7 +72,8 @@ def _course(arm: str, course: pd.DataFrame, phases: pd.DataFrame, options: _Opti
     accuracy = ", ".join(f"{percent(_at(course, 'accuracy', i))} at level {i}" for i in dict.fromkeys(at))
     head = "PQI falls, rises and falls" if all(found) else "the fall, rise and fall of the hypothesis is not found"
     return (
-        f"{arm}: {head} in {over}; PQI ({norms}) {told} (intervals over {n} dense models). Accuracy: {accuracy}."
+        f"{arm}: {head} in {over}; PQI ({norms}) {told} (over {n} dense models, found after Holm's "
+        f"correction). Accuracy: {accuracy}."
         f"{_gini(phases, found)}"
     )
 
@@ -74,7 +83,11 @@ def _phase(row: Mapping[Any, Any], level: float) -> str:
     between = f"from level {row['from_level']} to {row['to_level']}"
     if row["from_level"] == row["to_level"] and not row["found"]:
         return f"{row['phase']}: none"
-    return f"{row['phase']} {between} ({change})" if row["found"] else f"{row['phase']}: none detected ({change})"
+    if row["found"]:
+        return f"{row['phase']} {between} ({change})"
+    sign = 1 if row["phase"] == "rise" else -1
+    alone = row["low"] > 0 if sign > 0 else row["high"] < 0
+    return f"{row['phase']}: {'none but by itself alone' if alone else 'none detected'} ({change})"
 
 
 def _gini(phases: pd.DataFrame, found: list[bool]) -> str:
@@ -87,7 +100,17 @@ def _gini(phases: pd.DataFrame, found: list[bool]) -> str:
     return f" Of Gini's index, {' and '.join(names) if names else 'no phase'} alone is found."
 
 
-def _beside(course: pd.DataFrame, runs: pd.DataFrame, phases: pd.DataFrame) -> Iterator[str]:
+def _told(course: pd.DataFrame) -> list[Mapping[Any, Any]]:
+    """The levels of which the difference from random pruning is told: that in the middle and the last."""
+    known = course[(course["level"] > 0) & course["control_difference"].notna()]
+    if known.empty:
+        return []
+    return list(known.iloc[[len(known) // 2, -1]].drop_duplicates("level").to_dict("records"))
+
+
+def _beside(
+    course: pd.DataFrame, runs: pd.DataFrame, phases: pd.DataFrame, judged: Mapping[tuple[str, int], Judged]
+) -> Iterator[str]:
     """What removing does by itself, and what random pruning does."""
     later = course[course["level"] > 0]
     removed = (later["pqi_removed"] - later["previous_pqi"]).to_numpy(float)
@@ -98,18 +121,18 @@ def _beside(course: pd.DataFrame, runs: pd.DataFrame, phases: pd.DataFrame) -> I
             f"{arm}: removing alone changes PQI by {_signed(removed.mean())} a level on average, and what comes after "
             f"it by {_signed(trained.mean())}: small weights gone are a lower PQI by arithmetic."
         )
-    known = later[later["control_difference"].notna()]
-    if known.empty:
+    rows, told = _told(course), []
+    if not rows:
         return
-    told = []
-    for row in known.iloc[[len(known) // 2, -1]].drop_duplicates("level").to_dict("records"):
+    for row in rows:
         text = f"{_signed(row['control_difference'])} at level {row['level']}"
         if np.isfinite(row["control_difference_low"]):
             low, high = row["control_difference_low"], row["control_difference_high"]
-            verdict = "" if low > 0 or high < 0 else ", no difference detected"
-            text += f" ({_signed(low)} … {_signed(high)}{verdict})"
+            known = judged[arm, int(row["level"])]
+            sure = "" if known.sign else f", {verdict(known, '', '')}"
+            text += f" ({_signed(low)} … {_signed(high)}{sure})"
         told.append(text)
-    few = "" if np.isfinite(known["control_difference_low"]).all() else " (too few dense models for an interval)"
+    few = "" if all(np.isfinite(r["control_difference_low"]) for r in rows) else _FEW
     yield (
         f"{arm}: PQI against random pruning of as many weights, {' and '.join(told)}{few}."
         f"{_of_control(arm, runs, phases)}"

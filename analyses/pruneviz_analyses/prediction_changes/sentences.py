@@ -9,7 +9,9 @@ import numpy as np
 
 from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.core.tables import Tables
+from pruneviz.measures.families import Judged, judge
 from pruneviz.measures.statistics import POINTS_BELOW, holm
+from pruneviz_analyses.judging import among, interval_of, verdict
 from pruneviz_analyses.pairs import PRUNED, REPLICATE, RETRAINED, dense_models
 from pruneviz_analyses.prediction_changes.schemas import ARMS, CLASSES, PAIRS
 from pruneviz_analyses.words import counted, percent, points
@@ -33,11 +35,18 @@ def findings(
     order = ["method_first", "excess_churn", "churn"]
     pruned = pruned.sort_values(order, ascending=False, kind="stable")
     losing = _losing_classes(pairs, frames[CLASSES.name], level)
+    judged = judge(
+        {
+            str(r["arm"]): interval_of(r, "excess_churn", level, "retrained_runs")
+            for r in pruned[pruned["excess_churn"].notna()].to_dict("records")
+        }
+    )
     for row in pruned.head(limit).to_dict("records"):
         of_arm = pairs[pairs["arm"] == row["arm"]]
-        said.append(_arm(row, of_arm, level) + _classes(losing.get(str(row["arm"]), {}), row["runs"], level))
+        said.append(_arm(row, of_arm, level, judged) + _classes(losing.get(str(row["arm"]), {}), row["runs"], level))
     if (more := len(pruned) - limit) > 0:
         said.append(f"{counted(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
+    said += among(judged, level, "difference from retraining alone")
     return (*said, *_left_out(tables, frames, small_class))
 
 
@@ -62,16 +71,16 @@ def _baselines(model: str, arms: pd.DataFrame) -> str:
     )
 
 
-def _arm(row: Mapping[Any, Any], pairs: pd.DataFrame, level: float) -> str:
+def _arm(row: Mapping[Any, Any], pairs: pd.DataFrame, level: float, judged: Mapping[str, Judged]) -> str:
     runs = f"{counted(row['runs'], 'run')} of {counted(row['dense_models'], 'dense model')}"
     if np.isfinite(row["churn_low"]):
         head = f"{percent(row['churn'])} of predictions change ({_interval(row, 'churn', level)}; {runs})"
     else:
         head = f"{_range(row)} of predictions change ({runs})"
-    return f"{row['arm']}: {head}{_beside(row, pairs, level)}."
+    return f"{row['arm']}: {head}{_beside(row, pairs, judged)}."
 
 
-def _beside(row: Mapping[Any, Any], pairs: pd.DataFrame, level: float) -> str:
+def _beside(row: Mapping[Any, Any], pairs: pd.DataFrame, judged: Mapping[str, Judged]) -> str:
     """The comparison with retraining alone, as strong as the data allow."""
     if row["recovery"] == "none":
         return "; without a recovery there is no dense model retrained alike"
@@ -81,8 +90,8 @@ def _beside(row: Mapping[Any, Any], pairs: pd.DataFrame, level: float) -> str:
     alone = f"; retraining alone changes {percent(row['retrained_churn'])}{partial}"
     if np.isfinite(row["excess_churn_low"]):
         low, high = row["excess_churn_low"], row["excess_churn_high"]
-        verdict = "more than that" if low > 0 else "fewer than that" if high < 0 else "no difference detected"
-        return f"{alone}: {verdict} ({points(row['excess_churn'])} points, {points(low)} … {points(high)})"
+        said = verdict(judged[str(row["arm"])], "more than that", "fewer than that")
+        return f"{alone}: {said} ({points(row['excess_churn'])} points, {points(low)} … {points(high)})"
     known = pairs[pairs["excess_churn"].notna()]
     if len(known) == 1:
         low, high = known["excess_churn_low"].iloc[0], known["excess_churn_high"].iloc[0]

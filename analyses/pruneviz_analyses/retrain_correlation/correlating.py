@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pruneviz.core.tables import Tables
+from pruneviz.measures.families import Judged, judge
 from pruneviz.measures.rank_correlation import (
     anomaly_ratio,
     kendall,
@@ -159,20 +160,25 @@ def _correlated(seen: _Seen, permutations: int, seed: int) -> list[dict[str, Any
 def cells_frame(models: pd.DataFrame) -> pd.DataFrame:
     """The table of what the dense models say together."""
     keys = ["model", "layer", "ratio", "outcome"]
-    rows = []
-    for key, own in models.groupby(keys, sort=False):
-        named = dict(zip(keys, key, strict=True))
-        rows.append({**named, **_together(own, EXPECTED[str(named["outcome"])])})
+    own = dict(iter(models.groupby(keys, sort=False)))
+    over = {key: spread(rows["tau"].dropna().to_numpy(float)) for key, rows in own.items()}
+    judged: dict[Any, Judged] = {}
+    for outcome in OUTCOMES:  # by the name of the outcome, as the tests within dense models are corrected
+        judged |= judge({key: i for key, i in over.items() if i is not None and key[3] == outcome})
+    rows = [
+        {**dict(zip(keys, key, strict=True)), **_together(rows, EXPECTED[str(key[3])], over[key], judged.get(key))}
+        for key, rows in own.items()
+    ]
     return CELLS.frame(rows)
 
 
-def _together(own: pd.DataFrame, expected: int) -> dict[str, Any]:
+def _together(own: pd.DataFrame, expected: int, over: Interval | None, judged: Judged | None) -> dict[str, Any]:
     known = own[own["tau"].notna()]
     taus, p = known["tau"].to_numpy(float), known["p_holm"].to_numpy(float)
-    over = spread(taus)
     hit = p <= ALPHA
     found, against = int(np.sum(hit & (taus * expected > 0))), int(np.sum(hit & (taus * expected < 0)))
     ceiling, tested = mean(known["ceiling"]), int(np.isfinite(p).sum())
+    enough = bool((own["retrained"] >= LEAST).any())
     return {
         "dense_models": len(known),
         "retrained": int(own["retrained"].min()),
@@ -183,7 +189,7 @@ def _together(own: pd.DataFrame, expected: int) -> dict[str, Any]:
         "tested": tested,
         "ceiling": ceiling,
         "anomaly_ratio": mean(known["anomaly_ratio"]),
-        "verdict": verdict(over, bool((own["retrained"] >= LEAST).any()), ceiling, found, against, tested, expected),
+        "verdict": verdict(over is not None, enough, ceiling, found, against, tested, expected, judged),
         **columns(over, taus),
     }
 

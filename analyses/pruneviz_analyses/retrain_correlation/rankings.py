@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,5 +120,4 @@ def _verdict(over: Interval | None, ceiling: float, p: float, methods: int) -> s
     tested = int(math.isfinite(p) and 2 / math.factorial(methods) <= ALPHA)  # the least p that there can be
     hit = bool(tested) and p <= ALPHA and over is not None
     found = int(hit and over is not None and over.mean > 0)
-    points = over and replace(over, low=math.nan, high=math.nan)
-    return verdict(points, True, ceiling, found, int(hit) - found, tested, 1)
+    return verdict(over is not None, True, ceiling, found, int(hit) - found, tested, 1)

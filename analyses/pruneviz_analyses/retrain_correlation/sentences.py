@@ -26,7 +26,7 @@ _NAMES = {"test_accuracy": "final test accuracy", "test_loss": "final test loss"
 def findings(asked: RetrainCorrelation, tables: Tables, frames: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     """Layer by layer, then what holds for all of them, then the methods' rankings, then what was left out."""
     models, cells = frames[MODELS.name], frames[CELLS.name]
-    said = [*_cells(cells), *(_caveats(asked, models, tables) if len(cells) else ())]
+    said = [*_cells(cells), *(_caveats(asked, models, cells) if len(cells) else ())]
     said += [*_rankings(frames[RANKINGS.name]), *_left_out(asked, tables, models)]
     return tuple(said) or ("Nothing to correlate has been measured yet.",)
 
@@ -77,7 +77,7 @@ def _verdict(row: Mapping[Any, Any]) -> str:
     return said
 
 
-def _caveats(asked: RetrainCorrelation, models: pd.DataFrame, tables: Tables) -> Iterator[str]:
+def _caveats(asked: RetrainCorrelation, models: pd.DataFrame, cells: pd.DataFrame) -> Iterator[str]:
     tested = models[(models["outcome"] == "test_accuracy") & models["p"].notna()]
     if len(tested):
         published, ours = int((tested["p_published"] <= 0.05).sum()), int((tested["p"] <= 0.05).sum())
@@ -87,6 +87,11 @@ def _caveats(asked: RetrainCorrelation, models: pd.DataFrame, tables: Tables) ->
             "Holm's correction: sets of filters share filters and are not independent."
         )
     models_seen = models["run_id"].nunique()
+    if len(held := cells[(cells["outcome"] == "test_accuracy") & cells["tau_low"].notna()]) > 1:
+        yield (
+            f"Intervals hold at 95 % each alone; over dense models, detected is what is left after Holm's correction "
+            f"for the {len(held)} layers and ratios of an outcome."
+        )
     if models_seen and models["run_id"].nunique() < POINTS_BELOW * models["model"].nunique():
         yield (
             f"What varied: dense models, sets of filters and retraining seeds. With fewer than {POINTS_BELOW} dense "

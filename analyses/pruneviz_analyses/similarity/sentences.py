@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pruneviz.core.tables import Tables
+from pruneviz.measures.families import Judged, judge
+from pruneviz_analyses.judging import among, doubt, interval_of
 from pruneviz_analyses.similarity.schemas import ARMS, CRITERIA, METHODS, RUNS, SEEN, TURNOVER
 from pruneviz_analyses.words import counted
 
@@ -33,9 +35,17 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], options: _Optio
     said = [*_baselines(arms, options)]
     grouped = [own for _, own in arms[arms["kind"] == "pruned"].groupby("arm", sort=False)]
     grouped.sort(key=lambda own: float(own["cka"].min()) if own["cka"].notna().any() else -2.0)
-    said += [_pruned(own, options) for own in grouped[: options.sentences]]
+    layers = judge(
+        {
+            (str(r["arm"]), str(r["layer"])): interval_of(r, "change", options.level)
+            for own in grouped
+            for r in own[own["change"].notna()].to_dict("records")
+        }
+    )
+    said += [_pruned(own, options, layers) for own in grouped[: options.sentences]]
     if (more := len(grouped) - options.sentences) > 0:
         said.append(f"{counted(more, 'more arm')} of layers in the table {ARMS.name}.")
+    said += among(layers, options.level, "layer against retraining alone")
     said += _overlaps(methods, options)
     said += _criteria(frames[CRITERIA.name], options)
     said += _turnover(frames[TURNOVER.name])
@@ -57,7 +67,7 @@ def _by_layer(own: pd.DataFrame) -> str:
     return ", ".join(f"{r['layer']} {_value(r['cka'])}" for r in own.to_dict("records"))
 
 
-def _pruned(own: pd.DataFrame, options: _Options) -> str:
+def _pruned(own: pd.DataFrame, options: _Options, judged: Mapping[tuple[str, str], Judged]) -> str:
     n, pairs = int(own["dense_models"].max()), int(own["pairs"].max())
     text = (
         f"{own['arm'].iloc[0]}: CKA with the dense model {_by_layer(own)} ({counted(pairs, 'run')} of "
@@ -69,11 +79,14 @@ def _pruned(own: pd.DataFrame, options: _Options) -> str:
     if not np.isfinite(beside["change_low"].to_numpy(float)).any():
         changes = ", ".join(f"{r['layer']} {_signed(r['change'])}" for r in beside.to_dict("records"))
         return f"{text} Against retraining alone: {changes} (too few dense models for an interval)."
-    further = [_changed(r) for r in beside.to_dict("records") if r["change_high"] < 0]
-    nearer = [_changed(r) for r in beside.to_dict("records") if r["change_low"] > 0]
-    unclear = [str(r["layer"]) for r in beside.to_dict("records") if not (r["change_high"] < 0 or r["change_low"] > 0)]
+    rows = [(r, judged.get((str(r["arm"]), str(r["layer"])))) for r in beside.to_dict("records")]
+    further = [_changed(r) for r, j in rows if j is not None and j.sign < 0]
+    nearer = [_changed(r) for r, j in rows if j is not None and j.sign > 0]
+    alone = [_changed(r) for r, j in rows if j is not None and j.alone]
+    unclear = [str(r["layer"]) for r, j in rows if j is None or not (j.sign or j.alone)]
     told = [f"further from dense in {', '.join(further)}"] if further else []
     told += [f"nearer to dense in {', '.join(nearer)}"] if nearer else []
+    told += [f"by itself alone, not among {len(judged)}, in {', '.join(alone)}"] if alone else []
     told += [f"no difference detected in {', '.join(unclear)}"] if unclear else []
     return f"{text} Against retraining alone, at {100 * options.level:g} %: {'; '.join(told)}."
 
@@ -85,16 +98,20 @@ def _changed(r: Mapping[Any, Any]) -> str:
 def _overlaps(methods: pd.DataFrame, options: _Options) -> Iterator[str]:
     """Pairs of methods, those that agree most first; then those that do not differ from chance."""
     rows = sorted(methods.to_dict("records"), key=lambda r: -_or(r["excess"], -9.0))
-    for r in rows[: options.sentences]:
-        yield _overlap(r, options)
+    judged = judge(
+        {i: interval_of({**r, "runs": r["pairs"]}, "excess", options.level) for i, r in enumerate(rows) if _told(r)}
+    )
+    for i, r in enumerate(rows[: options.sentences]):
+        yield _overlap(r, options, judged.get(i))
     if (more := len(rows) - options.sentences) > 0:
-        rest = rows[options.sentences :]
-        told = sum(math.isfinite(_or(r["excess_low"], math.nan)) for r in rest)
-        chance = f", {sum(map(_by_chance, rest))} of them without overlap beyond chance detected" if told else ""
+        rest = [judged[i] for i in range(options.sentences, len(rows)) if i in judged]
+        none = sum(not j.sign for j in rest)
+        chance = f", {none} of them without overlap beyond chance detected" if rest else ""
         yield f"{counted(more, 'more pair')} of masks in the table {METHODS.name}{chance}."
+    yield from among(judged, options.level, "overlap against chance")
 
 
-def _overlap(r: Mapping[Any, Any], options: _Options) -> str:
+def _overlap(r: Mapping[Any, Any], options: _Options, judged: Judged | None) -> str:
     who = f"{r['method']} and {r['other']}" if r["method"] != r["other"] else f"{r['method']} with two seeds"
     if r["method"] != r["other"] and all(str(r[k]).startswith("random") for k in ("method", "other")):
         who += ", drawn with the same seed,"
@@ -113,16 +130,16 @@ def _overlap(r: Mapping[Any, Any], options: _Options) -> str:
     low, high = _share(r["excess_low"]), _share(r["excess_high"])
     if r["excess"] >= 1 - _CLOSE:
         return f"{head}; that is all that the counts allow ({n})."
-    verdict = " none beyond chance detected," if _by_chance(r) else ""
+    none = judged is not None and not (judged.sign or judged.alone)
+    alone = doubt(judged) if judged is not None and judged.alone else ""
     return (
-        f"{head};{verdict} {_share(r['excess'])} of the way to all that the counts allow ({low} … {high} at "
-        f"{100 * options.level:g} %, {n})."
+        f"{head};{' none beyond chance detected,' if none else ''} {_share(r['excess'])} of the way to all that the "
+        f"counts allow ({low} … {high} at {100 * options.level:g} %, {n}{alone})."
     )
 
 
-def _by_chance(r: Mapping[Any, Any]) -> bool:
-    low, high = _or(r["excess_low"], math.nan), _or(r["excess_high"], math.nan)
-    return bool(low <= 0 <= high)
+def _told(r: Mapping[Any, Any]) -> bool:
+    return r["excess"] is not None and math.isfinite(_or(r["excess"], math.nan))
 
 
 def _criteria(table: pd.DataFrame, options: _Options) -> Iterator[str]:

@@ -89,7 +89,7 @@ def _change_keys(known: Sequence[_Row], retrained: bool) -> Iterator[Key]:
         return
     yield Key("Changes", "heading")
     if any(math.isfinite(c[1]) for r in known for c in r.changes.values()):
-        yield Key("interval without 0", "point", "soft")
+        yield Key("interval without 0, each alone", "point", "soft")
         yield Key("none detected", "point", "soft", "circle", False)
     if retrained:
         yield Key("retraining alone", "point", "soft", "diamond", False)

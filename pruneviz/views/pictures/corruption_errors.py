@@ -30,7 +30,7 @@ _MOST_ARMS = 8
 _ROOM = 0.44  # of a column's width of 1, to either side of its middle
 _SPREAD = 0.62  # of a row, which its arms share
 _JUDGED = (
-    Key("interval without the dense model's", "point", "soft"),
+    Key("interval without the dense model's, each alone", "point", "soft"),
     Key("none detected", "point", "soft", "circle", False),
 )
 

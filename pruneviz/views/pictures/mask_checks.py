@@ -42,7 +42,7 @@ def mask_checks_info(tables: Tables, state: ViewState) -> Picture:
     n = int(arms["dense_models"].max())
     over = f"intervals need {POINTS_BELOW} dense models; small marks are runs"
     if n >= POINTS_BELOW:
-        over = "bars are 95 % intervals; small marks are runs. Full: interval without 0"
+        over = "bars are 95 % intervals; small marks are runs. Full: interval without 0, each alone"
     checks = on.unique(r["check"] for r in shown)
     return Picture(
         _NAME,

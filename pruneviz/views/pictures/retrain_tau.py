@@ -72,7 +72,8 @@ def retrain_tau_info(tables: Tables, state: ViewState) -> Picture:
         subtitle=(
             f"Points are dense models (n = {most}), diamonds their means"
             + ("; bars are 95 % intervals." if most >= POINTS_BELOW else "; no intervals, which need 5 or more.")
-            + f" Crosses: noise ceilings, τ between retrainings of the same sets. Dotted: ±{WEAK}, the paper's 'weak'."
+            + " Crosses: noise ceilings, τ between retrainings of the same sets, on the side where τ lies if a small "
+            + f"loss is a good sign: left for accuracy, right for loss. Dotted: ±{WEAK}, the paper's 'weak'."
         ),
         sentences=tuple(_sentences(cells)),
         notes=(f"{MOST_ROWS} of {len(rows)} layers and ratios shown.",) if len(rows) > MOST_ROWS else (),
@@ -153,7 +154,7 @@ def _models(each: pd.DataFrame, look: _Look, place: Mapping[tuple[str, str, floa
 def _sentences(cells: pd.DataFrame) -> Iterator[str]:
     """The verdicts with test accuracy, those alike together."""
     rows = cells[cells["outcome"] == "test_accuracy"]
-    for verdict, own in rows.groupby("verdict", sort=False):
+    for verdict, own in rows.groupby(rows.apply(_verdict, axis=1), sort=False) if len(rows) else ():
         where = [
             _cell(str(r["layer"]), float(r["ratio"]))
             for r in own.drop_duplicates(["layer", "ratio"]).to_dict("records")
@@ -161,3 +162,12 @@ def _sentences(cells: pd.DataFrame) -> Iterator[str]:
         more = f" and {len(where) - 6} more" if len(where) > 6 else ""
         named = ", ".join(where[:6]) + more if more else listed(where)
         yield f"With final test accuracy, {verdict}: {named}."
+
+
+def _verdict(row: Mapping[Any, Any]) -> str:
+    """The verdict, and in how many dense models it holds where each was tested by itself."""
+    said = str(row["verdict"])
+    if not said.startswith("detected") or math.isfinite(row["tau_low"]):
+        return said
+    hits = row["against"] if "against" in said else row["found"]
+    return f"{said.removesuffix(' in some dense models')} in {hits} of {several(int(row['tested']), 'dense model')}"

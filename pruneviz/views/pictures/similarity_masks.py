@@ -151,9 +151,8 @@ def _sentences(rows: Sequence[Mapping[Any, Any]], shown: Mapping[str, str], rand
     ]
     chance = [r for r in told if _number(r["excess_low"]) <= 0 <= _number(r["excess_high"])]
     if chance:
-        said.append(
-            f"No overlap beyond chance is detected in {len(chance)} of {several(len(told), 'pair')} (intervals)."
-        )
+        pairs = several(len(told), "pair")
+        said.append(f"No overlap beyond chance is detected in {len(chance)} of {pairs} (95 % intervals, each alone).")
     elif any(int(r["dense_models"]) < POINTS_BELOW for r in told):
         said.append(f"Intervals need {POINTS_BELOW} dense models.")
     return said
