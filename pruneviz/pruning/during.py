@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from pruneviz.pruning.parts import Given, Score, Scores, Units
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import torch
     from torch import Tensor, nn
@@ -77,6 +77,9 @@ class Training(Protocol):
     def device(self) -> str:
         """Where."""
         ...
+
+    arrange: Callable[[int, Sequence[Tensor]], Sequence[Tensor]] | None
+    """Of an epoch, the step of its first batch, and the images of each: those to take instead, as many in each."""
 
 
 @dataclass(frozen=True, eq=False)

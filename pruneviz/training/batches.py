@@ -6,7 +6,7 @@ a training step of LeNet-5, so a float copy of the whole set, four times the mem
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from pruneviz.data import ImageData, Split
 from pruneviz.training.schedule import derived_seed, steps_per_epoch
 
 PADDING = 4
+# The step of an epoch's first batch, and which images are in each batch: which ones to take instead, as many in each.
+Arrange = Callable[[int, Sequence[Tensor]], Sequence[Tensor]]
 
 
 class Batches:
@@ -39,14 +41,19 @@ class Batches:
         black = np.zeros_like(split.images[:1])
         self.black = self.preprocess(black, device)
 
-    def epoch(self, epoch: int, first: int, stop: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(
+        self, epoch: int, first: int, stop: int, arrange: Arrange | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """Images float32 (B, C, H, W) and labels int64 (B,) of an epoch's batches ``first`` to ``stop`` − 1."""
         count, device = len(self.labels), self.labels.device
         order = torch.randperm(count, generator=self._generator("order", epoch)).to(device)
+        batches = order[: self.per_epoch * self.batch_size].split(self.batch_size)
+        if arrange is not None:
+            batches = tuple(arrange(epoch * self.per_epoch, batches))
         changes = self._changes(epoch, count).to(device)
         for batch in range(first, stop):
             at = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
-            chosen = order[at]
+            chosen = batches[batch]
             images = self.preprocess(self.images.index_select(0, chosen))
             if self.augment != "none":
                 images = self._changed(images, *changes[:, at])

@@ -17,7 +17,7 @@ from pruneviz.core.errors import DataError, Diverged, ModelError
 from pruneviz.core.masks import Mask
 from pruneviz.core.spec import TrainSpec
 from pruneviz.data import ImageData
-from pruneviz.training.batches import Batches
+from pruneviz.training.batches import Arrange, Batches
 from pruneviz.training.keeper import MaskKeeper
 from pruneviz.training.predicting import moved, predict
 from pruneviz.training.schedule import check_training, derived_seed, last_step, lr_at, total_steps
@@ -36,6 +36,7 @@ class TrainState:
         step: finished steps of the whole schedule, the one under way not counted.
         total_steps: steps of the whole schedule.
         epoch: finished epochs of the whole schedule.
+        arrange: gives each batch of an epoch other images than the shuffle does; from the next epoch on.
     """
 
     net: nn.Module
@@ -46,6 +47,7 @@ class TrainState:
     epoch: int
     data: ImageData
     device: str
+    arrange: Arrange | None = None
 
 
 class Hook(Protocol):
@@ -188,7 +190,7 @@ class _Run:
         net, optimizer, keeper = state.net, state.optimizer, state.keeper
         net.train()
         loss_sum, right, seen = torch.zeros((), device=state.device), torch.zeros((), device=state.device), 0
-        for images, labels in self.batches.epoch(epoch, first, stop):
+        for images, labels in self.batches.epoch(epoch, first, stop, state.arrange):
             lr = lr_at(spec, state.step, state.total_steps, self.batches.per_epoch)
             for group in optimizer.param_groups:
                 group["lr"] = lr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from typing import Any
 
@@ -15,8 +16,10 @@ from references import systems_slow
 from torch import nn
 
 from pruneviz import pruning
+from pruneviz.core.errors import SpecError
 from pruneviz.core.quantities import Target, count_removed
 from pruneviz.core.spec import Choice, TrainSpec
+from pruneviz.pruning.clients import deal
 from pruneviz.pruning.recipes import control_of, resolve
 from pruneviz.training.keeper import MaskKeeper
 from pruneviz.training.trainer import train
@@ -54,7 +57,7 @@ def tiny() -> Case:
 
 
 def follow(c: Case, spec: TrainSpec = SPEC, control: bool = False, **options: Any) -> Any:
-    recipe = resolve(Choice("fedtiny", options), "here")
+    recipe = resolve(Choice("fedtiny", {"concentration": None, **options}), "here")
     recipe = control_of(recipe) if control else recipe
     net = copy.deepcopy(c.net)
     hook = pruning.training_hook(recipe, TARGET, pruning.Ground(c.info, seed=1, samples=20))
@@ -119,7 +122,7 @@ class Normed(nn.Module):
 def test_the_candidate_taken_has_the_least_loss_with_the_clients_mean_statistics() -> None:
     torch.manual_seed(1)
     c = case(Normed(), 8)
-    recipe = resolve(Choice("fedtiny", {"clients": 4, "candidates": 6}), "here")
+    recipe = resolve(Choice("fedtiny", {"clients": 4, "candidates": 6, "concentration": None}), "here")
     hook = pruning.training_hook(recipe, TARGET, pruning.Ground(c.info, seed=1, samples=20))
     seen: dict[str, Any] = {}
 
@@ -165,6 +168,46 @@ def test_the_control_takes_one_random_mask_and_exchanges_nothing() -> None:
     assert not any("exchanged" in w for w in hook.warnings)
     shares = [hook.mask[n].mean() for n in ("1.weight", "3.weight")]
     assert shares == pytest.approx([0.4, 0.4], abs=0.01)
+
+
+def test_images_of_a_class_are_with_few_clients_or_with_all() -> None:
+    labels = np.random.default_rng(0).integers(0, 10, 3000)
+    for concentration, least, most in ((0.05, 0.6, 1.0), (1000.0, 0.0, 0.2)):
+        dealt = deal(labels, 10, concentration, np.random.default_rng(1))
+        assert np.array_equal(np.sort(np.concatenate(dealt)), np.arange(3000))
+        counts = np.array([np.bincount(labels[own], minlength=10) for own in dealt])
+        assert least < np.mean(counts.max(0) / counts.sum(0)) < most
+        assert min(map(len, dealt)) >= 2
+    assert all(len(own) == 2 for own in deal(labels[:20], 10, 0.01, np.random.default_rng(1)))
+
+
+def test_clients_train_on_their_own_images_and_weigh_by_their_number() -> None:
+    c, clients, turn = tiny(), 3, 2
+    spec = TrainSpec(epochs=2, batch_size=4, lr=0.05, weight_decay=0.0, schedule="constant", momentum=0.0)
+    hook, _, first, last = follow(c, spec, clients=clients, turn=turn, alpha=0.0, concentration=0.3)
+    sizes = [len(own) for own in hook.dealt]
+    assert len(set(sizes)) > 1
+    train_split, n, kept = c.data.train, "3.bias", last.masks[0]
+    for step, before in enumerate(first.before):  # the gradient of the bias says which images the batch had
+        who, at = step // turn % clients, copy.deepcopy(c.net)
+        with torch.no_grad():
+            for name, p in at.named_parameters():
+                p.copy_(torch.from_numpy(before[name][0]) * (torch.from_numpy(kept[name]) if name in kept else 1.0))
+        logits = at(c.data.preprocess(train_split.images))
+        each = F.softmax(logits, 1) - F.one_hot(torch.as_tensor(train_split.labels), 10)
+        own = hook.dealt[who]
+        size = 4 if (step + 1) % 8 else 2
+        combos = np.array(list(itertools.combinations_with_replacement(own, size)))
+        means = each.detach().numpy()[combos].mean(1)
+        assert np.abs(means - before[n][1]).max(1).min() < 1e-6
+    ends = [first.after[at]["3.weight"] for at in (1, 3, 5)]
+    mean = sum(k * w for k, w in zip(sizes, ends, strict=True)) / 30
+    assert first.before[6]["3.weight"][0] == pytest.approx(mean, abs=1e-6)
+
+
+def test_more_clients_than_images_are_refused() -> None:
+    with pytest.raises(SpecError, match="at most 30, the training images"):
+        follow(tiny(), clients=31, concentration=0.5)
 
 
 def test_a_training_too_short_for_an_exchange_is_told() -> None:

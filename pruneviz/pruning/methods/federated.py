@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
+from pruneviz.core.errors import SpecError
 from pruneviz.core.options import option
 from pruneviz.core.spec import Choice
 from pruneviz.pruning.allocations import Uniform, by_counts
 from pruneviz.pruning.apportion import apportion
+from pruneviz.pruning.clients import deal, in_turns, loss_over
 from pruneviz.pruning.during import DuringTraining, Ground
 from pruneviz.pruning.methods.regrowth import exchange
 from pruneviz.pruning.parts import Schedule
@@ -21,14 +22,12 @@ from pruneviz.pruning.spaces import Weights
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
-    from pruneviz.core.masks import Mask
     from pruneviz.core.quantities import Target
+    from pruneviz.pruning.clients import Ints
     from pruneviz.pruning.during import Training
     from pruneviz.pruning.selection import Selected
-
-_BATCH = 256  # images evaluated at a time
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,9 @@ class Federated(Schedule):
     drops the fraction α/2 · (1 + cos πt/T) of its weights, the smallest, and grows as many where the clients' mean
     gradient in that round is largest; t counts rounds, T is the last in which this is done.
 
-    A client's momentum begins anew each turn. The training's shuffle deals the images to the clients, anew in every
-    epoch, so clients are alike.
+    A client's momentum begins anew each turn. Each client has images of its own, of some classes more than of others
+    (:func:`~pruneviz.pruning.clients.deal`), and weighs in means of weights and gradients by their number. Without a
+    concentration the training's shuffle deals the images to the clients, anew in every epoch, so clients are alike.
     """
 
     name: ClassVar[str] = "federated"
@@ -56,6 +56,9 @@ class Federated(Schedule):
     end: float = option(1 / 3, "after which fraction of training nothing is exchanged any more", gt=0, le=1)
     alpha: float = option(0.2, "α: exchanged fraction of a layer's weights at the beginning", ge=0, le=1)
     candidates: int = option(10, "how many masks the clients choose from", unit="masks", ge=1, le=1000)
+    concentration: float | None = option(
+        0.5, "of the Dirichlet law by which each class's images are dealt to clients; absent: clients are alike", gt=0
+    )
     noise: float = option(0.5, "layer densities of candidates are multiplied by 1 ± up to this", ge=0, lt=1)
 
     def levels(self, target: Target) -> tuple[Target, ...]:
@@ -83,10 +86,11 @@ class Turns(DuringTraining):
         self.federated = schedule
         self.shared: dict[str, Tensor] = {}
         self.sums: dict[str, Tensor] = {}
-        self.turns = 0
+        self.turns, self.weights = 0, 0.0
         self.gradients: dict[str, Tensor] = {}
         self.exchanges = 0
         self.started = 0
+        self.dealt: list[Ints] = []  # each client's images; empty where clients are alike
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -97,8 +101,18 @@ class Turns(DuringTraining):
         return (*super().warnings, *([short] if s.alpha and not self.exchanges else []))
 
     def on_start(self, t: Training) -> None:
-        """Choose among the candidates."""
+        """Deal the images, and choose among the candidates."""
+        import numpy as np
+
         self.started = t.step
+        s = self.federated
+        if s.concentration is not None:
+            assert t.data.train is not None
+            if (images := len(t.data.train)) < s.clients:
+                raise SpecError("fedtiny clients", s.clients, f"at most {images}, the training images")
+            rng = np.random.default_rng([self.ground.seed, 2])
+            self.dealt = deal(t.data.train.labels, s.clients, s.concentration, rng)
+            t.arrange = self._arranged
         self.keep(t, self.best(t, self.offered(t)))
         self._share(t)
 
@@ -109,8 +123,8 @@ class Turns(DuringTraining):
             named = dict(t.net.named_parameters())
             for block in self.units(t).blocks:
                 if (g := named[block.name].grad) is not None:
-                    known = self.gradients.get(block.name)
-                    self.gradients[block.name] = g.clone() if known is None else known + g
+                    known, own = self.gradients.get(block.name), self._weight() * g
+                    self.gradients[block.name] = own if known is None else known + own
 
     def after_step(self, t: Training) -> None:
         """End a turn, a round, or neither."""
@@ -165,11 +179,16 @@ class Turns(DuringTraining):
         if len(offered) == 1:
             return offered[0]
         assert t.data.train is not None
-        rng = np.random.default_rng([self.ground.seed, 1])
-        images = rng.permutation(len(t.data.train))[: self.ground.samples]
-        several = max(1, min(self.federated.clients, len(images) // 2))  # batch norm needs two images
-        clients = [sorted(map(int, own)) for own in np.array_split(images, several)]
-        return min(offered, key=lambda s: _loss(t, s.mask, clients))  # the first of equals
+        rng, samples = np.random.default_rng([self.ground.seed, 1]), self.ground.samples
+        if any(len(own) > 1 for own in self.dealt):
+            share = min(1.0, samples / len(t.data.train))
+            parts = [rng.permutation(own)[: max(2, round(share * len(own)))] for own in self.dealt]
+            parts = [p for p in parts if len(p) > 1]  # batch norm needs two images
+        else:
+            images = rng.permutation(len(t.data.train))[:samples]
+            parts = np.array_split(images, max(1, min(self.federated.clients, len(images) // 2)))
+        clients = [sorted(map(int, own)) for own in parts]
+        return min(offered, key=lambda s: loss_over(t, s.mask, clients))  # the first of equals
 
     def _exchanges_after(self, t: Training, number: int) -> bool:
         """Whether weights are exchanged after the round of this number, from 1."""
@@ -177,20 +196,32 @@ class Turns(DuringTraining):
         at = (self.started + number * s.clients * s.turn) / t.total_steps
         return bool(s.alpha) and number % s.every == 0 and at < s.end
 
+    def _arranged(self, first: int, batches: Sequence[Tensor]) -> list[Tensor]:
+        """The batches of an epoch that begins at step ``first``, each of the client whose turn it is."""
+        s, since = self.federated, first - self.started  # negative: steps before the start are not trained on
+        takers = [max(since + at, 0) // s.turn % s.clients for at in range(len(batches))]
+        return in_turns(batches, self.dealt, takers)
+
+    def _weight(self) -> float:
+        """Of the client whose turn it is, in means: 1 on average."""
+        if not self.dealt:
+            return 1.0
+        return len(self.dealt[self.turns]) * len(self.dealt) / sum(map(len, self.dealt))
+
     def _share(self, t: Training) -> None:
         self.shared = {k: v.detach().clone() for k, v in t.net.state_dict().items() if v.is_floating_point()}
-        self.sums, self.turns = {}, 0
+        self.sums, self.turns, self.weights = {}, 0, 0.0
         t.optimizer.state.clear()
 
     def _hand_in(self, t: Training) -> None:
-        state = t.net.state_dict()
-        own = {k: state[k].detach() for k in self.shared}
-        self.sums = {k: v.clone() if not self.turns else self.sums[k] + v for k, v in own.items()}
-        self.turns += 1
+        state, weight = t.net.state_dict(), self._weight()
+        own = {k: weight * state[k].detach() for k in self.shared}
+        self.sums = {k: v if not self.turns else self.sums[k] + v for k, v in own.items()}
+        self.turns, self.weights = self.turns + 1, self.weights + weight
 
     def _average(self, t: Training) -> None:
-        self._load(t, {k: v / self.turns for k, v in self.sums.items()})
-        self.turns = 0
+        self._load(t, {k: v / self.weights for k, v in self.sums.items()})
+        self.turns, self.weights = 0, 0.0
 
     def _load(self, t: Training, values: dict[str, Tensor]) -> None:
         import torch
@@ -200,62 +231,6 @@ class Turns(DuringTraining):
             for name, value in values.items():
                 state[name].copy_(value)
         t.optimizer.state.clear()
-
-
-def _loss(t: Training, mask: Mask, clients: Sequence[Sequence[int]]) -> float:
-    """Mean cross-entropy over the clients' images of the network so masked, batch norm as :class:`Federated` says."""
-    import torch
-    import torch.nn.functional as F
-    from torch.nn.modules.batchnorm import _BatchNorm
-
-    from pruneviz.pruning.masking import apply
-
-    assert t.data.train is not None
-    split, net = t.data.train, copy.deepcopy(t.net).eval()
-    apply(net, mask)
-    norms = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
-    with torch.no_grad():
-        if norms:
-            measured = [_measured(net, norms, t, own) for own in clients]
-            for m, *each in zip(norms, *measured, strict=True):
-                assert m.running_mean is not None
-                assert m.running_var is not None
-                m.running_mean.copy_(torch.stack([mean for mean, _ in each]).mean(0))
-                m.running_var.copy_(torch.stack([var for _, var in each]).mean(0))
-        total, count = 0.0, 0
-        for own in clients:
-            for chosen in _batches(own):
-                logits = net(t.data.preprocess(split.images[chosen], t.device))
-                labels = torch.as_tensor(split.labels[chosen]).to(logits.device)
-                total += float(F.cross_entropy(logits.double(), labels, reduction="sum"))
-                count += len(chosen)
-    return total / count
-
-
-def _measured(
-    net: nn.Module, norms: Sequence[nn.modules.batchnorm._BatchNorm], t: Training, own: Sequence[int]
-) -> list[tuple[Tensor, Tensor]]:
-    """Each batch norm's mean and variance over one client's images, the means of its batches."""
-    assert t.data.train is not None
-    for m in norms:
-        m.reset_running_stats()
-        m.momentum = None  # cumulative
-        m.train()
-    for chosen in _batches(own):
-        net(t.data.preprocess(t.data.train.images[chosen], t.device))
-    net.eval()
-    found = []
-    for m in norms:
-        assert m.running_mean is not None
-        assert m.running_var is not None
-        found.append((m.running_mean.clone(), m.running_var.clone()))
-    return found
-
-
-def _batches(own: Sequence[int]) -> list[list[int]]:
-    """Of about equal size, so that none is too small for batch norm."""
-    size = math.ceil(len(own) / math.ceil(len(own) / _BATCH))
-    return [list(own[at : at + size]) for at in range(0, len(own), size)]
 
 
 PARTS = (Federated,)
@@ -276,8 +251,7 @@ RECIPES = (
             "ICDCS",
             "2212.01977",
         ),
-        differs="clients are simulated in one process, all take part in every round, and their images are dealt anew "
-        "in every epoch, so that they are alike; all layers exchange at once; a turn is 5 steps, not 5 epochs; what is "
-        "pruned, and trained again, is the dense network",
+        differs="clients are simulated in one process and all take part in every round; all layers exchange at once; "
+        "a turn is 5 steps, not 5 epochs; what is pruned, and trained again, is the dense network",
     ),
 )
