@@ -11,7 +11,7 @@ from pruneviz.core.selection import Selection
 from pruneviz.core.tables import GIVEN, HISTORY, LAYERS, RUNS, SAMPLES, SCHEMAS, TIMINGS, Schema
 from pruneviz.study.record import RunRecord, runs_of
 from pruneviz.study.store import Artifact, Store
-from pruneviz.study.tensors import load_table
+from pruneviz.study.tensors import load_table, texts_in
 from pruneviz.study.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Study:
         self._record = record
         self._runs: dict[str, RunRecord] = {r.run_id: r for r in runs_of(record)}
         self._frames: dict[tuple[str, str], Any] = {}
+        self._told: dict[Path, frozenset[str]] = {}
         self._pictures: tuple[Any, dict[str, int]] | None = None
 
     @property
@@ -139,14 +140,27 @@ class Study:
             return self._gathered(_PARTS[name], wanted)
         tables = self.analysis_tables()
         if name in tables:
-            import pyarrow as pa
-
-            parts = [load_table(path) for path in tables[name]]
-            whole = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
-            frame: pd.DataFrame = whole.to_pandas()
-            keep = run_ids is None or "run_id" not in frame
-            return frame if keep else frame[frame["run_id"].isin(list(run_ids or ()))].reset_index(drop=True)
+            return self._analysed(tables[name], run_ids)
         raise KeyError(f"study {self._name!r} has no table {name!r}; it has {', '.join(self.table_names())}")
+
+    def _analysed(self, paths: Sequence[Path], run_ids: Sequence[str] | None) -> pd.DataFrame:
+        """An analysis's table out of its files; of some runs, those files alone that tell of them are read whole."""
+        parts = []
+        for path in paths:
+            told = self._told_of(path) if run_ids is not None else frozenset()
+            if run_ids is None or not told:
+                parts.append(load_table(path))
+            elif told.intersection(run_ids):
+                parts.append(load_table(path, runs=None if told <= set(run_ids) else run_ids))
+        parts = parts or [load_table(paths[0]).slice(0, 0)]
+        frame: pd.DataFrame = _joined(parts).to_pandas()
+        return frame
+
+    def _told_of(self, path: Path) -> frozenset[str]:
+        """The runs that a file of an analysis has rows of; empty where its rows are about none. Files never change."""
+        if path not in self._told:
+            self._told[path] = texts_in(path, "run_id")
+        return self._told[path]
 
     def table_names(self) -> list[str]:
         """The tables there are, those of analyses included."""
@@ -197,8 +211,7 @@ class Study:
             parts += self._walls(runs)
         if not parts:
             return schema.frame([])
-        whole = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
-        return _to_pandas(whole, schema)
+        return _to_pandas(_joined(parts), schema)
 
     def _sources(self, schema: Schema, run: RunRecord) -> tuple[str, ...]:
         if schema is TIMINGS:
@@ -215,7 +228,10 @@ class Study:
             if artifact is None:
                 return None
             file = f"{schema.name}.parquet"
-            self._frames[schema.name, key] = load_table(artifact.path(file)) if file in artifact.files else None
+            found = load_table(artifact.path(file)) if file in artifact.files else None
+            if schema is SAMPLES:
+                return found  # large: whoever looks at samples keeps what they look at
+            self._frames[schema.name, key] = found
         return self._frames[schema.name, key]
 
     def _walls(self, runs: Sequence[RunRecord]) -> list[Any]:
@@ -345,8 +361,22 @@ class Study:
 _PARTS = {s.name: s for s in (LAYERS, SAMPLES, TIMINGS, HISTORY, GIVEN)}
 
 
+_SAMPLE_IDS = ("sample_id", "neighbour_id")
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Arrow tables one below the other: text as categories, but for ids of samples, which are seldom the same."""
+    import pyarrow as pa
+
+    whole = pa.concat_tables(parts, promote_options="permissive")
+    for name in set(_SAMPLE_IDS).intersection(whole.column_names):
+        column = whole.column_names.index(name)
+        whole = whole.set_column(column, name, whole[name].cast(pa.string()))
+    return whole.unify_dictionaries()
+
+
 def _to_pandas(table: Any, schema: Schema) -> pd.DataFrame:
-    """An Arrow table as pandas, with the declared columns, text as categories and nullable whole numbers."""
+    """An Arrow table as pandas, with the declared columns and nullable whole numbers."""
     frame = table.select(schema.names).to_pandas()
     whole = {c.name: "Int64" for c in schema.columns if c.type == "int" and frame[c.name].isna().any()}
     found: pd.DataFrame = frame.astype(whole) if whole else frame

@@ -54,12 +54,31 @@ def save_table(path: Path, schema: Schema, frame: pd.DataFrame) -> None:
         pq.write_table(table, file, compression="zstd")
 
 
-def load_table(path: Path, columns: Sequence[str] | None = None) -> Any:
-    """Read a Parquet file as an Arrow table."""
+def load_table(path: Path, columns: Sequence[str] | None = None, runs: Sequence[str] | None = None) -> Any:
+    """Read a Parquet file as an Arrow table.
+
+    Args:
+        path: the file.
+        columns: those wanted; None for all.
+        runs: the values of ``run_id`` wanted; None for all.
+    """
+    import pyarrow.parquet as pq
+
+    wanted = [("run_id", "in", list(runs))] if runs is not None else None
+    some = list(columns) if columns is not None else None
+    with path.open("rb") as file:
+        return pq.read_table(file, columns=some, filters=wanted, use_threads=False)
+
+
+def texts_in(path: Path, column: str) -> frozenset[str]:
+    """The texts that occur in a column of a Parquet file; empty where it has no such column."""
     import pyarrow.parquet as pq
 
     with path.open("rb") as file:
-        return pq.read_table(file, columns=list(columns) if columns is not None else None, use_threads=False)
+        found = pq.ParquetFile(file)
+        if column not in found.schema_arrow.names:
+            return frozenset()
+        return frozenset(map(str, found.read([column], use_threads=False)[column].unique().to_pylist()))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,16 +11,19 @@ if TYPE_CHECKING:
     from pruneviz.core.tables import Tables
 
 
-def table_of(tables: Tables, analysis: str, name: str = "") -> pd.DataFrame | None:
+def table_of(
+    tables: Tables, analysis: str, name: str = "", run_ids: Sequence[str] | None = None
+) -> pd.DataFrame | None:
     """A table of an analysis; None where it was not asked for, or has nothing to say yet.
 
     Args:
         tables: the study.
         analysis: its name, as under ``[analyses]``.
         name: the table's; the analysis's own when empty.
+        run_ids: the runs whose rows are wanted; None for all.
     """
     try:
-        found = tables.table(name or analysis)
+        found = tables.table(name or analysis, run_ids)
     except KeyError:
         return None
     return found if len(found) else None

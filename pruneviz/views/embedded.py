@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -14,19 +13,17 @@ from pruneviz.core.errors import SpecError
 from pruneviz.core.selection import Column
 from pruneviz.core.tables import Tables
 from pruneviz.views.analysed import table_of
-
-if TYPE_CHECKING:
-    import pandas as pd
+from pruneviz.views.samples import at, rows_of, shared_ids
 
 Floats = npt.NDArray[np.float64]
 
 ANALYSIS = "embeddings"
 AXES = ("embedding x", "embedding y")  # columns of samples that rules may read, of any run that has them
 _PLACES, _CHANGES, _NEIGHBOURS = "embeddings_samples", "embeddings_changes", "embeddings_neighbours"
-_MOST_KEPT = 64  # runs
+_MOST_BYTES = 256_000_000  # of numbers kept of a study
 
 # What was last read of each study, by run: a run's places never change.
-_RECENT: WeakKeyDictionary[Tables, dict[tuple[str, str], pd.DataFrame]] = WeakKeyDictionary()
+_RECENT: WeakKeyDictionary[Tables, dict[tuple[str, str], _Own]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,17 +56,20 @@ def embedded(tables: Tables, run_ids: Sequence[str], ids: Sequence[str]) -> Embe
         ids: the samples, in the order wanted; those that none of the runs has are left out.
     """
     found = {r: _own(tables, _PLACES, r) for r in run_ids}
-    found = {r: f for r, f in found.items() if len(f)}
+    found = {r: own for r, own in found.items() if own.ids}
     if not found:
         return None
-    known = set[str]().union(*(f.index for f in found.values()))
-    kept = tuple(i for i in ids if i in known)
-    at = {r: f.reindex(kept) for r, f in found.items()}
-    seen = table_of(tables, ANALYSIS, "embeddings_seen")
+    first = next(iter(found.values())).ids
+    if ids is first and all(own.ids is first for own in found.values()):
+        kept = first
+    else:
+        known = set[str]().union(*(own.ids for own in found.values()))
+        kept = tuple(i for i in ids if i in known)
+    seen = table_of(tables, ANALYSIS, "embeddings_seen", list(found)[:1])
     return Embedded(
         kept,
-        {r: f["x"].to_numpy(np.float64) for r, f in at.items()},
-        {r: f["y"].to_numpy(np.float64) for r, f in at.items()},
+        {r: own.of("x", kept) for r, own in found.items()},
+        {r: own.of("y", kept) for r, own in found.items()},
         str(seen["by"].iloc[0]) if seen is not None else "PCA",
     )
 
@@ -81,7 +81,7 @@ def axis(tables: Tables, column: Column, ids: Sequence[str]) -> Floats:
         SpecError: the run was not looked at.
     """
     found = _own(tables, _PLACES, column.run)
-    if not len(found):
+    if not found.ids:
         names = dict(zip(tables.runs["run_id"], tables.runs["name"], strict=True))
         raise SpecError(
             "selection",
@@ -89,42 +89,56 @@ def axis(tables: Tables, column: Column, ids: Sequence[str]) -> Floats:
             "a run whose features were looked at",
             f"Add {ANALYSIS} = {{}} under [analyses] of the study's file and run it again.",
         )
-    return np.asarray(found[column.name[-1]].reindex(list(ids)).to_numpy(np.float64))
+    return found.of(column.name[-1], tuple(ids))
 
 
 def changes_of(tables: Tables, run_id: str, ids: Sequence[str]) -> Floats:
     """How far each sample's neighbourhood is another one than in the run's dense model; NaN where that is not known."""
-    found = _own(tables, _CHANGES, run_id)
-    return np.asarray(found["change"].reindex(list(ids)).to_numpy(np.float64))
+    return _own(tables, _CHANGES, run_id).of("change", tuple(ids))
 
 
 def neighbours_of(tables: Tables, run_id: str, sample_id: str) -> tuple[str, ...]:
     """The ids of a sample's nearest neighbours, nearest first; none where they are not known."""
-    found = _own(tables, _NEIGHBOURS, run_id)
-    own = found[found.index == sample_id].sort_values("rank")
+    found = table_of(tables, ANALYSIS, _NEIGHBOURS, [run_id])
+    if found is None:
+        return ()
+    own = found[(found["sample_id"] == sample_id).to_numpy(bool)].sort_values("rank")
     return tuple(str(i) for i in own["neighbour_id"])
 
 
-def _own(tables: Tables, name: str, run_id: str) -> pd.DataFrame:
-    """A run's rows of a table, by sample id."""
+@dataclass(frozen=True, eq=False)
+class _Own:
+    """A run's numbers of some samples.
+
+    Attributes:
+        ids: of the samples, in the order of the table.
+        columns: (N,) by name.
+    """
+
+    ids: tuple[str, ...]
+    columns: Mapping[str, Floats]
+
+    def of(self, name: str, ids: tuple[str, ...]) -> Floats:
+        """A column for samples in the order given; NaN where one is not among these."""
+        if ids is self.ids:
+            return self.columns[name]
+        return at(rows_of(ids, self.ids), self.columns[name], np.nan)
+
+
+def _own(tables: Tables, name: str, run_id: str) -> _Own:
+    """A run's rows of a table, as numbers."""
     recent = _RECENT.setdefault(tables, {})
     key = name, run_id
     if key not in recent:
-        table = table_of(tables, ANALYSIS, name)
-        if table is None:
-            return _nothing()
-        own = table[(table["run_id"] == run_id).to_numpy(bool)]
-        if not len(own):
-            return _nothing()  # not kept: it may land yet
-        while len(recent) >= _MOST_KEPT:
+        own = table_of(tables, ANALYSIS, name, [run_id])
+        if own is None:
+            return _Own((), {n: np.zeros(0) for n in ("x", "y", "change")})  # not kept: it may land yet
+        numbers = {n: own[n].to_numpy(np.float64) for n in ("x", "y", "change") if n in own}
+        recent[key] = _Own(shared_ids(tables, own["sample_id"]), numbers)
+        while len(recent) > 1 and sum(_bytes(kept) for kept in recent.values()) > _MOST_BYTES:
             del recent[next(iter(recent))]
-        kept: Any = own.drop(columns=["run_id", "sample_id"])
-        recent[key] = kept.set_axis(own["sample_id"].astype(str).to_numpy(object))
     return recent[key]
 
 
-def _nothing() -> pd.DataFrame:
-    import pandas as pd
-
-    columns = ("x", "y", "change", "rank", "neighbour_id")
-    return pd.DataFrame({c: pd.Series(dtype="float64") for c in columns}, index=pd.Index([], dtype=object))
+def _bytes(own: _Own) -> int:
+    return sum(int(v.nbytes) for v in own.columns.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,6 +31,7 @@ from pruneviz.core.selection import (
 from pruneviz.core.tables import RUNS, SAMPLES, Tables
 from pruneviz.measures.changes import changes
 from pruneviz.views.embedded import AXES, axis
+from pruneviz.views.samples import UNSEEN, Said, held, said, said_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,15 +61,25 @@ def chosen(
     """
     ids = sample_ids(tables) if selection.kind == "samples" else tuple(str(r) for r in tables.runs["run_id"])
     reader: _Runs | _Samples = _Samples(tables, ids, extra or {}) if selection.kind == "samples" else _Runs(tables, ids)
-    held = _Holds(selection.kind, reader, saved or {})(selection.rule)
-    return tuple(i for i, keep in zip(ids, held, strict=True) if keep)
+    holds = _Holds(selection.kind, reader, saved or {})(selection.rule)
+    return tuple(itertools.compress(ids, holds.tolist()))
+
+
+def numbers_of(tables: Tables, column: Column, ids: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    """A column of test samples that rules may read, for samples in the order given; NaN where one has no number.
+
+    Raises:
+        SpecError: there is no such column or run.
+    """
+    return _Samples(tables, ids, {}).numbers(column)
 
 
 def sample_ids(tables: Tables) -> tuple[str, ...]:
     """The ids of the test samples, in the order in which they were measured; none before the first run is done."""
     runs = tables.runs
     done = runs.loc[runs["status"] == "done", "run_id"]
-    return tuple(str(s) for s in tables.table("samples", [done.iloc[0]])["sample_id"]) if len(done) else ()
+    first = said(tables, str(done.iloc[0])) if len(done) else None
+    return first.ids if first is not None else ()
 
 
 def within(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], polygon: Polygon) -> Bools:
@@ -77,14 +89,17 @@ def within(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], polygon: Poly
         x, y: (n,) each.
         polygon: its corners in order; it closes itself.
     """
-    inside = np.zeros(len(x), dtype=bool)
-    ends = (*polygon[1:], polygon[0])
-    with np.errstate(invalid="ignore"):
-        for (x0, y0), (x1, y1) in zip(polygon, ends, strict=True):
-            if y0 != y1:
-                crosses = (y0 > y) != (y1 > y)
-                inside ^= crosses & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
-    return inside & np.isfinite(x) & np.isfinite(y)
+    n = len(x)
+    (left, low), (right, high) = np.min(polygon, axis=0), np.max(polygon, axis=0)
+    near = np.flatnonzero((x >= left) & (x <= right) & (y >= low) & (y <= high))  # the others, and NaN, are outside
+    x, y = x[near], y[near]
+    crossed = np.zeros(len(near), dtype=bool)
+    for (x0, y0), (x1, y1) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
+        if y0 != y1:
+            crossed ^= ((y0 > y) != (y1 > y)) & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
+    inside = np.zeros(n, dtype=bool)
+    inside[near] = crossed
+    return inside
 
 
 @dataclass
@@ -176,21 +191,23 @@ class _Samples:
     tables: Tables
     ids: tuple[str, ...]
     extra: Extra
-    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+    known: dict[str, Said] = field(default_factory=dict)
 
     @property
     def everything(self) -> Bools:
         return np.ones(len(self.ids), dtype=bool)
 
     def is_one_of(self, ids: frozenset[str]) -> Bools:
-        return np.array([i in ids for i in self.ids], dtype=bool)
+        return held(self.ids, ids)
 
     def numbers(self, column: Column) -> npt.NDArray[np.float64]:
         if column in self.extra:
             return self.extra[column]
         if column.name in AXES:
             return axis(self.tables, column, self.ids)
-        found: npt.NDArray[np.float64] = self._column(column).astype(float)
+        found = self._column(column).astype(np.float64)
+        if column.run:
+            found[self._said(column.run).label == UNSEEN] = np.nan
         return found
 
     def texts(self, column: Column) -> npt.NDArray[np.object_]:
@@ -198,16 +215,20 @@ class _Samples:
             return np.array(self.ids, dtype=object)
         values, classes = self._column(column), self.tables.classes
         if column.name in CLASS_COLUMNS:
-            return np.array([classes[k] if 0 <= k < len(classes) else str(k) for k in values], dtype=object)
+            numbers, places = np.unique(values, return_inverse=True)
+            names = [classes[k] if 0 <= k < len(classes) else str(k) for k in numbers]
+            return np.array(names, dtype=object)[places]
         if column.name == CORRECT:
-            return np.where(values, "yes", "no").astype(object)
+            seen = self._said(column.run).label != UNSEEN
+            return np.where(seen, np.where(values, "yes", "no"), "").astype(object)
         raise SpecError(
             "selection", column.text, "a column of names with values; this one holds numbers, from low to high"
         )
 
     def outcomes(self, run: str, reference: str) -> npt.NDArray[np.int8]:
-        now, before = (self._frame(r) for r in (run, reference))
-        return changes(now["label"].to_numpy(), before["prediction"].to_numpy(), now["prediction"].to_numpy())
+        now, before = (self._said(r) for r in (run, reference))
+        found = changes(now.label, before.prediction, now.prediction)
+        return np.where((now.label == UNSEEN) | (before.label == UNSEEN), np.int8(-1), found)
 
     def _column(self, column: Column) -> npt.NDArray[Any]:
         known = [n for n in SAMPLES.names if n not in ("run_id", "sample_id")] + [CORRECT, *AXES]
@@ -215,21 +236,17 @@ class _Samples:
             raise unknown("selection: column", column.name, [*known, *(c.name for c in self.extra)])
         if column.name == "label" and not column.run:
             done = self.tables.runs
-            return np.asarray(self._frame(str(done.loc[done["status"] == "done", "run_id"].iloc[0]))["label"])
-        frame = self._frame(column.run)
-        if column.name == CORRECT:
-            return np.asarray(frame["prediction"] == frame["label"])
-        return np.asarray(frame[column.name])
+            return self._said(str(done.loc[done["status"] == "done", "run_id"].iloc[0])).label
+        found = self._said(column.run)
+        return np.asarray(found.prediction == found.label if column.name == CORRECT else getattr(found, column.name))
 
-    def _frame(self, run: str) -> pd.DataFrame:
-        if run not in self.frames:
+    def _said(self, run: str) -> Said:
+        if run not in self.known:
             runs = self.tables.runs
             here = runs.loc[runs["run_id"] == run, "status"]
             if here.empty or here.iloc[0] != "done":
                 state = "not in this study" if here.empty else f"{here.iloc[0]}, not measured"
                 allowed = f"a run of this study that is done; this one is {state}"
                 raise SpecError("selection: run", run, allowed, "Carry the selection to another run, or run the study.")
-            frame = self.tables.table("samples", [run]).set_index("sample_id")
-            frame.index = frame.index.astype(str)
-            self.frames[run] = frame.reindex(list(self.ids))
-        return self.frames[run]
+            self.known[run] = said_of(self.tables, run, self.ids)
+        return self.known[run]

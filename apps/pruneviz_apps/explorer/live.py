@@ -55,7 +55,7 @@ class CachedTables:
         self._study = study
         self.trust = trust
         self.version = study.version
-        self._frames: dict[tuple[str, tuple[str, ...] | None], pd.DataFrame] = {}
+        self._frames: dict[str, pd.DataFrame] = {}
 
     def refresh(self) -> bool:
         """Ask whether runs have landed; whether there was anything new."""
@@ -87,12 +87,11 @@ class CachedTables:
         Raises:
             KeyError: there is no such table.
         """
-        if name == "samples":  # large, and kept in another form by pruneviz.views.samples
+        if name == "samples" or run_ids is not None:  # pruneviz.views keeps what is large, in another form
             return self._study.table(name, run_ids)
-        key = name, tuple(run_ids) if run_ids is not None else None
-        if key not in self._frames:
-            self._frames[key] = self._study.runs if key == ("runs", None) else self._study.table(name, run_ids)
-        return self._frames[key]
+        if name not in self._frames:
+            self._frames[name] = self._study.runs if name == "runs" else self._study.table(name)
+        return self._frames[name]
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def projections(tables: Tables, state: ViewState) -> tuple[Picture, ...]:
     asked = (c.reference, *c.compared[:MOST_MODELS]) if c.reference in c.samples.runs else ()
     places = embedded(tables, asked, c.samples.ids) if asked else None
     if places is None:
-        nothing = table_of(tables, ANALYSIS, "embeddings_samples") is None
+        nothing = table_of(tables, ANALYSIS, "embeddings_seen") is None
         why = nothing_of(ANALYSIS, "where images lie by their features") if nothing and asked else ""
         empty = why or c.why_empty or "None of the models shown has been looked at. Run the study again."
         return (Picture("projection", title, empty=empty, height=200),)
