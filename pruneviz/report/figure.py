@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from pruneviz.core.errors import PrunevizError, UsageError, unknown
 from pruneviz.core.viewstate import ViewState
+from pruneviz.views.catalogue import find
 from pruneviz.views.choosing import choose
 from pruneviz.views.matplotlib_renderer import INCH, ONE_COLUMN, TWO_COLUMNS, PaperFigure, draw
 from pruneviz.views.once import Once
-from pruneviz.views.pictures import PICTURES
 
 if TYPE_CHECKING:
     from pruneviz.study import Study
@@ -55,17 +55,16 @@ def figure(
         UsageError: there is no such picture, run, view or font, or a size is out of bounds.
         PrunevizError: the study has nothing for this picture; the text says what to do.
     """
-    if name not in PICTURES:
-        raise unknown("figure", name, PICTURES)
+    make = find(name, "figure")
     if columns not in (1, 2):
         raise UsageError(f"columns: got {columns!r}; allowed: 1 or 2.")
     tables = Once(study)
     state = _state(study, view)
-    picture = PICTURES[name](tables, state) if view and models is None else None
+    picture = make(tables, state) if view and models is None else None
     if picture is None or (picture.empty and not state.models):
         choice = choose(tables, models)
         state = replace(state, models=choice.compared, reference=state.reference or choice.reference)
-        picture = PICTURES[name](tables, state)
+        picture = make(tables, state)
     if picture.empty:
         remedy = "" if state.shown_sample or name != DETAIL else f" {SAY_WHICH}"
         raise PrunevizError(f"{name}: {picture.empty}{remedy}")

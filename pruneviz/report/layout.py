@@ -15,12 +15,20 @@ from pruneviz.core.options import build, option
 from pruneviz.core.selection import Selection
 from pruneviz.report.content import Block, Note, Pictures, Report, Section
 from pruneviz.report.story import SECTIONS
-from pruneviz.views.pictures import PICTURES
+from pruneviz.views import catalogue
 from pruneviz.views.text import listed, plain
 
 if TYPE_CHECKING:
     from pruneviz.core.tables import Tables
     from pruneviz.views.choosing import Choice
+
+
+def _named(value: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise SpecError(where, value, 'a list of pictures, such as ["tradeoff"]')
+    for name in value:
+        catalogue.find(name, where)
+    return tuple(value)
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Part:
     name: str = option("", "one of the report's sections; empty for one of your own", choices=("", *SECTIONS))
     title: str = option("", "its title; that of the report's section when empty")
     text: str = option("", "your own words: plain text, paragraphs apart by empty lines, `commands` between backticks")
-    pictures: tuple[str, ...] = option((), "pictures by name, of the models compared", choices=tuple(PICTURES))
+    pictures: tuple[str, ...] = option((), "pictures by name, of the models compared", parse=_named)
 
 
 def _parts(value: Any, where: str) -> tuple[Part, ...]:
@@ -124,7 +132,7 @@ def _own(part: Part, tables: Tables, choice: Choice) -> Iterator[Block]:
         if paragraph:
             yield Note(plain(paragraph))
     if part.pictures:
-        yield Pictures(tuple(PICTURES[name](tables, choice.state) for name in part.pictures))
+        yield Pictures(tuple(catalogue.find(name, "pictures")(tables, choice.state) for name in part.pictures))
 
 
 def _told_absent(names: list[str]) -> Iterator[str]:

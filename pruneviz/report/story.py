@@ -13,12 +13,12 @@ from pruneviz.report.analysis_tables import analysis_tables
 from pruneviz.report.arms import arms, comparison, everything
 from pruneviz.report.content import Block, Images, Note, Pictures, References, Report, Section, Sentences
 from pruneviz.report.references import sources
+from pruneviz.views import catalogue
 from pruneviz.views import runs as on
 from pruneviz.views.findings import Holdings, found, holdings
 from pruneviz.views.marks import Picture
 from pruneviz.views.paired import TABLE as PAIRED
 from pruneviz.views.paired import paired, paired_sentences
-from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
 from pruneviz.views.pictures.class_changes import class_changes_info
 from pruneviz.views.pictures.density_map import density_map_info
 from pruneviz.views.pictures.flips import flips_info
@@ -161,18 +161,21 @@ def _is_paired(tables: Tables, study: Reported, held: Holdings) -> bool:
 def _analyses(tables: Tables, study: Reported, held: Holdings, choice: Choice) -> Iterator[Block]:
     """The findings of each analysis, and its pictures of the models compared, or its tables where it has no picture.
 
-    Empty pictures are not drawn.
+    Empty pictures are not drawn; those that failed are named, and the tables stand in their place.
     """
     for name, sentences in study.findings().items() if held.done else ():
-        own = OF_ANALYSIS.get(name, ())
-        drawn = [PICTURES[p](tables, choice.state) for p in own if p not in SHOWN_THERE]
+        own = catalogue.of_analysis(name)
+        drawn = [catalogue.find(p, "picture")(tables, choice.state) for p in own if p not in SHOWN_THERE]
+        failed = [p.empty for p in drawn if p.failed]
         shown = tuple(p for p in drawn if not p.empty)
         if sentences or shown:
             heading = f"Analysis: {plain(name).replace('_', ' ')}"
             yield Sentences(tuple(plain(s) for s in sentences), heading, SHOWN_FINDINGS)
         if shown:
             yield Pictures(shown)
-        if not own:
+        for why in failed:
+            yield Note(why, urgent=True)
+        if len(failed) == len(own):
             yield from analysis_tables(tables, study.tables_of(name))
         if choice.compared and any(p in SHOWN_THERE for p in own):
             yield Note(f"Its pictures stand under {PREDICTIONS}.")

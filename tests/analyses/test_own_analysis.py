@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import html
+import re
 import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from synthetic import SyntheticTables
 
 from pruneviz.api import open_store
 from pruneviz.core.viewstate import ViewState
+from pruneviz.views import catalogue
+from pruneviz_analyses import registry
 from pruneviz_apps.cli import main
 from pruneviz_apps.explorer.analyses_page import AnalysesPage
 from pruneviz_apps.explorer.live import CachedTables
@@ -23,10 +28,12 @@ CODE = '''
 from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
+import numpy as np
 from pruneviz.core.analysis import Observation
 from pruneviz.core.errors import Unsupported
 from pruneviz.core.options import option
 from pruneviz.core.tables import Column, Schema
+from pruneviz.views import marks as m
 
 TOTAL = Schema("weight_size", "a row per run", (
     Column("run_id", "str", "the run"), Column("method", "str", "its method"), Column("largest", "float", "of all")))
@@ -70,7 +77,43 @@ class WeightSize:
 
     def findings(self, tables, frames):
         return (f"The largest weight of {len(frames['weight_size'])} runs is <b>looked at</b>.",)
+
+def largest_info(tables, state):
+    frame = tables.table("weight_size")
+    names = tuple(frame["method"].astype(str))
+    marks = m.Points(frame["largest"].to_numpy(float), np.arange(len(names), dtype=float), "hue-0",
+                     hover={"method": list(names)})
+    return m.Picture("any name", "The <i>largest</i> weight of each run", x=m.Axis("largest weight"),
+                     y=m.Axis(kind="categories", categories=names, reverse=True), marks=(marks,))
+
+def broken_info(tables, state):
+    raise RuntimeError("out of <b>ink</b>")
+
+def uneven_info(tables, state):
+    return m.Picture("x", "Uneven", marks=(m.Points(np.zeros(3), np.zeros(2), "hue-0"),))
+
+def inkless_info(tables, state):
+    return m.Picture("x", "Inkless", marks=(m.Points(np.zeros(2), np.zeros(2), "no such ink"),))
+
+def markless_info(tables, state):
+    return m.Picture("x", "Markless", marks=("a line, please",))
+
+def text_info(tables, state):
+    return "<svg/>"
 '''
+PICTURES = {
+    "weight_size": "largest_info",
+    "weight_size_broken": "broken_info",
+    "weight_size_uneven": "uneven_info",
+    "weight_size_inkless": "inkless_info",
+    "weight_size_markless": "markless_info",
+    "weight_size_text": "text_info",
+    "weight_size_gone": "no_such_info",
+    "calibration_theirs": "largest_info",
+    "weightless": "largest_info",
+    "tradeoff": "broken_info",
+}
+TITLE = "The <i>largest</i> weight of each run"
 STUDY = """
 name = "theirs"
 [model]
@@ -98,7 +141,10 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     about = home / "their_package-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[pruneviz.analyses]\nweight_size = their_package:WeightSize\n")
+    views = "\n".join(f"{name} = their_package:{function}" for name, function in PICTURES.items())
+    (about / "entry_points.txt").write_text(
+        f"[pruneviz.analyses]\nweight_size = their_package:WeightSize\n[pruneviz.views]\n{views}\n"
+    )
     sys.path.insert(0, str(home))
     yield home
     sys.path.remove(str(home))
@@ -171,3 +217,86 @@ def test_the_explorer_has_a_page_for_it(without_it):
     assert html.escape(SAID) in shown.found.object
     assert not shown.pictures
     assert "weight_size_layers: 9 rows" in shown.tables.object
+
+
+# -- its pictures
+
+
+def test_pictures_go_with_the_analysis_whose_tables_they_are_named_after(package):
+    assert catalogue.of_analysis("weight_size") == tuple(sorted(n for n in PICTURES if n.startswith("weight_size")))
+    assert catalogue.of_analysis("calibration") == ("reliability", "calibration", "calibration_theirs")
+    assert "weightless" in catalogue.names()  # of no analysis: for figures and layouts
+    assert catalogue.find("tradeoff", "x") is catalogue.PICTURES["tradeoff"]  # nobody replaces ours
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("broken", "RuntimeError: out of <b>ink</b>"),
+        ("uneven", "the columns of its mark Points have 2 and 3 values"),
+        ("inkless", "no such ink"),
+        ("markless", "its mark str is none of"),
+        ("text", "it gave str, which is no Picture"),
+        ("gone", "AttributeError"),
+    ],
+)
+def test_a_picture_that_fails_is_named_with_its_package_and_the_reason(store, name, why):
+    picture = catalogue.find(f"weight_size_{name}", "x")(open_store(store), ViewState())
+    assert picture.failed
+    assert f"'weight_size_{name}' of the installed package their-package cannot be shown" in picture.empty
+    assert why in picture.empty
+
+
+def test_the_explorer_shows_its_pictures_and_those_that_fail_take_nothing_down(store):
+    session = Session(CachedTables(open_store(store)), ViewState(page="analyses", analysis="weight_size"))
+    page = AnalysesPage(session)
+    page.show()
+    shown = page._shown["weight_size"]
+    pictures = {p._drawn.picture.name: p._drawn.picture for p in shown.pictures}
+    assert pictures.keys() == {n for n in PICTURES if n.startswith("weight_size")}
+    assert (pictures["weight_size"].title, pictures["weight_size"].empty) == (TITLE, "")
+    heads = [p._drawn.layout.children[0].text for p in shown.pictures]
+    assert any(html.escape(TITLE) in h for h in heads)
+    assert not any(TITLE in h or "<b>ink" in h for h in heads)
+    assert "weight_size_layers: 9 rows" in shown.tables.object
+
+
+def test_the_report_draws_its_pictures_and_names_those_that_fail(store, tmp_path):
+    assert main(["report", str(store), "-o", str(tmp_path / "r.html")]) == 0
+    page = (tmp_path / "r.html").read_text()
+    assert html.escape(TITLE) in page
+    assert TITLE not in page
+    assert html.escape("out of <b>ink</b>") in page
+    assert page.count("of the installed package their-package cannot be shown") == 6
+    assert main(["report", str(store), "-o", str(tmp_path / "r.md")]) == 0
+    assert "their-package" in (tmp_path / "r.md").read_text()
+
+
+def test_its_picture_is_a_figure_for_paper(store, tmp_path, capsys):
+    assert main(["figure", str(store), "weight_size", "-o", str(tmp_path / "own.svg")]) == 0
+    assert "magnitude" in (tmp_path / "own.svg").read_text()
+    assert main(["figure", str(store), "weight_size_broken", "-o", str(tmp_path / "no.pdf")]) == 1
+    assert "their-package cannot be shown: RuntimeError" in " ".join(capsys.readouterr().err.split())
+    assert main(["figure", str(store), "weight_sise", "-o", str(tmp_path / "no.pdf")]) != 0
+    assert "weight_size" in capsys.readouterr().err
+
+
+def test_the_example_of_the_documentation_works(monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "own_analysis.md").read_text("utf-8")
+    given: dict = {"__name__": "spread_of_accuracy"}
+    monkeypatch.setitem(sys.modules, "spread_of_accuracy", types.ModuleType("spread_of_accuracy"))
+    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], given)
+    assert registry._faults(given["SpreadOfAccuracy"], "spread_of_accuracy") == []
+    tables, analysis = SyntheticTables(samples=20), given["SpreadOfAccuracy"]()
+    frames = analysis.measure(tables)
+    assert analysis.findings(tables, frames)[0].startswith("Farthest apart are the ")
+    picture = given["spread_of_accuracy_info"](Given(frames), ViewState())
+    assert len(picture.marks[1].x) == len(frames["spread_of_accuracy"])
+    catalogue._hold(picture)
+
+
+class Given:
+    """Tables of an analysis."""
+
+    def __init__(self, frames):
+        self.table = frames.__getitem__

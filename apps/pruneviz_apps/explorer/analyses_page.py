@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
+from pruneviz.views.catalogue import find, of_analysis
 from pruneviz.views.text import count, plain, several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.picture_pane import PicturePane
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 NEEDS = ("filters", "models", "reference", "samples", "target", "sample_metric", "first_sample")
 SHOWN_ROWS = 200
-_LEAD = "What the study's analyses found. A study file asks for them under [analyses]; `pruneviz analyses` lists them."
+LEAD = "What the study's analyses found. A study file asks for them under [analyses]; `pruneviz analyses` lists them."
 SAID = 6  # findings in sight; the others open on a click
-_NONE = (
+NONE = (
     "This study asks for no analysis, or none is finished yet. Add one to the study file, such as [analyses] "
     "prediction_changes = {}, and run it again: only what is new is made."
 )
@@ -33,11 +33,11 @@ class AnalysesPage:
         self._filling = False
         self.chosen = pmui.RadioButtonGroup(label="Analysis", options=[], size="small", margin=0)
         self.chosen.param.watch(self._changed, "value")
-        self.none = html(fragments.notice(_NONE))
+        self.none = html(fragments.notice(NONE))
         self.body = stack(gap=24)
         self.unfit = html()
         parts = (self.chosen, self.none, self.body, self.unfit)
-        self.panel: Viewable = stack(html(fragments.heading("Analyses", _LEAD)), *parts)
+        self.panel: Viewable = stack(html(fragments.heading("Analyses", LEAD)), *parts)
         self._shown: dict[str, _Analysis] = {}
 
     def show(self) -> None:
@@ -75,7 +75,7 @@ class _Analysis:
     def __init__(self, session: Session, name: str) -> None:
         self.session, self.name = session, name
         self.found = html()
-        self.pictures = [PicturePane(session, PICTURES[p], NEEDS) for p in OF_ANALYSIS.get(name, ())]
+        self.pictures = [PicturePane(session, find(p, "picture"), NEEDS) for p in of_analysis(name)]
         self.tables = html()
         self.panel = stack(self.found, *(p.panel for p in self.pictures), self.tables, gap=24)
         self._seen: object = None

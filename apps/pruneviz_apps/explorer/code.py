@@ -13,7 +13,7 @@ from typing import Any
 from pruneviz.core.tables import Tables
 from pruneviz.core.viewstate import ViewState
 from pruneviz.study.workspace import Workspace
-from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
+from pruneviz.views.catalogue import find, of_analysis
 from pruneviz.views.text import plain
 from pruneviz_apps.explorer.taking_away import OF_PAGE, seen
 
@@ -65,8 +65,8 @@ def shown(tables: Tables, state: ViewState) -> tuple[str, ...]:
     if state.page == "analyses":
         found: dict[str, Any] = getattr(tables, "findings", dict)()
         chosen = state.analysis if state.analysis in found else next(iter(sorted(found)), "")
-        names = OF_ANALYSIS.get(chosen, ())
-    return tuple(n for n in names if not PICTURES[n](tables, seen(state)).empty)
+        names = of_analysis(chosen)
+    return tuple(n for n in names if not find(n, "picture")(tables, seen(state)).empty)
 
 
 def _place(root: Path) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import runs as on
+from pruneviz.views.catalogue import find, of_analysis
 from pruneviz.views.differences import focus
 from pruneviz.views.metrics import measured
-from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import html, stack, toolkit
@@ -54,7 +54,7 @@ class TakingAway:
         """Offer what there is."""
         self.view.disabled = not pictures_of(self.session)
         for button in self.reports:
-            button.visible = _tells_all(self.session.tables.study)
+            button.visible = tells_all(self.session.tables.study)
 
     def _view(self) -> io.BytesIO:
         return io.BytesIO(view_pdf(self.session))
@@ -63,7 +63,7 @@ class TakingAway:
         return io.BytesIO(report_of(self.session, ending))
 
 
-def _tells_all(study: object) -> bool:
+def tells_all(study: object) -> bool:
     """Whether it is a :class:`~pruneviz.report.reported.Reported`, by its class alone: reading tables takes a while."""
     return all(hasattr(type(study), name) for name in ("findings", "warnings", "select", "data"))
 
@@ -71,7 +71,7 @@ def _tells_all(study: object) -> bool:
 def pictures_of(session: Session) -> tuple[str, ...]:
     """The names of the pictures that the page in sight shows."""
     if session.state.page == "analyses":
-        return tuple(p for name in session.tables.findings() for p in OF_ANALYSIS.get(name, ()))
+        return tuple(p for name in session.tables.findings() for p in of_analysis(name))
     return OF_PAGE.get(session.state.page, ())
 
 
@@ -88,7 +88,7 @@ def view_pdf(session: Session) -> bytes:
 
     writer = PdfWriter()
     for name in pictures_of(session):
-        picture = PICTURES[name](session.tables, seen(session.state))
+        picture = find(name, "picture")(session.tables, seen(session.state))
         drawn = draw(picture, width=TWO_COLUMNS, title=True).content("pdf")
         writer.append(PdfReader(io.BytesIO(drawn)), outline_item=picture.title)
     out = io.BytesIO()
