@@ -47,7 +47,7 @@ class Batches:
         """Images float32 (B, C, H, W) and labels int64 (B,) of an epoch's batches ``first`` to ``stop`` − 1."""
         count, device = len(self.labels), self.labels.device
         order = torch.randperm(count, generator=self._generator("order", epoch)).to(device)
-        batches = order[: self.per_epoch * self.batch_size].split(self.batch_size)
+        batches = torch.split(order[: self.per_epoch * self.batch_size], self.batch_size)
         if arrange is not None:
             batches = tuple(arrange(epoch * self.per_epoch, batches))
         changes = self._changes(epoch, count).to(device)
