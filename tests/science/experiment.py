@@ -94,15 +94,17 @@ def conditions(spec: StudySpec, note: str = "") -> str:
     data += f", {spec.data.train_limit:,} training images" if spec.data.train_limit else ""
     data += f" of {spec.data.size[0]}×{spec.data.size[1]} pixels" if spec.data.size else ""
     trained = any(not m.source.startswith("sample:") for m in spec.models)
-    own = [resolve(c, "signature").recovery for c in spec.prune.methods]
-    recoveries = [r for r in (*spec.recover.recoveries, *own) if r is not None]
+    recipes = [resolve(c, "signature") for c in spec.prune.methods]
+    recoveries = [r for r in (*spec.recover.recoveries, *(recipe.recovery for recipe in recipes)) if r is not None]
     parts = [models, data]
     if spec.trains[0].epochs and (trained or any(r.name in WHOLE for r in recoveries)):
         parts.append(f"trained for {spec.trains[0].epochs} epochs at {spec.trains[0].lr:g}")
     for text in dict.fromkeys(_tuned(r) for r in recoveries):
         parts += [text] if text else []
-    removed = ", ".join(t.label for t in spec.prune.sparsities)
+    targets = dict.fromkeys(t for recipe in recipes for t in recipe.targets(spec.prune.sparsities))
+    removed = ", ".join(t.label for t in targets if t.kind == "sparsity")
     parts += [f"removed {removed}"] if removed else []
+    parts += [f"pruned to {t.label}" for t in targets if t.kind != "sparsity"]
     parts += [f"{spec.prune.seeds} seeds of each"] if spec.prune.seeds > 1 else []
     return "; ".join([*parts, *([note] if note else [])])
 
