@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pruneviz.views.marks import Picture
 
 _NEEDS = ("models", "reference", "focus", "samples")
-_LEAD = "One model against the reference: what differs most comes first."
+LEAD = "One model against the reference: what differs most comes first."
 _KINDS = (
     ("beyond", "Differs by more than retraining alone changes here"),
     ("alone", "Differs; what retraining alone changes is not known"),
@@ -51,7 +52,7 @@ class DiffPage:
         self.body = stack(gap=0)
         self.pictures = stack(html(fragments.section("Pictures")), self.picture, self.body)
         self.panel: Viewable = stack(
-            html(fragments.heading("Diff", _LEAD)),
+            html(fragments.heading("Diff", LEAD)),
             *(self.model, self.head, self.suggest, self.words, self.pictures, self.missing),
             gap=20,
         )
@@ -75,8 +76,8 @@ class DiffPage:
             self.model.options = {elide(labels[r], 60): r for r in compared}
             self.model.value = focus(s.state) if focus(s.state) in compared else None
             self.model.visible = len(compared) > 1
-            if list(self.picture.options) != [_title(n) for n in names]:
-                self.picture.options = {_title(n): n for n in names}
+            if list(self.picture.options) != [title(n) for n in names]:
+                self.picture.options = {title(n): n for n in names}
                 self.picture.value = next(iter(names), None)
             self.pictures.visible = bool(names)
         finally:
@@ -85,15 +86,8 @@ class DiffPage:
         self.head.object = fragments.notice(d.why_empty) if d.why_empty else head
         suggestion, label = suggested(s.tables, s.state) if not compared else ((), "")
         self.suggest.visible, self.suggest.label = bool(suggestion), label
-        self.words.object = _said(d)
-        unfit = s.tables.unfit()
-        steps = fragments.steps(
-            (f"{m.about}: {plain(unfit[m.analysis])}", "")
-            if m.analysis in unfit
-            else (f"{m.about}: {m.text}", m.command)
-            for m in d.missing
-        )
-        self.missing.object = (fragments.section("What cannot be said") + steps) if d.missing else ""
+        self.words.object = said(d)
+        self.missing.object = unsaid(d, s.tables.unfit())
 
     def _pictured(self) -> None:
         """Show the picture chosen; it is made when it is first asked for."""
@@ -101,7 +95,7 @@ class DiffPage:
         if self._filling or not name:
             return
         if name not in self._shown:
-            self._shown[name] = PicturePane(self.session, _of_one(name), _NEEDS)
+            self._shown[name] = PicturePane(self.session, of_one(name), _NEEDS)
         one = self._shown[name]
         if list(self.body.objects) != [one.panel]:
             self.body.objects = [one.panel]
@@ -115,14 +109,17 @@ class DiffPage:
             self.session.change(focus=event.new)
 
 
-def _of_one(name: str) -> Any:
+def of_one(name: str) -> Any:
+    """What makes a picture of the model in focus alone."""
+
     def make(tables: Tables, state: ViewState) -> Picture:
         return PICTURES[name](tables, replace(state, models=(focus(state),)))
 
     return make
 
 
-def _said(d: Differences) -> str:
+def said(d: Differences) -> str:
+    """The sentences, by how much they say beyond what retraining alone changes."""
     parts = []
     for field, title in _KINDS:
         found = getattr(d, field)
@@ -131,5 +128,15 @@ def _said(d: Differences) -> str:
     return "".join(parts)
 
 
-def _title(name: str) -> str:
+def unsaid(d: Differences, unfit: Mapping[str, str]) -> str:
+    """What cannot be said, and what would add it or why nothing can."""
+    steps = fragments.steps(
+        (f"{m.about}: {plain(unfit[m.analysis])}", "") if m.analysis in unfit else (f"{m.about}: {m.text}", m.command)
+        for m in d.missing
+    )
+    return fragments.section("What cannot be said") + steps if d.missing else ""
+
+
+def title(name: str) -> str:
+    """A picture's name as a choice."""
     return plain(name.replace("_", " ")).capitalize()

@@ -36,7 +36,7 @@ class PicturePane:
             self._mark_again()
             return
         self._seen = seen
-        self.put(self._made())
+        self.put(attempt(self.make, self.session.tables, self.session.state))
 
     def put(self, picture: Picture) -> None:
         """Show a picture that was made already."""
@@ -53,11 +53,13 @@ class PicturePane:
         if self._drawn is not None and self._drawn.picture.selects == "runs":
             self._drawn = update(self._drawn, self._drawn.picture)
 
-    def _made(self) -> Picture:
-        try:
-            return self.make(self.session.tables, self.session.state)
-        except PrunevizError as e:
-            return Picture("error", "This picture cannot be shown", empty=str(e))
-        except Exception as e:
-            log.exception("a picture could not be made")
-            return Picture("error", "This picture cannot be shown", empty=f"{type(e).__name__}: {e}")
+
+def attempt(make: Make, tables: Tables, state: ViewState) -> Picture:
+    """What ``make`` makes, or why that cannot be shown."""
+    try:
+        return make(tables, state)
+    except PrunevizError as e:
+        return Picture("error", "This picture cannot be shown", empty=str(e))
+    except Exception as e:
+        log.exception("a picture could not be made")
+        return Picture("error", "This picture cannot be shown", empty=f"{type(e).__name__}: {e}")

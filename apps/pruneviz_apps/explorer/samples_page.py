@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pruneviz.core.viewstate import ViewState
     from pruneviz.views.marks import Picture
 
-_COLOURS = {
+COLOURS = {
     "what became of it": "outcome",
     "true class": "class",
     "margin": "margin",
@@ -33,7 +33,7 @@ _COLOURS = {
     "loss": "loss",
     "change of neighbourhood": "change",
 }
-_SORTS = {
+SORTS = {
     "disagreement of models": "disagreement",
     "margin": "margin",
     "confidence": "confidence",
@@ -54,9 +54,9 @@ class SamplesPage:
         self._made: tuple[Any, tuple[Picture, ...]] = (None, ())  # all scatters are made at once
         self.selection = SelectionBar(session)
         small: dict[str, Any] = {"size": "small", "margin": 0}
-        self.colour = pmui.Select(label="Colour", options=_COLOURS, width=210, **small)
+        self.colour = pmui.Select(label="Colour", options=COLOURS, width=210, **small)
         self.all_points = pmui.Switch(label="Draw all images", margin=(8, 0))
-        self.sort = pmui.Select(label="Sort by", options=_SORTS, width=210, **small)
+        self.sort = pmui.Select(label="Sort by", options=SORTS, width=210, **small)
         self.sort_of = pmui.Select(label="of", options={}, width=250, **small)
         self.direction = pmui.Select(
             label="Order", options={"largest first": True, "smallest first": False}, width=140, **small
@@ -185,13 +185,16 @@ class SamplesPage:
         self.session.change(first_sample=max(0, self.session.state.first_sample // ON_PAGE * ON_PAGE + by))
 
     def _walk(self, by: int) -> None:
-        """Show the image before or after the one shown, and the page of the grid that it is on."""
-        s = self.session
-        ids = sorted_ids(s.tables, s.state)
-        if ids:
-            here = ids.index(s.state.shown_sample) + by if s.state.shown_sample in ids else 0
-            here = min(max(here, 0), len(ids) - 1)
-            s.change(shown_sample=ids[here], first_sample=here // ON_PAGE * ON_PAGE)
+        walk(self.session, by)
+
+
+def walk(session: Session, by: int) -> None:
+    """Show the image so many before or after the one shown, and the page of the grid that it is on."""
+    ids = sorted_ids(session.tables, session.state)
+    if ids:
+        here = ids.index(session.state.shown_sample) + by if session.state.shown_sample in ids else 0
+        here = min(max(here, 0), len(ids) - 1)
+        session.change(shown_sample=ids[here], first_sample=here // ON_PAGE * ON_PAGE)
 
 
 _BAR = {

@@ -9,8 +9,7 @@ from typing import Any
 
 from pruneviz.core.errors import PrunevizError
 from pruneviz.core.viewstate import ViewState
-from pruneviz.views.findings import holdings
-from pruneviz.views.text import elide, plain, several
+from pruneviz.views.text import elide, plain
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.code_dialog import CodeDialog
 from pruneviz_apps.explorer.in_browser import browser_side
@@ -18,10 +17,20 @@ from pruneviz_apps.explorer.live import CachedTables
 from pruneviz_apps.explorer.look import PAGE_SX, SIDEBAR_WIDTH, theme_config
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.sidebar import PAGES, Sidebar
-from pruneviz_apps.explorer.toolkit import html, stack, toolkit
+from pruneviz_apps.explorer.telling import status
+from pruneviz_apps.explorer.toolkit import html, side_by_side, stack, toolkit
 
 log = logging.getLogger(__name__)
 POLL_MS = 2000
+# What is said lies over the page: nothing moves when it comes or goes.
+_OVER = {
+    "position": "fixed",
+    "bottom": "20px",
+    "right": "28px",
+    "width": "min(620px, calc(100vw - 56px))",
+    "z-index": "1200",
+    "align-items": "center",
+}
 
 
 def _makers() -> dict[str, Callable[[Session], Any]]:
@@ -65,8 +74,11 @@ class Shell:
         self.browser.param.watch(lambda e: self._again(session.undo, e), "undone")
         self.browser.param.watch(lambda e: self._again(session.redo, e), "redone")
         self.code = CodeDialog(session)
-        self.notice = html(margin=(0, 0, 16, 0), visible=False)
-        self.status = html(margin=(0, 12))
+        close = pmui.IconButton(icon="close", size="small", margin=0, description="Close this message")
+        close.on_click(lambda e: session.say(""))
+        self.words = html()
+        self.notice = side_by_side(self.words, close, gap=4, visible=False, styles=_OVER)
+        self.status = html(margin=(0, 12), align="center")
         self.body = stack(gap=0)
         main = stack(self.notice, self.body, gap=0, margin=(24, 32, 48, 32))
         self.sidebar = Sidebar(session)
@@ -93,7 +105,7 @@ class Shell:
     def show(self) -> None:
         """Show the page that the state names; the others keep what they show, out of sight."""
         s = self.session
-        self.status.object = _status(s.tables)
+        self.status.object = fragments.note(status(s.tables))
         if s.state.page not in self._pages:
             made = self._pages[s.state.page] = _makers()[s.state.page](s)
             made.show()
@@ -111,7 +123,7 @@ class Shell:
     def say(self, text: str) -> None:
         """Show a sentence above the page; none when it is empty."""
         self.notice.visible = bool(text)
-        self.notice.object = fragments.notice(text)
+        self.words.object = fragments.notice(text, "over")
 
     def _went(self, query: str) -> None:
         """The address was changed in the browser, by hand or by going back."""
@@ -152,10 +164,3 @@ def _unbusy(page: Any) -> None:
     pn, _ = toolkit()
     with pn.util.edit_readonly(page):
         page.busy = False
-
-
-def _status(tables: CachedTables) -> str:
-    h = holdings(tables)
-    parts = [f"{h.done:,} of {h.total:,} runs measured"] if h.waiting or h.failed else [several(h.done, "run")]
-    parts += [f"{h.failed:,} failed"] if h.failed else []
-    return fragments.note(" · ".join(parts))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.views.findings import Holdings
 from pruneviz.views.text import elide, listed, plain, several
 
-SAID = 2  # sentences of each analysis on this page
+if TYPE_CHECKING:
+    pass
+
+SAID = 1  # sentences of each analysis on this page
 NOTHING_YET = "There is nothing in this study yet. To begin:"
 NOTHING_FOUND = "Nothing can be said yet: no pruned model has been measured."
 BEGIN = (
@@ -20,12 +24,12 @@ BEGIN = (
 
 def said(findings: Mapping[str, tuple[str, ...]]) -> list[str]:
     """The first sentences of each analysis, and where the others are."""
-    said: list[str] = []
-    for name, texts in findings.items():
-        said += texts[:SAID]
-        if len(texts) > SAID:
-            said.append(f"{plain(name)}: {several(len(texts) - SAID, 'more finding')} on the page Analyses.")
-    return said
+    first = [text for texts in findings.values() for text in texts[:SAID]]
+    more = {name: len(texts) - SAID for name, texts in findings.items() if len(texts) > SAID}
+    if more:
+        of = listed(f"{n:,} of {plain(name)}" for name, n in more.items())
+        first.append(f"{several(sum(more.values()), 'more finding')} on the page Analyses: {of}.")
+    return first
 
 
 def summary(h: Holdings) -> str:

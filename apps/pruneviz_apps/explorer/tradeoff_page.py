@@ -10,6 +10,7 @@ from pruneviz.views.pictures.smallest import smallest_info
 from pruneviz.views.pictures.tradeoff import tradeoff_info
 from pruneviz.views.text import plain
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.look import SEVERAL_SX
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import WIDE, html, side_by_side, stack, toolkit
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 FILTERS = (("method", "Methods"), ("recovery", "Recoveries"), ("model", "Models"))
 TRADEOFF_NEEDS = ("filters", "x", "y", "log_x", "log_y", "models", "reference")
-_SIZES = ("parameters_nonzero", "parameters_cut", "macs", "macs_cut", "bytes", "bytes_compressed", "latency")
+SIZES = ("parameters_nonzero", "parameters_cut", "macs", "macs_cut", "bytes", "bytes_compressed", "latency")
 
 
 class Filters:
@@ -30,7 +31,8 @@ class Filters:
         self.session = session
         self._filling = False
         self.boxes = {
-            column: pmui.MultiChoice(label=label, placeholder="all", options=[], **WIDE) for column, label in FILTERS
+            column: pmui.MultiChoice(label=label, placeholder="all", options=[], sx=SEVERAL_SX, **WIDE)
+            for column, label in FILTERS
         }
         for column, box in self.boxes.items():
             box.param.watch(lambda e, column=column: self._chosen(column, e.new), "value")
@@ -70,7 +72,7 @@ class TradeoffPage:
         self.y = pmui.Select(label="Up", options=options, size="small", **WIDE)
         self.log_x = pmui.Switch(label="log across", margin=(6, 0, 0, 0), width=120)
         self.log_y = pmui.Switch(label="log up", margin=(6, 0, 0, 0), width=100)
-        sizes = {METRICS[n].title: n for n in _SIZES}
+        sizes = {METRICS[n].title: n for n in SIZES}
         self.size = pmui.Select(label="Small by", options=sizes, size="small", margin=0, width=340)
         for widget, field in (
             (self.x, "x"),
