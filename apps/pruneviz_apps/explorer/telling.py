@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from pruneviz.core.comparing import AS_GIVEN
-from pruneviz.views.findings import Holdings
+from pruneviz.core.tables import Tables
+from pruneviz.views.findings import Holdings, holdings
 from pruneviz.views.text import elide, listed, plain, several
-
-if TYPE_CHECKING:
-    pass
 
 SAID = 1  # sentences of each analysis on this page
 NOTHING_YET = "There is nothing in this study yet. To begin:"
@@ -43,6 +40,14 @@ def summary(h: Holdings) -> str:
         )
     dense, targets = several(h.dense, "dense model"), several(len(h.targets), "target")
     return f"{dense} of {_few(h.models)}, pruned by {methods} at {targets}."
+
+
+def status(tables: Tables) -> str:
+    """How far it is, in a few words."""
+    h = holdings(tables)
+    parts = [f"{h.done:,} of {h.total:,} runs measured"] if h.waiting or h.failed else [several(h.done, "run")]
+    parts += [f"{h.failed:,} failed"] if h.failed else []
+    return " · ".join(parts)
 
 
 def tiles(h: Holdings) -> list[tuple[str, str, str]]:
