@@ -124,7 +124,8 @@ def draw(picture: m.Picture, *, theme: str = "light", sources: Sources | None = 
     from bokeh.models.widgets import Div
 
     head = Div(text=heading(picture, theme), stylesheets=[CSS], margin=0, sizing_mode="stretch_width")
-    foot = Div(text=footing(picture, theme), stylesheets=[CSS], margin=0, sizing_mode="stretch_width")
+    below = footing(picture, theme)
+    foot = Div(text=below, visible=bool(below), stylesheets=[CSS], margin=0, sizing_mode="stretch_width")
     figure = None if picture.empty else style.new_figure(picture, theme)
     layout = column([c for c in (head, figure, foot) if c is not None], sizing_mode="stretch_width", spacing=4)
     if picture.width:
@@ -148,6 +149,7 @@ def update(drawn: Drawn, picture: m.Picture, *, theme: str | None = None) -> Dra
         return draw(picture, theme=theme, sources=drawn.sources)
     before, drawn.picture, drawn.theme = drawn.picture, picture, theme
     drawn._head.text, drawn._foot.text = heading(picture, theme), footing(picture, theme)
+    drawn._foot.visible = bool(drawn._foot.text)
     style.restyle(drawn.figure, picture, theme)
     if [type(k) for k in before.marks] == [type(k) for k in picture.marks]:
         _refresh(drawn)

@@ -78,7 +78,7 @@ def steps(items: Iterable[tuple[str, str]]) -> str:
 
 
 def notice(text: str, kind: str = "info") -> str:
-    """A sentence that wants to be seen: ``info`` or ``error``."""
+    """A sentence that wants to be seen: ``info``, ``error``, or ``over`` for one that lies over the page."""
     role = "alert" if kind == "error" else "status"
     return fill("<div class='pv-notice {kind}' role='{role}'>{text}</div>", kind=kind, role=role, text=text)
 

@@ -2,9 +2,11 @@
 
 const PAN = 0.1, ZOOM = 0.8  // of what is in sight
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }
+const STAR = '[tabulator-field="mark"]'
 const TYPED = ["INPUT", "TEXTAREA", "SELECT"]
 
 const views = () => [...Bokeh.index.all_views()]
+const tables = () => views().filter(v => v.model.type.endsWith("DataTabulator"))
 const figures = () => views().filter(v => v.model.type == "Figure")
 
 function* deep(root, selector) {
@@ -38,12 +40,16 @@ function name_all(label) {
         tool.setAttribute("aria-pressed", String(tool.classList.contains("bk-active")))
     }
   }
-  for (const table of views().filter(v => v.model.type.endsWith("DataTabulator"))) {
+  for (const table of tables()) {
     for (const head of table.shadow_el.querySelectorAll(".tabulator-col.tabulator-sortable")) head.tabIndex = 0
-    for (const star of table.shadow_el.querySelectorAll('.tabulator-cell[tabulator-field="mark"]')) {
-      star.tabIndex = 0
-      star.setAttribute("role", "button")
-      star.setAttribute("aria-label", "Make it the reference")
+    // One stop a table, as grids have it: arrow keys move within.
+    const cells = [...table.shadow_el.querySelectorAll(".tabulator-row .tabulator-cell")]
+    const here = table.shadow_el.activeElement?.closest?.(".tabulator-cell")
+    const first = here ?? cells.find(c => c.closest(".tabulator-selected")) ?? cells[0]
+    for (const cell of cells) {
+      cell.tabIndex = cell == first ? 0 : -1
+      for (const box of cell.querySelectorAll("input")) box.tabIndex = -1
+      if (cell.matches(STAR)) cell.setAttribute("aria-label", `${cell.textContent.trim()}, the reference or not`)
     }
   }
   for (const item of deep(document, ".sidebar nav .MuiListItemButton-root")) {
@@ -80,6 +86,37 @@ function in_picture(f, event) {
   } else if (box && event.key == "Escape") box.model.clear.emit()
   else return false
   return true
+}
+
+// Arrow keys move through a table; Enter and Space do what a click does.
+function in_table(cell, event) {
+  if (event.key == "Enter" || event.key == " ") {
+    (cell.querySelector("input") ?? cell).click()
+    return true
+  }
+  if (!(event.key in ARROWS)) return false
+  const [right, up] = ARROWS[event.key], row = cell.parentElement
+  const beside = up > 0 ? row.previousElementSibling : up < 0 ? row.nextElementSibling : row
+  const seen = [...(beside?.children ?? [])].filter(c => c.matches(".tabulator-cell") && c.style.display != "none")
+  const field = cell.getAttribute("tabulator-field")
+  const to = right ? seen[seen.indexOf(cell) + right] : seen.find(c => c.getAttribute("tabulator-field") == field)
+  if (to) {
+    cell.tabIndex = -1
+    to.tabIndex = 0
+    to.focus()
+  }
+  return true
+}
+
+// What does not fit its cell is shown whole by the pointer: as text, whatever it holds.
+function whole(event) {
+  const cell = event.composedPath().find(e => e.classList?.contains("tabulator-cell"))
+  if (!cell || cell.title) return
+  const table = tables().find(t => t.shadow_el.contains(cell))
+  const name = table?.tabulator.getRow(cell.closest(".tabulator-row"))?.getData().whole
+  const inner = cell.firstElementChild ?? cell
+  if (name && cell.textContent.includes("…")) cell.title = name
+  else if (inner.scrollWidth > inner.clientWidth || cell.scrollWidth > cell.clientWidth) cell.title = cell.textContent
 }
 
 function skip_link() {
@@ -135,12 +172,15 @@ export function render({ model }) {
       const grid = f?.model.name == "sample_grid" && event.key in ARROWS
       if (grid) model.send_msg({ walk: event.key })
       if (grid || (f && in_picture(f, event))) event.preventDefault()
-    } else if (event.key == "Enter" && at.matches?.('.tabulator-col, .tabulator-cell[tabulator-field="mark"]')) {
+    } else if (at.matches?.(".tabulator-cell")) {
+      if (in_table(at, event)) event.preventDefault()
+    } else if (event.key == "Enter" && at.matches?.(".tabulator-col")) {
       event.preventDefault()
       at.click()
     }
   }
   document.addEventListener("keydown", keys)
+  document.addEventListener("mouseover", whole)
 
   const sign = document.createElement("span")
   sign.setAttribute("role", "status")
@@ -156,6 +196,7 @@ export function render({ model }) {
   model.on("remove", () => {
     window.removeEventListener("popstate", back)
     document.removeEventListener("keydown", keys)
+    document.removeEventListener("mouseover", whole)
     clearTimeout(waiting)
     skip.remove()
   })

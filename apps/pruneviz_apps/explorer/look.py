@@ -28,10 +28,16 @@ def _theme(theme: str, primary: str, on_primary: str) -> dict[str, Any]:
         "typography": {"fontFamily": FONT, "fontSize": 13},
         "shape": {"borderRadius": 6},
         "components": {
-            "MuiToggleButton": {"styleOverrides": {"root": {"textTransform": "none", "fontSize": "13px"}}},
+            "MuiToggleButton": {"styleOverrides": {"root": {**_button(), "color": primary}}},
+            "MuiButton": {"styleOverrides": {"root": _button()}},
+            "MuiOutlinedInput": {"styleOverrides": {"root": {"minHeight": 36}}},  # fields beside each other are level
             "MuiButtonBase": {"styleOverrides": {"root": {"&.Mui-focusVisible": _focused(primary)}}},
         },
     }
+
+
+def _button() -> dict[str, Any]:
+    return {"textTransform": "none", "fontSize": "13px", "padding": "4px 10px", "lineHeight": 1.6}
 
 
 def _focused(colour: str) -> dict[str, Any]:
@@ -39,6 +45,11 @@ def _focused(colour: str) -> dict[str, Any]:
     return {"outline": f"2px solid {colour}", "outlineOffset": "1px"}
 
 
+# A field for several values, as high as the others while nothing is chosen.
+SEVERAL_SX: dict[str, Any] = {
+    ".MuiSelect-select": {"py": "6px !important", "minHeight": "24px !important"},
+    ".MuiInputLabel-root:not(.MuiInputLabel-shrink)": {"transform": "translate(14px, 8px)"},
+}
 PAGE_SX: dict[str, Any] = {
     ".MuiAppBar-root": {
         "bgcolor": "primary.contrastText",
@@ -65,10 +76,11 @@ PAGE_SX: dict[str, Any] = {
 CSS = """
 :host, .bk-clearfix { font-family: inherit; }
 .pv-title { font-size: 24px; font-weight: 600; letter-spacing: -0.01em; line-height: 1.25; margin: 0; }
-.pv-lead { font-size: 14px; color: var(--panel-on-secondary-color); margin: 4px 0 0; max-width: 88ch; }
+.pv-lead { font-size: 14px; color: var(--panel-on-secondary-color); margin: 4px 0 0; max-width: 100ch;
+  text-wrap: pretty; }
 .pv-section { font-size: 16px; font-weight: 600; margin: 0; line-height: 1.4; }
 .pv-note { font-size: 13px; color: var(--panel-on-secondary-color); margin: 0; line-height: 1.5;
-  overflow-wrap: anywhere; }
+  overflow-wrap: anywhere; text-wrap: pretty; }
 .pv-found { margin: 0; padding-left: 18px; font-size: 14px; line-height: 1.55; max-width: 100ch; }
 .pv-failed { margin: 0; padding-left: 18px; font-size: 13px; line-height: 1.5; color: var(--panel-on-secondary-color); }
 .pv-found li, .pv-failed li { margin: 4px 0; overflow-wrap: anywhere; }
@@ -88,6 +100,7 @@ CSS = """
 .pv-tile .v { font-size: 26px; font-weight: 600; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .pv-tile .k { font-size: 13px; }
 .pv-tile .d { font-size: 12px; color: var(--panel-on-secondary-color); margin-top: 4px; overflow-wrap: anywhere; }
+.pv-status { font-size: 13px; line-height: 24px; color: var(--panel-on-secondary-color); white-space: nowrap; }
 .pv-steps { padding-left: 20px; margin: 0; font-size: 14px; }
 .pv-steps li { margin: 0 0 14px; }
 .pv-steps code { display: block; margin-top: 6px; padding: 8px 12px; border: 1px solid rgb(128 136 150 / 0.28);
@@ -97,5 +110,6 @@ CSS = """
 .pv-notice { padding: 10px 14px; border-radius: 6px; font-size: 14px; border: 1px solid rgb(128 136 150 / 0.28);
   border-left: 4px solid var(--panel-primary-color); overflow-wrap: anywhere; }
 .pv-notice.error { border-left-color: #c2410c; }
+.pv-notice.over { background: var(--panel-surface-color); box-shadow: 0 4px 18px rgb(0 0 0 / 0.22); }
 :focus-visible { outline: 2px solid var(--panel-primary-color); outline-offset: 2px; }
 """

@@ -10,6 +10,7 @@ from pruneviz.pruning import RECIPES, describe
 from pruneviz.signatures import NONE
 from pruneviz.views.text import several
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.look import SEVERAL_SX
 from pruneviz_apps.explorer.runs_page import TABLE_CSS
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import WIDE, html, side_by_side, stack, toolkit
@@ -92,7 +93,12 @@ class MethodsPage:
         self._shown = self._all
         self.boxes = {
             column: pmui.MultiChoice(
-                label=title, placeholder="all", options=sorted(set(self._all[column])), width=230, margin=0
+                label=title,
+                placeholder="all",
+                options=sorted(set(self._all[column])),
+                sx=SEVERAL_SX,
+                width=230,
+                margin=0,
             )
             for column, title, _ in FACETS
         }

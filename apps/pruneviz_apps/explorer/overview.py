@@ -19,10 +19,21 @@ if TYPE_CHECKING:
 
 _GO = (
     ("tradeoff", "What pruning costs", "Any metric over any other, a line for each method", "show_chart"),
-    ("runs", "Every run", "Sort, filter, choose what to compare", "table_rows"),
+    ("runs", "Every run", "Sort, filter, choose what to compare; where each comes from", "table_rows"),
     ("layers", "Where it was removed", "What each layer keeps", "layers"),
-    ("compare", "What changed", "Classes, flipped predictions, the images themselves", "compare"),
+    ("compare", "What changed", "Classes, flipped predictions, image by image", "compare"),
+    ("samples", "The images", "By their features, sorted, one by one", "grid_view"),
+    ("diff", "Two models", "All that differs, in sentences", "difference"),
+    ("analyses", "What analyses found", "All findings, pictures and tables", "insights"),
+    ("prune", "More pruning", "Choose a method; the runs join this study", "content_cut"),
 )
+_WAYS_SX = {
+    ".MuiListItemButton-root": {"py": "3px", "borderRadius": "8px"},
+    ".MuiListItemText-root": {"my": "2px"},
+    ".MuiListItemText-primary": {"fontSize": "14px", "color": "primary.main", "fontWeight": 600},
+    ".MuiListItemText-secondary": {"fontSize": "12.5px"},
+    ".MuiIcon-root": {"color": "primary.main"},
+}
 
 
 class Overview:
@@ -33,20 +44,15 @@ class Overview:
         self.session = session
         self.head, self.tiles, self.words, self.failed, self.begin = (html() for _ in range(5))
         self.tradeoff = PicturePane(session, tradeoff_info, TRADEOFF_NEEDS)
-        ways = [
-            pmui.Button(
-                label=label,
-                description=text,
-                icon=icon,
-                variant="outlined",
-                height=40,
-                sx={"justifyContent": "flex-start"},
-                on_click=lambda e, page=page: session.change(page=page),
-                **WIDE,
-            )
-            for page, label, text, icon in _GO
-        ]
-        go = stack(html(fragments.section("Where to go")), *ways, gap=10, sizing_mode=None, width=230)
+        ways = pmui.MenuList(
+            items=[{"label": label, "secondary": text, "icon": icon} for _, label, text, icon in _GO],
+            highlight=False,
+            sx=_WAYS_SX,
+            **WIDE,
+        )
+        pages = {label: page for page, label, _, _ in _GO}
+        ways.on_click(lambda item: session.change(page=pages[item["label"]]))
+        go = stack(html(fragments.section("Where to go")), ways, gap=4, sizing_mode=None, width=330)
         found_and_go = side_by_side(self.words, go, gap=40)
         self.full = stack(self.tiles, found_and_go, self.tradeoff.panel, self.failed, gap=32)
         self.panel: Viewable = stack(self.head, self.begin, self.full, gap=24)

@@ -8,7 +8,7 @@ from pruneviz.core.tables import RUNS
 from pruneviz.core.viewstate import MOST_MODELS
 from pruneviz.views import runs as on
 from pruneviz.views.pictures.lineage import lineage_info
-from pruneviz.views.text import several
+from pruneviz.views.text import plain, several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.runs_table import COLUMNS, OTHER, empty, shown
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from panel.viewable import Viewable
 
 
+WHOLE = "whole"  # a column out of sight: the name that the pointer shows where one was shortened
 HIGHEST, _HEAD, _ROW = 620, 84, 36  # pixels: of the table, of its head, of a row
 TABLE_CSS = """
 .tabulator { font-size: 13px; border: 1px solid rgb(128 136 150 / 0.28); border-radius: 8px; }
@@ -29,6 +30,7 @@ TABLE_CSS = """
 .tabulator .tabulator-tableholder .tabulator-table .tabulator-row { min-height: 34px; background: transparent; }
 .tabulator .tabulator-row .tabulator-cell { font-size: 13px; height: 34px !important; padding: 8px 10px;
   text-overflow: ellipsis; font-variant-numeric: tabular-nums; }
+.tabulator .tabulator-row .tabulator-cell > div { overflow: hidden; text-overflow: ellipsis; }
 .tabulator .tabulator-row .tabulator-cell:has(input[type="checkbox"]) { text-overflow: clip; padding: 8px 4px; }
 .tabulator .tabulator-row .tabulator-cell[tabulator-field="mark"] { cursor: pointer; font-size: 16px; padding: 5px 0; }
 .tabulator-row .tabulator-cell.tabulator-frozen { background: var(--panel-surface-color); }
@@ -54,7 +56,7 @@ class RunsPage:
         self.head = html()
         numbers = {c.column: NumberFormatter(format=c.format, nan_format="–") for c in COLUMNS if c.format}
         self.table = pn.widgets.Tabulator(
-            shown(self.session).drop(columns="run_id"),
+            self._rows().drop(columns="run_id"),
             show_index=False,
             disabled=True,
             selectable="checkbox",
@@ -82,7 +84,7 @@ class RunsPage:
 
     def show(self) -> None:
         """Bring the table up to date, where it is and as it is sorted."""
-        frame = shown(self.session)
+        frame = self._rows()
         waiting = int((frame["status"] != "done").sum())
         text = f"{several(len(frame), 'run').capitalize()}" + (f", {waiting:,} of them not measured" if waiting else "")
         how = f"Tick up to {MOST_MODELS} to compare; a click on {OTHER} makes a model the reference."
@@ -93,7 +95,7 @@ class RunsPage:
             if list(frame["run_id"]) != self._ids:
                 self._ids = [str(r) for r in frame["run_id"]]
                 self.table.value = frame.drop(columns="run_id")
-                self.table.hidden_columns = empty(frame)
+                self.table.hidden_columns = [*empty(frame), WHOLE]
                 self.table.height = min(HIGHEST, _HEAD + _ROW * len(frame))
             else:
                 self._patch(frame.drop(columns="run_id"))
@@ -103,6 +105,10 @@ class RunsPage:
             self._filling = False
         self.lineage.panel.visible = self.table.visible
         self.lineage.show()
+
+    def _rows(self) -> pd.DataFrame:
+        names = [plain(n) for n in self.session.tables.runs["name"]]
+        return shown(self.session).assign(**{WHOLE: names})
 
     def _patch(self, frame: pd.DataFrame) -> None:
         """Send the cells that have changed, so that the table stays scrolled and sorted as it is."""
@@ -115,7 +121,7 @@ class RunsPage:
                 changes[column] = cells
         if changes:
             self.table.patch(changes)
-            self.table.hidden_columns = empty(frame)
+            self.table.hidden_columns = [*empty(frame), WHOLE]
 
     def _ticked(self, event: Any) -> None:
         if not self._filling:

@@ -105,7 +105,7 @@ class Shell:
     def show(self) -> None:
         """Show the page that the state names; the others keep what they show, out of sight."""
         s = self.session
-        self.status.object = fragments.note(status(s.tables))
+        self.status.object = fragments.fill("<div class='pv-status'>{text}</div>", text=status(s.tables))
         if s.state.page not in self._pages:
             made = self._pages[s.state.page] = _makers()[s.state.page](s)
             made.show()
