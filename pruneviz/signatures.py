@@ -70,20 +70,26 @@ class Signature:
     @property
     def found(self) -> str:
         """The numbers with their unit, for people."""
+        unit = self.unit.removesuffix("s") if self.low == self.high == 1 else self.unit
+        if self.exact and self.low == self.high:
+            return (
+                f"{self.low:.3g} {unit} (on each of {self.varied})"
+                if len(self.values) > 1
+                else f"{self.low:.3g} {unit}"
+            )
         if self.exact:
-            spread = f"{self.low:.3g}" if self.low == self.high else f"{self.low:.3g} to {self.high:.3g}"
-            return f"{spread} {self.unit} ({self.varied}, exactly)"
+            return f"{self.low:.3g} to {self.high:.3g} {unit} (over {self.varied})"
         if not math.isfinite(self.low):
             points = ", ".join(f"{v:.3g}" for v in self.values)
-            return f"{self.estimate:.3g} {self.unit} ({self.varied}, points only: {points})"
-        return f"{self.estimate:.3g} {self.unit} ({self.low:.3g} … {self.high:.3g}; {self.varied})"
+            return f"{self.estimate:.3g} {unit} ({self.varied}, points only: {points})"
+        return f"{self.estimate:.3g} {unit} ({self.low:.3g} … {self.high:.3g}; {self.varied})"
 
     @property
     def sentence(self) -> str:
         """All of it in a paragraph."""
         return (
-            f"{self.verdict}. {self.claim} ({self.source}). {self.quantity}: {self.found}, claimed {self.expected}. "
-            f"{self.conditions}."
+            f"{self.verdict}. The claim: {self.claim.removesuffix('.')} ({self.source}). Measured: {self.quantity}; "
+            f"claimed {self.expected}, found {self.found}. On {self.conditions}."
         )
 
 

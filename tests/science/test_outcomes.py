@@ -62,7 +62,7 @@ def test_few_models_give_points_many_an_interval_and_facts_a_range() -> None:
     assert many.low == pytest.approx(2 - 2.570582 * math.sqrt(0.8 / 6), rel=1e-5)
     fact = dataclasses.replace(_LIKE, exact=True, unit="layers").outcome([2, 2])
     assert (fact.low, fact.high, fact.verdict) == (2, 2, SHOWS)
-    assert "2 layers (2 models, exactly), claimed above 0" in fact.sentence
+    assert "claimed above 0, found 2 layers (on each of 2 models)" in fact.sentence
 
 
 def test_from_a_claim_to_the_file_and_the_catalogue(tmp_path, monkeypatch, capsys) -> None:
@@ -79,8 +79,8 @@ def test_from_a_claim_to_the_file_and_the_catalogue(tmp_path, monkeypatch, capsy
     assert repr(other) == repr(found)
     monkeypatch.setattr("pruneviz.signatures._shipped", lambda: read(file))
     assert describe(RECIPES["lottery-ticket"])["signature"] == {found.name: found.sentence}
-    assert escape(found.claim) in in_full("lottery-ticket")
+    assert escape(found.sentence) in in_full("lottery-ticket")
     assert NONE in in_full("obd")
-    for method, words in (("lottery-ticket", found.claim), ("obd", NONE)):
+    for method, words in (("lottery-ticket", found.sentence), ("obd", NONE)):
         assert cli.main(["methods", method]) == 0
         assert words in capsys.readouterr().out
