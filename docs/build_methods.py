@@ -122,12 +122,16 @@ def _signatures(told: dict[str, dict[str, Any]]) -> str:
     from pruneviz.signatures import path, read
 
     rows = (
-        (f"`{s.name}`", ", ".join(f"[{m}](#{m})" for m in s.methods), s.verdict, s.found, s.expected, s.quantity)
+        (f"`{s.name}`", ", ".join(_linked(m) for m in s.methods), s.verdict, s.found, s.expected, s.quantity)
         for s in read(path())
     )
     missing = [f"[{name}](#{name})" for name, d in told.items() if d["reference"] and not d["signature"]]
     table = _table(("signature", "methods", "verdict", "found (95 %)", "claimed", "what"), rows)
     return table + (f"\nNo signature experiment yet: {', '.join(missing)}.\n" if missing else "")
+
+
+def _linked(method: str) -> str:
+    return f"[{method}](#{'recoveries' if method in RECOVERIES else method})"
 
 
 _FACETS = ("what", "when", "score", "allocated", "schedule", "recovered", "needs", "what it is")

@@ -16,6 +16,7 @@ from science.experiment import conditions, keep
 
 from pruneviz.pruning import RECIPES
 from pruneviz.signatures import path, read
+from pruneviz.training.recoveries import RECOVERIES
 
 EXPERIMENTS = signatures.found()
 COMMITTED = {s.name: s for s in read(path())}
@@ -39,7 +40,7 @@ def test_committed_outcomes_are_those_of_the_experiments() -> None:
 
 def test_experiments_are_of_methods_that_there_are() -> None:
     for name, e in EXPERIMENTS.items():
-        assert set(e.methods) <= set(RECIPES), name
+        assert set(e.methods) <= {*RECIPES, *RECOVERIES}, name
         assert e.methods
         assert name.islower()
         assert e.above > -math.inf or e.below < math.inf

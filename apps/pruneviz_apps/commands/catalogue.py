@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.core.errors import PrunevizError, UsageError, nearest
 from pruneviz.core.options import describe, to_plain
 from pruneviz.signatures import NONE
+from pruneviz.signatures import told as signatures_of
 from pruneviz_apps.commands.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -150,7 +151,8 @@ def _methods() -> list[Entry]:
     found += [Entry(name, why, section="methods") for name, why in RECIPES.faults.items()]
     for name, cls in RECOVERIES.items():
         options = options_of(describe(cls))
-        found.append(Entry(name, cls.summary, cls.reference, options=options, section="recoveries"))
+        more = {"signature": dict(signatures_of(name))}
+        found.append(Entry(name, cls.summary, cls.reference, options=options, more=more, section="recoveries"))
     return found
 
 

@@ -27,7 +27,7 @@ _SCALES = study(RESNET, ["bn-scale"], [0.3], [{"name": "finetune", "epochs": 2}]
 _CROPPED = study(LENET_HERE, ["precropping", "snip-at-init"], [{"parameters": 0.2}])
 # Three architectures, trained on the same images.
 _EVERY: Table = {
-    "model": [{"source": f"sample:{name}-fashion"} for name in ("lenet5", "resnet8", "vit")],
+    "models": [{"source": f"sample:{name}-fashion"} for name in ("lenet5", "resnet8", "vit")],
     "data": {"source": "sample:fashion"},
 }
 
