@@ -21,11 +21,12 @@ Floats = npt.NDArray[np.float64]
 def gather_evolution(
     net: nn.Module, calibration: Calibration, *, population: int, generations: int
 ) -> dict[str, Tensor]:
-    """``impairment|p``, of shape (outputs,), for the weight p of every layer.
+    """``impairment|p``, of shape (outputs,), and ``front|p``, of shape (masks, 2), for the weight p of every layer.
 
     For each layer by itself, masks of its outputs are evolved (see :func:`evolved`) with the mean cross-entropy over
     the images while the masked outputs are zero. An output's value is the least impairment, in nats against the whole
     network, at which a mask of the Pareto front removes it; what none removes has one more than the front's largest.
+    The front itself is removed outputs and impairment of its masks, by rising number.
     """
     layers = [(n, m) for n, m in net.named_modules() if isinstance(m, (_ConvNd, nn.Linear))]
     batches = list(calibration.batches())
@@ -39,9 +40,9 @@ def gather_evolution(
 
         rng = np.random.default_rng([calibration.seed, at])
         removed, cost = evolved(norms, impairment, population, generations, rng)
-        found[f"impairment|{f'{name}.weight' if name else 'weight'}"] = torch.from_numpy(
-            given_up(removed, cost)
-        ).float()
+        parameter = f"{name}.weight" if name else "weight"
+        found[f"impairment|{parameter}"] = torch.from_numpy(given_up(removed, cost)).float()
+        found[f"front|{parameter}"] = torch.from_numpy(np.stack([removed.sum(axis=1), cost], axis=1)).float()
     return found
 
 

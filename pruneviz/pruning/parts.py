@@ -253,6 +253,10 @@ class Score(Part, ABC):
             Unsupported: it does.
         """
 
+    def notes(self, given: Given) -> tuple[str, ...]:
+        """What people should know of the scores beside which units go, told with what was pruned."""
+        return ()
+
 
 class Allocation(Part, ABC):
     """How the amount is divided over the blocks.

@@ -126,7 +126,8 @@ def select(
         chosen = chooser.mask(count)
     dead = dead_layers(info, chosen)
     emptied = f"no weight is left in {', '.join(dead)}: what passes there is its bias alone"
-    warnings = (*units.notes, *recipe.schedule.notes(given, target), *([emptied] if dead else []))
+    told = (*recipe.schedule.notes(given, target), *score.notes(given))
+    warnings = (*units.notes, *told, *([emptied] if dead else []))
     return Selected(chosen, count / chooser.total, warnings, recipe.update(given, chosen))
 
 

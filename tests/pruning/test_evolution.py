@@ -59,9 +59,21 @@ def test_values_are_those_of_the_front_of_all_masks() -> None:
                 cost.append(float(F.cross_entropy(c.net(x), y)) - whole)
                 layer.load_state_dict(state)
         front = front_of(masks, cost)
+        points = sorted({(int(masks[i].sum()), cost[i]) for i in front})
+        np.testing.assert_allclose(np.unique(found[f"front|{name}"], axis=0), points, atol=1e-5)
         for f, value in enumerate(found[f"impairment|{name}"].tolist()):
             given = [cost[i] for i in front if masks[i][f]]
             assert value == pytest.approx(min(given) if given else max(cost[i] for i in front) + 1, abs=1e-5)
+
+
+def test_fronts_are_told_with_what_was_pruned() -> None:
+    c = case(small(), 8)
+    recipe = resolve(Choice("emo-pms", {"generations": 1, "population": 4}), "here")
+    first, second = c.select(recipe, Target("sparsity", 0.5)).warnings
+    (need,) = recipe.needs
+    (gone, rise), *_ = [p for p in c.statistics[need]["front|0.weight"].tolist() if p[0]]
+    assert first.startswith(f"Pareto front of 0, filters removed of 4 and nats: {int(gone)} {rise:+.2g}")
+    assert second.startswith("Pareto front of 3, filters removed of 5 and nats: ")
 
 
 def test_the_front_is_never_worse_than_masks_by_norm_and_evolution_improves_it() -> None:

@@ -22,7 +22,8 @@ class Impairment(Score):
     Each layer is a sub-network by itself. NSGA-II looks for masks of its filters that remove many and raise the loss of
     the whole network little. The layers' fronts are merged by that rise: filters are ranked by it over all layers, and
     by their L1 norm where one mask removes them. Of coupled layers the mean of their places. What is left at several
-    sparsities is the merged front of accuracy and size.
+    sparsities is the merged front of accuracy and size. Each layer's own front is told with what was pruned (in
+    reports, `pruneviz status` and `pruneviz prune`).
     """
 
     name: ClassVar[str] = "impairment"
@@ -54,6 +55,18 @@ class Impairment(Score):
         place[order] = torch.arange(len(order), dtype=place.dtype)
         parts = torch.split(place, [len(w) for w in known.values()])
         return Scores({n: p.to(w.device) for (n, w), p in zip(known.items(), parts, strict=True)}, mean=True)
+
+    def notes(self, given: Given) -> tuple[str, ...]:
+        """The Pareto front of each layer whose filters may go."""
+        (need,) = self.wanted
+        gathered, said = given.gathered(need), []
+        for layer in given.info.layers:
+            front = gathered.get(f"front|{layer.parameter}")
+            if front is None or layer.module == given.info.classifier:
+                continue
+            points = ", ".join(f"{int(gone)} {rise:+.2g}" for gone, rise in front.tolist() if gone)
+            said.append(f"Pareto front of {layer.module}, filters removed of {layer.shape[0]} and nats: {points}")
+        return tuple(said)
 
 
 PARTS = (Impairment,)

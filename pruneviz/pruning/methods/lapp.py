@@ -134,7 +134,8 @@ RECIPES = (
         ),
         differs=(
             "a paper-described variant (abstract): the score is the L1 norm of the filters over the group's mean; "
-            "thresholds, bound and curve are the plainest; no bypasses, since a study keeps to one architecture"
+            "thresholds, bound and curve are the plainest; no light bypass beside each convolution: a linear one would "
+            "be part of its kernel, any other would make another architecture, which a study does not"
         ),
     ),
 )

@@ -54,7 +54,8 @@ class Reactivating(Schedule):
     since the level began. Where no negative weights are left, others go, the first ones first.
 
     Told at each level, before it prunes: the dynamic dead-neuron rate, the share of neurons and filters behind an
-    activation function that put out nothing on any calibration image, among those that have a weight left.
+    activation function that put out nothing on any calibration image, among those that have a weight left. It stands
+    with the warnings of the run, in reports and `pruneviz status`.
     """
 
     name: ClassVar[str] = "reactivating"

@@ -66,6 +66,18 @@ EXPERIMENTS = (
         note="from the initial weights, pruned halfway",
     ),
     Experiment(
+        name="consensus-near-dense",
+        methods=("consensus",),
+        claim="One training with polarised gates removes half of the connections for less than a point of accuracy.",
+        source="Zhi et al. 2023, abstract",
+        quantity="test accuracy of consensus minus that of the dense model trained for as long",
+        unit="points",
+        above=-1,
+        study=study(LENET_HERE, ["consensus"], [0.5], controls=True),
+        measure=gain("consensus", "dense"),
+        note="from the initial weights, pruned halfway; half of the channels, which is more than half of the weights",
+    ),
+    Experiment(
         name="doomed-scales-beyond-plain",
         methods=("mask-sparsity", "bn-scale"),
         claim="Pulling the scales of just those channels to zero that will go prunes better than without.",
