@@ -28,7 +28,7 @@ _REWOUND = {
     for step in (0, _EARLY)
 }
 _SAPS = {
-    scope: {"name": f"sap-{scope}", "schedule": {"name": "levels", "rounds": 12}}
+    scope: {"name": f"sap-{scope}", "schedule": {"name": "levels", "rounds": 8}}
     for scope in ("neuron", "layer", "global")
 }
 
@@ -72,7 +72,10 @@ def _first_against_last_level(which: Any) -> Any:
     return measure
 
 
-_WHOLE_COURSE = study(DIGITS, ["lottery-ticket", "lottery-ticket-layers"], [0.9], controls=True)
+# Larger steps than the paper's, so that four levels are enough: half of what is left, of the output layer a quarter.
+_GLOBAL = {"name": "lottery-ticket", "rate": 0.5, "rounds": 4}
+_BY_LAYER = {"name": "lottery-ticket-layers", "rate": 0.5, "output": 0.25, "rounds": 4}
+_COURSES = study(DIGITS, [_GLOBAL, _BY_LAYER], [0.9], controls=True)
 
 EXPERIMENTS = (
     Experiment(
@@ -92,22 +95,24 @@ EXPERIMENTS = (
         methods=("lottery-ticket",),
         claim="Tickets found by magnitude train better than random sparse networks.",
         source="Frankle & Carbin 2019, section 1, figure 1",
-        quantity="test accuracy at level 15 (3.5 % left) minus that of random weights removed level by level",
+        quantity="test accuracy at level 4 (6.25 % left) minus that of random weights removed level by level",
         unit="points",
         above=0,
-        study=_WHOLE_COURSE,
-        measure=beyond_random({"method": "lottery-ticket", "level": 15}),
+        study=_COURSES,
+        measure=beyond_random({"method": _GLOBAL, "level": 4}),
+        note="half of what is left goes at each level; the paper: a fifth",
     ),
     Experiment(
         name="layerwise-ticket-beyond-random-mask",
         methods=("lottery-ticket-layers",),
         claim="Tickets found layer by layer by magnitude train better than random sparse networks.",
         source="Frankle & Carbin 2019, section 2",
-        quantity="test accuracy at level 15 minus that of as many random weights of each layer removed level by level",
+        quantity="test accuracy at level 4 minus that of as many random weights of each layer removed level by level",
         unit="points",
         above=0,
-        study=_WHOLE_COURSE,
-        measure=beyond_random({"method": "lottery-ticket-layers", "level": 15}),
+        study=_COURSES,
+        measure=beyond_random({"method": _BY_LAYER, "level": 4}),
+        note="at each level goes half of what is left, of the output layer a quarter; the paper: a fifth and a tenth",
     ),
     Experiment(
         name="rewinding-early-steadies",
@@ -138,7 +143,7 @@ EXPERIMENTS = (
         methods=("sap-global",),
         claim="Less is pruned as what is left becomes less compressible.",
         source="Diao et al. 2023, section 3.2 and figure 2",
-        quantity="removed of what is left at level 1 minus at level 12",
+        quantity="removed of what is left at level 1 minus at level 8",
         unit="points",
         above=0,
         study=study(DIGITS, [_SAPS["global"]], [0.9]),
@@ -150,7 +155,7 @@ EXPERIMENTS = (
         methods=("sap-layer",),
         claim="Less is pruned as what is left becomes less compressible.",
         source="Diao et al. 2023, section 3.2 and figure 2",
-        quantity="removed of what is left at level 1 minus at level 12",
+        quantity="removed of what is left at level 1 minus at level 8",
         unit="points",
         above=0,
         study=study(DIGITS, [_SAPS["layer"]], [0.9]),
@@ -161,7 +166,7 @@ EXPERIMENTS = (
         methods=("sap-neuron",),
         claim="Less is pruned as what is left becomes less compressible.",
         source="Diao et al. 2023, section 3.2 and figure 2",
-        quantity="removed of what is left at level 1 minus at level 12",
+        quantity="removed of what is left at level 1 minus at level 8",
         unit="points",
         above=0,
         study=study(DIGITS, [_SAPS["neuron"]], [0.9]),
