@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 def app(arguments: argparse.Namespace) -> int:
     """Serve it until interrupted."""
     given = arguments
+    if given.ui == "streamlit":
+        from pruneviz_apps.streamlit_app import needed
+
+        needed()
     if given.data is not None and given.model is None:
         raise UsageError('--data: needs a model to look at them with. Add --model "package.module:factory".')
     if given.checkpoint is not None and given.model is None:
@@ -29,7 +33,13 @@ def app(arguments: argparse.Namespace) -> int:
         raise UsageError("app: name a store, or give --model and --data to explore a model without a study.")
     named = frozenset(source for source in (given.model, given.data) if source is not None)
     trust = Trust(everything=given.trust, sources=named)
-    serve(store, given.port, not given.no_browser, None if given.data is not None else given.study, trust)
+    study = None if given.data is not None else given.study
+    if given.ui == "streamlit":
+        from pruneviz_apps.streamlit_app import serve as serve_streamlit
+
+        serve_streamlit(store, study=study, port=given.port, open_browser=not given.no_browser)
+    else:
+        serve(store, given.port, not given.no_browser, study, trust)
     return 0
 
 

@@ -205,4 +205,10 @@ def _looking(command: Any) -> None:
         help="with --model and --data: a value of a study file, such as data.mean=[0.5]; may be repeated",
     )
     p.add_argument("--trust", action="store_true", help="let the explorer import the model code that the store names")
+    p.add_argument(
+        "--ui",
+        choices=("panel", "streamlit"),
+        default="panel",
+        help="panel shows everything (default); streamlit is lighter: pictures and tables, nothing is run from there",
+    )
     _serving(p)

@@ -1,0 +1,136 @@
+"""Pictures in the page: drawn by the one renderer, and given to the browser again only when they have changed.
+
+A figure that is the same object with the same data is left alone in the browser, so that what was brushed or zoomed
+there stays while other parts of the page change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from pruneviz.core.tables import Tables
+from pruneviz.core.viewstate import ViewState
+from pruneviz.views.bokeh_renderer import Sources, draw
+from pruneviz.views.marks import Picture
+from pruneviz.views.pictures import PICTURES
+from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.needs import needs
+from pruneviz_apps.explorer.picture_pane import attempt
+from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.streamlit_ui.look import OWN_FIGURES
+
+DRAWN = "drawn"
+_NEUTRAL = "light_minimal"  # the one of streamlit-bokeh's themes that leaves most to the figure
+_GRID = {"display": "grid", "gap": "24px 28px"}
+
+
+@dataclass(eq=False)
+class _Drawn:
+    """What a place in the page shows.
+
+    Attributes:
+        seen: what it was made from.
+        root: the figures.
+        notes: what is said below all of them.
+        run: which run of the page showed it last.
+    """
+
+    seen: tuple[Any, ...]
+    root: Any
+    notes: tuple[str, ...]
+    run: int
+
+
+def picture(session: Session, name: str, state: ViewState | None = None) -> None:
+    """A picture by its name, of the session's state or of another."""
+    shown = session.state if state is None else state
+    seen = (shown.models, *(getattr(shown, n) for n in needs(name)))
+    _show(session, name, seen, lambda: [attempt(PICTURES[name], session.tables, shown)])
+
+
+def together(session: Session, names: Sequence[str], columns: str) -> None:
+    """Several pictures in one place, in these columns (of CSS's ``grid-template-columns``)."""
+    seen = tuple(getattr(session.state, n) for name in names for n in needs(name))
+    _show(
+        session,
+        "-".join(names),
+        seen,
+        lambda: [attempt(PICTURES[n], session.tables, session.state) for n in names],
+        {**_GRID, "grid-template-columns": columns},
+    )
+
+
+def linked(
+    session: Session, name: str, make: Callable[[Tables, ViewState], Sequence[Picture]], width: int = 420
+) -> None:
+    """Pictures that share what is selected, beside each other where each has at least ``width`` pixels."""
+    seen = tuple(getattr(session.state, n) for n in needs(name))
+
+    def made() -> list[Picture]:
+        found: list[Picture] = []
+
+        def first(tables: Tables, state: ViewState) -> Picture:
+            found.extend(make(tables, state))
+            return found[0]
+
+        failed = attempt(first, session.tables, session.state)
+        return found or [failed]
+
+    columns = f"repeat(auto-fit, minmax(min({width}px, 100%), 1fr))"
+    _show(session, name, seen, made, {**_GRID, "grid-template-columns": columns}, level=True)
+
+
+def begin() -> None:
+    """A run of the page begins."""
+    st.session_state["run"] = st.session_state.get("run", 0) + 1
+    st.session_state.setdefault(DRAWN, {})
+
+
+def end() -> None:
+    """It has ended: forget the figures that are out of sight, which the browser has forgotten, too."""
+    kept = st.session_state[DRAWN]
+    st.session_state[DRAWN] = {k: d for k, d in kept.items() if d.run == st.session_state["run"]}
+
+
+def _show(
+    session: Session,
+    place: str,
+    seen: tuple[Any, ...],
+    make: Callable[[], Sequence[Picture]],
+    grid: Mapping[str, str] | None = None,
+    level: bool = False,
+) -> None:
+    from streamlit_bokeh import streamlit_bokeh
+
+    seen = (session.tables.version, session.state.theme, *seen)
+    kept = st.session_state[DRAWN]
+    if place not in kept or kept[place].seen != seen:
+        first, *others = make()
+        notes = first.notes if level else ()  # below all of them, or the drawings would not be level
+        pictures = [replace(first, notes=()) if level else first, *others]
+        root = _root(pictures, session.state.theme, grid or {}, "end" if level else "start")
+        kept[place] = _Drawn(seen, root, notes, 0)
+    kept[place].run = st.session_state["run"]
+    streamlit_bokeh(kept[place].root, theme=_NEUTRAL, key=f"picture-{place}")
+    if kept[place].notes:
+        st.html(fragments.note(" ".join(kept[place].notes)))
+
+
+def _root(pictures: Sequence[Picture], theme: str, grid: Mapping[str, str], edge: str) -> Any:
+    """Figures in one document of their own, as wide as there is room and as high as they are."""
+    from bokeh.document import Document
+    from bokeh.layouts import column
+    from bokeh.themes import Theme
+
+    sources = Sources()
+    layouts = [draw(p, theme=theme, sources=sources).layout for p in pictures]
+    for layout in layouts if grid else ():
+        layout.styles = {**dict(layout.styles), "align-self": edge}  # type: ignore[arg-type]  # typed as more
+    # streamlit-bokeh gives every root a height that it guesses; this policy has figures keep their own.
+    root = column(*layouts, sizing_mode="stretch_width", height_policy="fit", styles=dict(grid))
+    Document(theme=Theme(json=OWN_FIGURES)).add_root(root)
+    return root

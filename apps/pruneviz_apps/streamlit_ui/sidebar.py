@@ -1,0 +1,96 @@
+"""What stays in sight on every page: where to go, the study, the reference, what is compared, and what is kept."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pruneviz.core.viewstate import MOST_MODELS
+from pruneviz.views import runs as on
+from pruneviz.views.findings import holdings
+from pruneviz.views.metrics import measured
+from pruneviz.views.text import elide, plain
+from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.explorer.telling import status
+from pruneviz_apps.streamlit_ui import served, taking
+from pruneviz_apps.streamlit_ui.bound import bound, button, choice
+from pruneviz_apps.streamlit_ui.navigation import PAGES
+
+POLL_S = 3  # how often a study that is still running is looked at
+
+
+def show(session: Session) -> None:
+    """Fill it."""
+    with st.sidebar:
+        _study(session)
+        labels = {name: page.label for name, page in PAGES.items()}
+        bound(
+            st.radio,
+            "Page",
+            session,
+            "page",
+            session.state.page,
+            lambda page: session.change(page=page),
+            options=list(labels),
+            format_func=labels.__getitem__,
+            label_visibility="collapsed",
+        )
+        st.divider()
+        _comparison(session)
+        st.divider()
+        taking.show(session)
+
+
+def _study(session: Session) -> None:
+    """The study's name, which of the store's it is, and how far it is."""
+    st.html(f"<p class='pv-study'>{fragments.fill('{name}', name=elide(plain(session.tables.name), 60))}</p>")
+    names = served.now().studies
+    if len(names) > 1:
+        choice("Study", session, "study", {n: plain(n) for n in names}, session.tables.name, _other_study)
+    holds = holdings(session.tables)
+    watched = st.fragment(_watch, run_every=POLL_S if holds.waiting else None)
+    watched(session, session.tables.version)
+
+
+def _other_study(name: str) -> None:
+    st.query_params.from_dict({"study": name})
+
+
+def _watch(session: Session, version: object) -> None:
+    """How many runs are measured; the whole page again where some have landed since it was made."""
+    with served.reading:
+        session.tables.refresh()
+        st.html(fragments.note(status(session.tables)))
+    if session.tables.version != version:
+        st.rerun()
+
+
+def _comparison(session: Session) -> None:
+    done = measured(session.tables)
+    labels = on.labels(done, list(done["run_id"]))
+    reference = session.reference
+
+    def choose(run_id: str | None) -> None:
+        if run_id:
+            models = tuple(m for m in session.state.models if m != run_id)
+            session.change(reference=run_id, models=models, first_sample=0)
+
+    choice("Reference", session, "reference", labels, reference, choose, placeholder="no model is measured yet")
+    others = {r: label for r, label in labels.items() if r != reference}
+    bound(
+        st.multiselect,
+        f"Compared with it: {MOST_MODELS} at most",
+        session,
+        "models",
+        [m for m in on.compared(done, session.state) if m in others],
+        lambda models: session.compare(tuple(models)),
+        options=list(others),
+        format_func=lambda r: others.get(r, ""),
+        max_selections=MOST_MODELS,
+        placeholder="nothing yet",
+    )
+    with st.container(horizontal=True, gap="small"):
+        button("Undo", session, "undo", session.undo, disabled=not session.can_undo)
+        button("Redo", session, "redo", session.redo, disabled=not session.can_redo)
+        nothing = not session.state.models
+        button("Compare none", session, "none", lambda: session.compare(()), disabled=nothing)

@@ -1,0 +1,75 @@
+"""What is kept and taken away: saved views, the page's pictures on paper, reports, and the code of the page."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from pruneviz.core.errors import PrunevizError
+from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.code import code
+from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.explorer.taking_away import pictures_of, report_of, tells_all, view_pdf
+from pruneviz_apps.streamlit_ui.bound import button, choice
+from pruneviz_apps.streamlit_ui.frames import download
+from pruneviz_apps.streamlit_ui.served import reading
+
+
+def show(session: Session) -> None:
+    """Fill the lower part of the sidebar."""
+    with st.expander("Saved views"):
+        _views(session)
+    with st.expander("Take away"):
+        download(
+            "view.pdf",
+            partial(view_pdf, session),
+            "take-view",
+            not pictures_of(session),
+            label="This page's pictures (PDF)",
+        )
+        for ending in (".html", ".pdf") if tells_all(session.tables.study) else ():
+            download(
+                f"report{ending}",
+                partial(report_of, session, ending),
+                f"take-report{ending}",
+                label=f"Report ({ending[1:].upper()})",
+            )
+        if st.button("Code of this page", key="code"):
+            _code(session)
+
+
+def _views(session: Session) -> None:
+    names = list(session.tables.workspace.views)
+    if names:
+        opened = session.view if session.view in names else None
+        choice(
+            "Open",
+            session,
+            "view",
+            {n: n for n in names},
+            opened,
+            lambda name: session.open_view(name) if name else None,
+            placeholder="choose one",
+        )
+    st.text_input("Save this view as", key="view-name", placeholder="a name", max_chars=80)
+
+    def save() -> None:
+        session.save_view(st.session_state["view-name"])
+        st.session_state["view-name"] = ""
+        session.say(f"Saved as {session.view!r}. Its address is {session.address}")
+
+    button("Save view", session, "save-view", save)
+
+
+@st.dialog("Code", width="large")
+def _code(session: Session) -> None:
+    st.html(fragments.note("What makes the pictures of this page, as they are now."))
+    try:
+        with reading:
+            made = code(session.tables, session.state, session.tables.workspace)
+    except PrunevizError as e:
+        st.html(fragments.notice(str(e), "error"))
+        return
+    st.code(made.python, language="python", wrap_lines=True)
+    st.code(made.command, language="bash", wrap_lines=True)
