@@ -169,6 +169,23 @@ class AlsoSpec:
 
 
 @dataclass(frozen=True)
+class Crossed:
+    """Methods, targets, seeds and recoveries that a study crosses.
+
+    Attributes:
+        prune: as under ``[prune]``.
+        recoveries: as under ``[recover]``.
+        where: the places of both in the study, for messages.
+        also: of which ``[[also]]`` it is; None for the study's own tables, which are of all dense models.
+    """
+
+    prune: PruneSpec
+    recoveries: tuple[Choice, ...]
+    where: tuple[str, str] = ("[prune]", "[recover]")
+    also: AlsoSpec | None = None
+
+
+@dataclass(frozen=True)
 class MeasureSpec:
     """How results are measured."""
 
@@ -206,6 +223,23 @@ class StudySpec:
     def compares(self) -> bool:
         """Whether it has models beside the dense ones: pruned here, or given for comparison."""
         return bool(self.prune.methods or self.also) or self.compare is not None
+
+    @property
+    def crossed(self) -> tuple[Crossed, ...]:
+        """What it crosses: ``[prune]`` with ``[recover]``, then each of ``[[also]]``."""
+        further = (
+            Crossed(also.within(self.prune), also.recoveries, (f"[[also]] {i}:",) * 2, also)
+            for i, also in enumerate(self.also, start=1)
+        )
+        return (Crossed(self.prune, self.recover.recoveries), *further)
+
+    @property
+    def methods(self) -> tuple[Choice, ...]:
+        """The methods of all crossings, each once."""
+        found: list[Choice] = []
+        for choice in (c for crossed in self.crossed for c in crossed.prune.methods):
+            found += [choice] if choice not in found else []
+        return tuple(found)
 
     def dense_label(self, model: ModelSpec, train: TrainSpec) -> str:
         """How dense models of one kind, trained with one combination of the swept values, are called."""

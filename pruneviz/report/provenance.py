@@ -113,9 +113,10 @@ def seed_facts(tables: Tables) -> Facts:
     pairs = [("dense models", f"{replicates or 'none'}: the unit of replication, trained from different seeds")]
     if spec.get("compare") is not None:
         return Facts(tuple(pairs), "Seeds")
-    if "seeds" in prune:
-        first = prune.get("first_seed", 0)
-        seeds = listed(str(first + i) for i in range(prune["seeds"]))
+    crossed = [c for c in (prune, *spec.get("also", ())) if "seeds" in c]
+    if crossed:
+        numbers = {c.get("first_seed", 0) + i for c in crossed for i in range(c["seeds"])}
+        seeds = listed(map(str, sorted(numbers)))
         pairs.append(("scoring and retraining", f"{seeds}, nested in each dense model; part of each run's name"))
     if "calibration_samples" in prune:
         pairs.append(("calibration", f"{prune['calibration_samples']:,} training images for scores that need data"))

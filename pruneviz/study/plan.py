@@ -105,12 +105,7 @@ def crossings(spec: StudySpec, live: Mapping[str, Any]) -> tuple[Crossing, ...]:
     Raises:
         SpecError: a name or option is not allowed.
     """
-    own = Crossing(spec.prune, *_resolved(spec.prune, spec.recover.recoveries, live, ("[prune]", "[recover]")))
-    found = [own]
-    for i, also in enumerate(spec.also, start=1):
-        prune, where = also.within(spec.prune), f"[[also]] {i}:"
-        found.append(Crossing(prune, *_resolved(prune, also.recoveries, live, (where, where)), also))
-    return tuple(found)
+    return tuple(Crossing(c.prune, *_resolved(c.prune, c.recoveries, live, c.where), c.also) for c in spec.crossed)
 
 
 def _resolved(

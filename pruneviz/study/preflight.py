@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.analysis import Analysis, Seen, Subject
-from pruneviz.core.errors import ModelError, SpecError, located, nearest
+from pruneviz.core.errors import DataError, ModelError, SpecError, located, nearest
 from pruneviz.core.spec import ModelSpec
 from pruneviz.study import inputs
 from pruneviz.study.observe import SeenModel
@@ -121,6 +121,11 @@ class _Preflight:
         from pruneviz import models, training
 
         spec, loaded = self.plan.spec, self.loaded
+        if len(loaded.classes) < 2:
+            raise DataError(
+                f"[data]: {loaded.name} has {len(loaded.classes)} class; with fewer than 2 there is nothing to tell "
+                "apart. Use data with more classes."
+            )
         if loaded.train is None:
             self._need_no_training()
         elif any(not models.has_weights(m) for m in spec.models):

@@ -95,8 +95,7 @@ def _made(name: str, points: Sequence[EntryPoint], tables: Tables, state: ViewSt
     try:
         if len(points) > 1:
             raise PrunevizError("they share this name")
-        picture = points[0].load()(tables, state)
-        _hold(picture)
+        picture = _held(points[0].load()(tables, state))
     except Exception as e:  # another package's code may fail in any way
         log.exception("the picture %s of %s cannot be shown", name, packages)
         reason = str(e) if isinstance(e, PrunevizError) else f"{type(e).__name__}: {e}"
@@ -108,8 +107,8 @@ def _made(name: str, points: Sequence[EntryPoint], tables: Tables, state: ViewSt
     return replace(picture, name=name)
 
 
-def _hold(picture: Any) -> None:
-    """Hold a picture to what the renderers rely on.
+def _held(picture: Any) -> Picture:
+    """The picture, held to what the renderers rely on.
 
     Raises:
         PrunevizError: it is no picture, or holds what is no mark, or a mark whose values do not belong together.
@@ -126,6 +125,7 @@ def _hold(picture: Any) -> None:
         if len(sizes := _sizes(mark)) > 1:
             raise PrunevizError(f"the columns of its mark {kind} have {' and '.join(map(str, sorted(sizes)))} values")
     draw(picture)
+    return picture
 
 
 def _sizes(mark: Any) -> set[int]:

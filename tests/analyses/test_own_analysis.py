@@ -292,7 +292,7 @@ def test_the_example_of_the_documentation_works(monkeypatch):
     assert analysis.findings(tables, frames)[0].startswith("Farthest apart are the ")
     picture = given["spread_of_accuracy_info"](Given(frames), ViewState())
     assert len(picture.marks[1].x) == len(frames["spread_of_accuracy"])
-    catalogue._hold(picture)
+    catalogue._held(picture)
 
 
 class Given:

@@ -217,7 +217,7 @@ def _redundancy(pairs: pd.DataFrame, corruptions: pd.DataFrame, alike: float) ->
     if groups:
         names = "; ".join(", ".join(map(str, g)) for g in groups)
         yield f"{head}these are alike, with a mean correlation of {alike:g} or more: {names}."
-    else:
+    elif models:
         yield f"{head}none are alike: no mean correlation reaches {alike:g}."
     few = list(corruptions.loc[corruptions["nearest"].isna(), "corruption"])
     if few:

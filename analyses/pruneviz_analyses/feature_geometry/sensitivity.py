@@ -59,9 +59,10 @@ def occluded(
     grid: int,
     told: Callable[[int], None],
 ) -> Iterator[dict[str, Any]]:
-    """The metric's fall when a square around each part is replaced by the data's mean colour.
+    """The metric's fall when a square around each part is replaced by 0 in the preprocessed image (1, C, H, W).
 
-    The mean colour is 0 after preprocessing, which the image (1, C, H, W) has behind it.
+    That is the colour ``[data] mean``: the mean of the training images where it was measured on them, and whatever was
+    given where it was given; it need not be a colour that hides anything.
     """
     height, width = image.shape[2:]
     half = max(1, round(patch * min(height, width))) / 2

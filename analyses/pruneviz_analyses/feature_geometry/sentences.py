@@ -13,7 +13,7 @@ from pruneviz.measures.families import Judged, judge
 from pruneviz.measures.geometry import correlation_of
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.feature_geometry.likeness import MDS_UP_TO
-from pruneviz_analyses.feature_geometry.schemas import ARMS, CLEAN, LAYOUT, RUNS, SEEN
+from pruneviz_analyses.feature_geometry.schemas import ARMS, CLASSES, CLEAN, LAYOUT, RUNS, SEEN
 from pruneviz_analyses.judging import among, doubt, interval_of, verdict
 from pruneviz_analyses.pairs import PRUNED, RETRAINED
 from pruneviz_analyses.words import counted
@@ -83,6 +83,7 @@ def _of(a: Arm, condition: str, metric: str, column: str) -> float:
 
 def _dense(a: Arm) -> str:
     told = [f"{words} {_range(a[CLEAN, m], m)}" for m, words in _WORDS.items() if (CLEAN, m) in a]
+    told = told or ["no metric has a value on clean images"]
     row = _any(a)
     return f"{row['arm']}: {', '.join(told)} ({counted(row['runs'], 'model')}, {row['samples']:,} clean test images)."
 
@@ -180,22 +181,37 @@ def _corruptions(arms: list[Arm], layout: pd.DataFrame) -> Iterator[str]:
     for a in arms:
         if _any(a)["kind"] == _DENSE and (CLEAN, "margin_scaled") in a:
             shifted = {c: float(r["mean"]) for (c, m), r in a.items() if m == "margin_scaled" and c != CLEAN}
-            if shifted:
+            clean = f"where clean images have {_text(a[CLEAN, 'margin_scaled']['mean'], 'margin_scaled')}"
+            if len(shifted) == 1:
+                ((only, value),) = shifted.items()
+                yield f"{_any(a)['arm']} under {only}: margin over norm {_text(value, 'margin_scaled')}, {clean}."
+            elif shifted:
                 order = sorted(shifted, key=lambda c: shifted[c])
                 least = f"{order[0]} ({_text(shifted[order[0]], 'margin_scaled')})"
                 most = f"{order[-1]} ({_text(shifted[order[-1]], 'margin_scaled')})"
                 yield (
                     f"{_any(a)['arm']} under {counted(len(order), 'corruption')}: margin over norm from {least} to "
-                    f"{most}, where clean images have {_text(a[CLEAN, 'margin_scaled']['mean'], 'margin_scaled')}."
+                    f"{most}, {clean}."
                 )
     places = layout[layout["kind"] == "conditions"].sort_values("nearest_distance", kind="stable")
     if len(places):
         first, last = places.iloc[0], places.iloc[-1]
-        yield (
-            f"The two conditions that move features most alike are {first['item']} and {first['nearest']} (correlation "
-            f"{_correlation(first)} over images, metrics and runs); the one least like any other is {last['item']} "
-            f"({_correlation(last)} with {last['nearest']})."
+        pair = (str(first["item"]), str(first["nearest"]))
+        alike = f"(correlation {_correlation(first)} over images, metrics and runs)"
+        if CLEAN in pair:  # no corruption, but what a weak one is most like
+            weakest = next(c for c in pair if c != CLEAN)
+            said = f"Of all that was looked at, geometry under {weakest} is most like that of clean images {alike}"
+        else:
+            said = f"The two corruptions under which geometry is most alike are {pair[0]} and {pair[1]} {alike}"
+        who, other = (_images(str(last[k])) for k in ("item", "nearest"))
+        least = (
+            f"; least like any other is that of {who} ({_correlation(last)} with {other})" if len(places) > 2 else ""
         )
+        yield f"{said}{least}."
+
+
+def _images(condition: str) -> str:
+    return "clean images" if condition == CLEAN else f"images under {condition}"
 
 
 def _unusual(tables: Tables, frames: Mapping[str, pd.DataFrame], layout: str) -> Iterator[str]:
@@ -222,6 +238,9 @@ def _unusual(tables: Tables, frames: Mapping[str, pd.DataFrame], layout: str) ->
             f"or infinite, or their class has no direction of its own ({_some(gone, runs, 'condition')}); a metric of "
             "such a run is left out of comparisons."
         )
+    if empty := _without_images(tables):
+        more = f" and {len(empty) - _NAMED} more" if len(empty) > _NAMED else ""
+        yield f"Without images, so without angles, spread or distance: {', '.join(empty[:_NAMED])}{more}."
     dead = seen[(seen["condition"] == CLEAN) & (seen["dead_classes"] > 0)].sort_values("dead_classes")
     if len(dead):
         row = dead.iloc[-1]
@@ -249,6 +268,15 @@ def _seen(tables: Tables) -> pd.DataFrame:
         return tables.table(SEEN.name)
     except KeyError:  # nothing has been looked at yet
         return SEEN.frame([])
+
+
+def _without_images(tables: Tables) -> list[str]:
+    """The names of classes of which no image was looked at."""
+    try:
+        there = set(tables.table(CLASSES.name)["label"])
+    except KeyError:
+        return []
+    return [repr(name) for k, name in enumerate(tables.classes) if k not in there]
 
 
 def _arm_of(runs: pd.DataFrame) -> dict[str, str]:

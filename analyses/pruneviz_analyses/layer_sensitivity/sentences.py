@@ -10,12 +10,13 @@ from pruneviz.core.tables import Tables
 from pruneviz.measures.families import Judged, judge
 from pruneviz_analyses.judging import among, interval_of
 from pruneviz_analyses.layer_sensitivity.schemas import CURVES, LAYERS
-from pruneviz_analyses.words import counted
+from pruneviz_analyses.words import counted, percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _MOST = 6  # layers named in a sentence
+_LEARNT = 1.5  # times chance, below which a network knows nothing to speak of
 
 Told = Mapping[tuple[str, str, str], Judged]  # by model, criterion and layer
 
@@ -30,11 +31,23 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], drop: float, le
             for r in layers.to_dict("records")
         }
     )
+    said += _at_chance(curves, 1 / max(len(tables.classes), 1))
     for (model, criterion), own in layers.groupby(["model", "criterion"], sort=False):
         mine = curves[(curves["model"] == model) & (curves["criterion"] == criterion)]
         said += _criterion(str(model), str(criterion), own, mine, drop, level, judged)
     said += among(judged, level, "layer against random pruning")
     return (*said, *_left_out(tables, layers))
+
+
+def _at_chance(curves: pd.DataFrame, chance: float) -> Iterator[str]:
+    """Models that are hardly right more often than guessing before anything is pruned, and so have nothing to lose."""
+    for model, own in curves[curves["sparsity"] == 0].groupby("model", sort=False):
+        accuracy = float(own["accuracy"].mean())
+        if accuracy < _LEARNT * chance:
+            yield (
+                f"{model}: the dense model is right in {percent(accuracy)}, chance being {percent(chance)}, so it has "
+                "next to nothing to lose and what follows says nothing of its layers."
+            )
 
 
 def _key(r: Mapping[Any, Any]) -> tuple[str, str, str]:

@@ -15,6 +15,8 @@ from pruneviz_analyses.mask_checks.schemas import ARMS, CHECKS, RUNS, SEEN
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pruneviz.core.spec import Choice
+
 UNITS = ("weight", "channel")  # a shuffled N:M pattern is none
 
 
@@ -64,9 +66,13 @@ class MaskChecks:
         if not self.checks or len(set(self.checks)) < len(self.checks):
             raise SpecError(f"{where} checks", list(self.checks), f"some of {', '.join(CHECKS)}, each once")
         spec = subject.spec
-        recipes = [resolve(c, f"[prune] methods[{i}]") for i, c in enumerate(spec.prune.methods)]
-        masks = [r for r in recipes if r.unit in UNITS and r.recovery is None]
-        if not masks or all(c.name != "none" for c in spec.recover.recoveries):
+
+        def checked(choice: Choice) -> bool:
+            recipe = resolve(choice, "methods")
+            return recipe.unit in UNITS and recipe.recovery is None
+
+        bare = (c for c in spec.crossed if any(r.name == "none" for r in c.recoveries))
+        if not any(checked(choice) for c in bare for choice in c.prune.methods):
             raise Unsupported(
                 "mask_checks: it retrains masks by itself, from right after pruning, and there are none. Add a method "
                 'of weights or channels that brings no recovery of its own, and "none" under [recover] recoveries.'

@@ -59,7 +59,7 @@ class PQIndex:
         Raises:
             Unsupported: the study prunes nothing.
         """
-        if not subject.spec.prune.methods:
+        if not subject.spec.methods:
             raise Unsupported(
                 "pq_index: the study prunes nothing, so the index has no course. Add a method under [prune], best one "
                 'that goes by iterations, such as {name = "magnitude", schedule = {name = "rounds", rounds = 20}}.'

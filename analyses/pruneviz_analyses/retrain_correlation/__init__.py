@@ -95,8 +95,8 @@ class RetrainCorrelation:
 
     def _check_methods(self, subject: Subject) -> None:
         spec = subject.spec
-        recoveries = {choice.name for choice in spec.recover.recoveries}
-        methods = len(spec.prune.methods) + spec.prune.controls
+        recoveries = {choice.name for crossed in spec.crossed for choice in crossed.recoveries}
+        methods = len(spec.methods) + any(crossed.prune.controls for crossed in spec.crossed)
         if methods < 3 or "none" not in recoveries or len(recoveries) < 2:
             raise Unsupported(
                 'retrain_correlation: there is nothing to rank. Name layers, such as layers = ["conv1"], whose sets of '

@@ -83,7 +83,7 @@ class Similarity:
             SpecError: a layer or criterion that does not exist, or a single criterion.
         """
         spec, where = subject.spec, "[analyses] similarity"
-        retrained = any(choice.name != "none" for choice in spec.recover.recoveries)
+        retrained = any(choice.name != "none" for crossed in spec.crossed for choice in crossed.recoveries)
         replicates = any(m.replicates > 1 for m in spec.models)
         if not spec.compares and not retrained and not replicates and len(self.criteria) < 2:
             raise Unsupported(

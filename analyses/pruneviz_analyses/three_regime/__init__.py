@@ -16,6 +16,8 @@ from pruneviz_analyses.three_regime.temperature import FEWER, MORE, temperature_
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pruneviz.core.spec import Choice
+
 _LINES_EACH = 9  # places strictly between two models
 
 
@@ -83,14 +85,22 @@ class ThreeRegime:
                 f"three_regime: {given[0]} comes with its weights, so [train] sets no temperature. Let [train] train "
                 "it: name a factory without checkpoint."
             )
-        methods = [resolve(c, "[prune] methods") for c in spec.prune.methods]
-        if not any(not r.uses_seed and r.schedule.kind == "one-shot" for r in methods):
+
+        def prunes_alike(choice: Choice) -> bool:
+            recipe = resolve(choice, "methods")
+            return not recipe.uses_seed and recipe.schedule.kind == "one-shot"
+
+        alike = [c for c in spec.crossed if any(map(prunes_alike, c.prune.methods))]
+        if not alike:
             raise Unsupported(
                 "three_regime: retrainings start from the same pruned model, and no method here prunes once and alike "
                 'whatever its seed. Use a score without data, such as methods = ["magnitude"].'
             )
-        retrained = any(RECOVERIES[c.name].trains and c.name != "scratch" for c in spec.recover.recoveries)
-        if spec.prune.seeds < 2 or not retrained:
+
+        def retrains(choice: Choice) -> bool:
+            return RECOVERIES[choice.name].trains and choice.name != "scratch"
+
+        if not any(c.prune.seeds >= 2 and any(map(retrains, c.recoveries)) for c in alike):
             raise Unsupported(
                 "three_regime: two retrainings or more are compared. Write seeds = 2 under [prune], and a recovery "
                 'that trains under [recover], such as {name = "finetune", epochs = 10, lr = 0.05}.'

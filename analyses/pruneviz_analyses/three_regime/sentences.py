@@ -192,7 +192,8 @@ def _retraining_varies(tables: Tables, at: Temperature) -> str:
     from pruneviz.training import RECOVERIES, recovery_from
 
     trains = spec_of(tables.spec).trains
-    for choice in tables.spec.get("recover", {}).get("recoveries", ()):
+    crossed = (tables.spec.get("recover", {}), *tables.spec.get("also", ()))
+    for choice in (r for c in crossed for r in c.get("recoveries", ())):
         if RECOVERIES[choice["name"]].trains and choice["name"] not in ("bn", "custom", "scratch"):
             recovery = recovery_from(Choice(choice["name"], choice.get("options") or {}), "[recover]")
             if len({getattr(recovery.settings(t), at.name) for t in trains}) > 1:

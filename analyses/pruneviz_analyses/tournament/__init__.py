@@ -48,7 +48,7 @@ class Tournament:
         Raises:
             Unsupported: the study has fewer than two pruning methods.
         """
-        if len(subject.spec.prune.methods) < 2:
+        if len(subject.spec.methods) < 2:
             raise Unsupported("tournament: it takes two pruning methods or more to compare. Add some under [prune].")
 
     def measure(self, tables: Tables) -> dict[str, pd.DataFrame]:
