@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pruneviz import views
     from pruneviz.api import Asked, new_study, read_study, write_report
     from pruneviz.api import open_store as open
     from pruneviz.comparing import compare, new_comparison
@@ -32,6 +33,7 @@ __all__ = [
     "new_study",
     "open",
     "read_study",
+    "views",
     "write_report",
 ]
 
@@ -50,6 +52,7 @@ _HOMES = {
     "new_comparison": ("pruneviz.comparing", "new_comparison"),
     "load": ("pruneviz.study.saved", "load"),
     "figure": ("pruneviz.report.figure", "figure"),
+    "views": ("pruneviz.views", ""),
     "write_report": ("pruneviz.api", "write_report"),
 }
 
@@ -60,7 +63,8 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     module, attribute = _HOMES[name]
-    return getattr(import_module(module), attribute)
+    home = import_module(module)
+    return getattr(home, attribute) if attribute else home
 
 
 def __dir__() -> list[str]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pruneviz.views.inline import in_notebook, load
 from pruneviz_apps.explorer.live import CachedTables, LiveTables
 from pruneviz_apps.explorer.toolkit import toolkit
 from pruneviz_apps.serving import HOST, free_port, say
@@ -100,8 +101,8 @@ def inline(study: LiveTables) -> Viewable:
     """The explorer as an object that a notebook shows."""
     from pruneviz_apps.explorer.shell import Shell
 
-    pn, _ = toolkit()
-    pn.extension("tabulator", inline=True)
+    if in_notebook():
+        load("tabulator")
     found: Viewable = Shell(CachedTables(study)).page
     return found
 

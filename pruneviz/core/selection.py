@@ -341,6 +341,24 @@ class Selection:
         """In words."""
         return f"{self.kind}: {self.rule.text}"
 
+    def __and__(self, other: Selection) -> Selection:
+        return replace(self, rule=self.rule & self._alike(other))
+
+    def __or__(self, other: Selection) -> Selection:
+        return replace(self, rule=self.rule | self._alike(other))
+
+    def __invert__(self) -> Selection:
+        return replace(self, rule=~self.rule)
+
+    def _alike(self, other: Selection) -> Rule:
+        if not isinstance(other, Selection) or other.kind != self.kind:
+            got = other.kind if isinstance(other, Selection) else other
+            raise SpecError("selection", got, f"another selection of {self.kind}, to be combined with this one")
+        return other.rule
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(f"<Selection of {self.text}>")  # what notebooks show: ids may be many
+
     def to_plain(self) -> dict[str, Any]:
         """As dictionaries, lists and scalars."""
         return {"of": self.kind, "rule": self.rule.to_plain()}

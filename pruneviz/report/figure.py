@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pruneviz.core.errors import PrunevizError, UsageError, unknown
+from pruneviz.core.errors import PrunevizError, UsageError
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views.catalogue import find
 from pruneviz.views.choosing import choose
 from pruneviz.views.matplotlib_renderer import INCH, ONE_COLUMN, TWO_COLUMNS, PaperFigure, draw
 from pruneviz.views.once import Once
+from pruneviz.views.state import view_of
 
 if TYPE_CHECKING:
     from pruneviz.study import Study
@@ -59,7 +60,7 @@ def figure(
     if columns not in (1, 2):
         raise UsageError(f"columns: got {columns!r}; allowed: 1 or 2.")
     tables = Once(study)
-    state = _state(study, view)
+    state = view_of(study, view)
     picture = make(tables, state) if view and models is None else None
     if picture is None or (picture.empty and not state.models):
         choice = choose(tables, models)
@@ -89,19 +90,3 @@ def length(value: float | str, where: str) -> float:
         allowed = f"a length from {NARROWEST:g} mm to {WIDEST:g} mm, such as 85mm or 3.3in"
         raise UsageError(f"{where}: got {value!r}; allowed: {allowed}.")
     return mm
-
-
-def _state(study: Study, view: ViewState | str) -> ViewState:
-    """The view's state, with the samples that its selection means."""
-    if isinstance(view, str) and "=" in view:
-        state = ViewState.from_query(view.partition("?")[2] or view)
-    elif isinstance(view, str) and view:
-        saved = study.workspace.views
-        if view not in saved:
-            raise unknown("view", view, saved)
-        state = saved[view]
-    else:
-        state = view if isinstance(view, ViewState) else ViewState()
-    if state.selection is not None and state.selection.kind == "samples":
-        state = replace(state, samples=study.select(state.selection))
-    return state

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.core.errors import unknown
 from pruneviz.core.selection import Selection
 from pruneviz.core.tables import GIVEN, HISTORY, LAYERS, RUNS, SAMPLES, SCHEMAS, TIMINGS, Schema
+from pruneviz.core.viewstate import ViewState
 from pruneviz.study.record import RunRecord, runs_of
 from pruneviz.study.store import Artifact, Store
 from pruneviz.study.tensors import load_table, texts_in
-from pruneviz.study.workspace import Workspace
+from pruneviz.study.workspace import Saved, Workspace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -280,6 +281,18 @@ class Study:
     def workspace(self) -> Workspace:
         """The selections and views that people save with the study."""
         return Workspace(self.store, self._name)
+
+    @property
+    def selections(self) -> Saved[Selection]:
+        """The saved selections by name, as a dictionary that may be changed: the explorer and notebooks share them."""
+        kept = self.workspace
+        return Saved(Selection, lambda: kept.selections, kept.save_selection, kept.delete_selection)
+
+    @property
+    def views(self) -> Saved[ViewState]:
+        """The saved views by name, as a dictionary that may be changed."""
+        kept = self.workspace
+        return Saved(ViewState, lambda: kept.views, kept.save_view, kept.delete_view)
 
     def select(self, selection: Selection | str) -> tuple[str, ...]:
         """The ids of the runs or test samples that a selection means.

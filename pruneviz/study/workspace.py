@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -149,6 +149,81 @@ class Workspace:
                     number = sum(1 for _ in earlier.glob(f"{what}.*.json")) + 1
                     write_atomically(earlier / f"{what}.{number}.json", before)
                 write_atomically(path, json.dumps(plain, indent=1, ensure_ascii=False))
+
+
+class Saved(MutableMapping[str, Kept]):
+    """What people have saved with a study, by name: read and written as one does with a dictionary.
+
+    It is read anew whenever it is asked for, so what the explorer saves is seen here.
+    """
+
+    def __init__(
+        self,
+        kind: type[Kept],
+        read: Callable[[], dict[str, Kept]],
+        save: Callable[[str, Kept], None],
+        delete: Callable[[str], None],
+    ) -> None:
+        self._kind, self._read, self._save, self._delete = kind, read, save, delete
+
+    @property
+    def _what(self) -> str:
+        return "selection" if self._kind is Selection else "view"
+
+    def __getitem__(self, name: str) -> Kept:
+        """The one of that name.
+
+        Raises:
+            SpecError: there is none.
+        """
+        found = self._read()
+        if name not in found:
+            raise unknown(f"saved {self._what}", name, found)
+        return found[name]
+
+    def __setitem__(self, name: str, value: Kept) -> None:
+        """Save it under that name; an older one is replaced, and kept in an ``earlier`` folder.
+
+        Raises:
+            SpecError: the name is empty or too long, the value is of another kind or would refer to itself.
+            StoreError: the store cannot be written.
+        """
+        if not isinstance(value, self._kind):
+            raise SpecError(f"saved {self._what} {name!r}", value, f"a pv.{self._kind.__name__}")
+        self._save(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        """Delete it.
+
+        Raises:
+            SpecError: there is none of that name, or others refer to it.
+            StoreError: the store cannot be written.
+        """
+        self._delete(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._read()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The one of that name, or something else where there is none."""
+        return self._read().get(name, default)
+
+    def __repr__(self) -> str:
+        """Each with its name, selections in words."""
+        lines = (f"  {name}: {_words(value)}" for name, value in self.items())
+        return "\n".join([f"<{len(self)} saved {self._what}s>", *lines])
+
+
+def _words(value: object) -> str:
+    if isinstance(value, Selection):
+        return value.text
+    return (value.to_query() if isinstance(value, ViewState) else "") or "as it is by default"
 
 
 def checked_name(name: str) -> str:

@@ -1,26 +1,29 @@
 """Pictures of studies: tables and a view's state in, plain marks out, drawn by one renderer.
 
-Nothing here imports Bokeh or pandas until something is drawn.
+Every picture there is is a function here that a notebook can call, such as ``pv.views.tradeoff(study)``. Nothing here
+imports Bokeh or pandas until something is drawn.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
+from pruneviz.core.errors import unknown
+from pruneviz.views import catalogue
 from pruneviz.views.marks import Picture
 from pruneviz.views.pictures import PICTURES
-from pruneviz.views.pictures.class_changes import class_changes_info
-from pruneviz.views.pictures.density_map import density_map_info
-from pruneviz.views.pictures.flips import flips_info
-from pruneviz.views.pictures.images import images_info
-from pruneviz.views.pictures.sample_scatter import sample_scatter_info
-from pruneviz.views.pictures.smallest import smallest_info
-from pruneviz.views.pictures.tradeoff import tradeoff_info
+from pruneviz.views.shown import Shown, shower
+from pruneviz.views.state import State
 
-__all__ = [
-    "PICTURES",
-    "Picture",
-    "class_changes_info",
-    "density_map_info",
-    "flips_info",
-    "images_info",
-    "sample_scatter_info",
-    "smallest_info",
-    "tradeoff_info",
-]
+__all__ = ["PICTURES", "Picture", "Shown", "State"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in catalogue.names():
+        raise AttributeError(str(unknown("pv.views", name, catalogue.names())), name=name)
+    made = globals()[name] = shower(name)  # one function for each, as if it were written here
+    return made
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *catalogue.names()])

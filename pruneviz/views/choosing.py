@@ -64,7 +64,7 @@ def choose(tables: Tables, wanted: Sequence[str] | None) -> Choice:
 
 
 def _named(runs: pd.DataFrame, done: pd.DataFrame, wanted: Sequence[str]) -> Choice:
-    ids = list(dict.fromkeys(_find(runs, text) for text in wanted))
+    ids = list(dict.fromkeys(find_run(runs, text) for text in wanted))
     have = set(done["run_id"])
     for run_id in ids:
         if run_id not in have:
@@ -91,7 +91,17 @@ def _own_dense(done: pd.DataFrame, run_id: str) -> str:
     return own if own in set(done["run_id"]) else on.reference(done, ViewState())
 
 
-def _find(runs: pd.DataFrame, text: str) -> str:
+def find_run(runs: pd.DataFrame, text: str, where: str = "models") -> str:
+    """The id of the run that a name, an id or the beginning of an id means.
+
+    Args:
+        runs: the table of runs.
+        text: what is looked for.
+        where: for messages.
+
+    Raises:
+        UsageError: it fits no run, or several.
+    """
     names = runs.loc[(runs["name"] == text).fillna(False).astype(bool), "run_id"]
     ids = [str(r) for r in runs["run_id"] if r == text] or [str(r) for r in names]
     ids = ids or [str(r) for r in runs["run_id"] if text and str(r).startswith(text)]
@@ -101,7 +111,7 @@ def _find(runs: pd.DataFrame, text: str) -> str:
     every = [str(n) for n in runs["name"]]
     holding = [n for n in every if text and text.lower() in n.lower()][:SUGGESTED]
     hint = nearest(text, every) or (f"Some that hold it: {listed(map(repr, holding))}." if holding else "")
-    raise UsageError(f"models: {text!r} {problem}; allowed: a run's name or run_id. {hint}".strip())
+    raise UsageError(f"{where}: {text!r} {problem}; allowed: a run's name or run_id. {hint}".strip())
 
 
 def _by_rule(done: pd.DataFrame, tables: Tables) -> Choice:

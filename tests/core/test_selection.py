@@ -114,3 +114,13 @@ def test_an_address_cannot_ask_for_endless_rules():
 def test_what_is_no_selection_is_named(value):
     with pytest.raises(SpecError, match="selection"):
         Selection.from_plain(value)
+
+
+def test_selections_combine_as_their_rules_do() -> None:
+    one, other = Selection("samples", Ids(("a",))), Selection("samples", Values(Column("label"), ("b",)))
+    assert one & other == Selection("samples", one.rule & other.rule)
+    assert one | other == Selection("samples", one.rule | other.rule)
+    assert ~one == Selection("samples", Not(one.rule))
+    for wrong in (Selection("runs", Ids(("a",))), "a"):
+        with pytest.raises(SpecError, match="another selection of samples"):
+            _ = one & wrong

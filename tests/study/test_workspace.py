@@ -8,7 +8,7 @@ from pruneviz.core.errors import SpecError, StoreError
 from pruneviz.core.selection import Column, Ids, Named, Range, Selection
 from pruneviz.core.viewstate import ViewState
 from pruneviz.study.store import Store
-from pruneviz.study.workspace import Workspace
+from pruneviz.study.workspace import Saved, Workspace
 
 HARD = Selection("samples", Range(Column("margin", "r1"), high=0.2))
 
@@ -71,3 +71,19 @@ def test_a_damaged_file_is_said_and_not_written_over(workspace):
     with pytest.raises(StoreError, match="cannot be read"):
         _ = workspace.selections
     assert path.read_text("utf-8") == "{"
+
+
+def test_what_is_saved_reads_and_writes_as_a_dictionary(workspace):
+    saved = Saved(Selection, lambda: workspace.selections, workspace.save_selection, workspace.delete_selection)
+    assert repr(saved) == "<0 saved selections>"
+    saved["hard"] = HARD
+    assert workspace.selections == dict(saved) == {"hard": HARD}  # one thing, wherever it is changed
+    assert "hard" in saved
+    assert saved.get("soft", HARD) is HARD
+    assert repr(saved) == "<1 saved selections>\n  hard: samples: margin of r1 ≤ 0.2"
+    with pytest.raises(SpecError, match=r"saved selection: got 'hart'; allowed: hard. Did you mean 'hard'"):
+        _ = saved["hart"]
+    with pytest.raises(SpecError, match=r"got 3; allowed: a pv\.Selection"):
+        saved["soft"] = 3
+    del saved["hard"]
+    assert len(saved) == 0

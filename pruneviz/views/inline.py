@@ -1,0 +1,145 @@
+"""Pictures in the cells of notebooks, and as pages of their own; nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.views.bokeh_renderer import Drawn, Sources, draw, update
+from pruneviz.views.marks import Picture
+from pruneviz.views.palette import ink
+
+if TYPE_CHECKING:
+    from pruneviz.views.shown import Shown
+
+_WIDEST = 460  # pixels of a picture beside others
+# Panel's notebooks send everything that Python has changed back to Python: twice the work for a selection, and where
+# a picture is replaced more than Jupyter takes, which then drops the connection and the output of the cell. What was
+# told by Python is marked so by Bokeh (sync), and need not be told again.
+_NO_ECHO = """
+(() => {
+  const mend = left => {
+    const known = window.Bokeh?.Models?.get?.("panel.models.comm_manager.CommManager")
+    const proto = known?.prototype
+    if (!proto) { if (left) setTimeout(() => mend(left - 1), 20); return }
+    if (proto.pruneviz) return
+    const changed = proto._document_changed
+    proto.pruneviz = true
+    proto._document_changed = function(event) { if (event.sync) changed.call(this, event) }
+  }
+  mend(1000)
+})()
+"""
+_carrier: str | None = None  # the cell whose output holds the scripts
+
+
+class Showing:
+    """One showing of a picture in one cell; a picture that is shown in two cells has two."""
+
+    def __init__(self, pictures: tuple[Picture, ...], theme: str, selected: tuple[str, ...], shown: Shown) -> None:
+        """Draw it.
+
+        Args:
+            pictures: one, or several that share their points.
+            theme: ``light`` or ``dark``.
+            selected: ids of the samples that are selected.
+            shown: what it shows, which hears of what people do in it.
+        """
+        pn = _panel()
+        self._shown = shown
+        self.sources = Sources(on_select=shown.state.brushed, on_outline=shown.state.outlined)
+        self.panes: list[Any] = []
+        self.drawn: list[Drawn] = []
+        around = {"background": ink("surface", theme), "padding": "12px 16px", "border-radius": "8px"}
+        box = pn.FlexBox if len(pictures) > 1 else pn.Column
+        self.panel = box(styles=around, sizing_mode="stretch_width", margin=0)
+        self.show(pictures, theme, selected)
+
+    @property
+    def alive(self) -> bool:
+        """Whether a cell still shows it."""
+        return bool(self.panel._models)
+
+    def show(self, pictures: tuple[Picture, ...], theme: str, selected: tuple[str, ...]) -> None:
+        """Bring it up to date, there where it is."""
+        pn = _panel()
+        kept = zip(self.drawn, pictures, strict=False)
+        self.drawn = [update(old, picture, theme=theme) for old, picture in kept]
+        new = pictures[len(self.drawn) :]
+        self.drawn += [draw(picture, theme=theme, sources=self.sources) for picture in new]
+        alone = len(pictures) == 1
+        size = {"sizing_mode": "stretch_width", "margin": 0} if alone else {"width": _WIDEST, "margin": (0, 12, 12, 0)}
+        self.panes = self.panes[: len(pictures)]
+        self.panes += [pn.pane.Bokeh(autodispatch=False, **size) for _ in range(len(pictures) - len(self.panes))]
+        for pane, drawn in zip(self.panes, self.drawn, strict=True):
+            if pane.object is not drawn.layout:
+                pane.object = drawn.layout
+        for name in self.sources.by_name:
+            self.sources.select(name, selected)
+        if list(self.panel.objects) != self.panes:
+            self.panel.objects = self.panes
+        pn.io.push_notebook(self.panel)
+
+    def bundle(self, include: Any, exclude: Any, words: str) -> Any:
+        """What a notebook takes to show it, with words for where it cannot be drawn."""
+        load()
+        data, about = self.panel._repr_mimebundle_(include, exclude)
+        return {**data, "text/plain": words}, about
+
+
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this, and not a terminal."""
+    import sys
+
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None) is not None
+
+
+def load(*extensions: str) -> None:
+    """Put the scripts that draw into the output of this cell, where the notebook does not have them yet.
+
+    The cell that has them gets them anew when it is run again: the output that held them is gone.
+
+    Args:
+        extensions: further parts of Panel that are shown.
+    """
+    global _carrier
+    from IPython import get_ipython
+    from panel.io.notebook import LOAD_MIME
+
+    pn = _panel()
+    here = _cell()
+    wanting = set(extensions) - set(pn.extension._loaded_extensions)
+    if not pn.extension._loaded or wanting or (here is not None and here == _carrier):
+        _carrier = here
+        pn.extension(*extensions, inline=True)
+        get_ipython().display_pub.publish({LOAD_MIME: _NO_ECHO, "application/javascript": _NO_ECHO})
+
+
+def _cell() -> str | None:
+    """The id of the cell that is being run, where the notebook tells it."""
+    from IPython import get_ipython
+
+    kernel = getattr(get_ipython(), "kernel", None)
+    parent = kernel.get_parent("shell") if kernel is not None else {}
+    found = parent.get("metadata", {}).get("cellId")
+    return str(found) if found else None
+
+
+def page(pictures: tuple[Picture, ...], theme: str) -> str:
+    """The pictures as a page of their own, which can be brushed without Python."""
+    from bokeh.embed import file_html
+    from bokeh.layouts import column
+    from bokeh.resources import INLINE
+
+    sources = Sources()
+    layouts = [draw(picture, theme=theme, sources=sources).layout for picture in pictures]
+    return file_html(column(layouts, sizing_mode="stretch_width"), INLINE, pictures[0].title)
+
+
+def _panel() -> Any:
+    import panel
+
+    return panel
