@@ -21,6 +21,14 @@ def check_mark(mark: m.Mark, picture: m.Picture) -> None:
         assert {mark.x, mark.y, mark.where[0], *hover.values()} <= frame.columns.keys()
         assert {len(v) for v in frame.columns.values()} == {len(frame.keys)}
         return
+    if isinstance(mark, m.Counted):
+        frame = next(f for f in picture.frames if f.name == mark.frame)
+        assert frame.counted
+        assert {len(frame.columns[c]) for c in (mark.x, mark.y, mark.group)} == {len(frame.keys)}
+        assert int(np.max(frame.columns[mark.group])) < len(mark.inks)
+        assert picture.x.low < picture.x.high
+        assert picture.y.low < picture.y.high
+        return
     assert all(len(texts) == n for texts in hover.values())
     inks = getattr(mark, "ink", "ink")
     for name in {inks} if isinstance(inks, str) else set(inks):

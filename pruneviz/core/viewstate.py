@@ -77,7 +77,7 @@ class ViewState:
         "what the colours of projected samples mean",
         choices=("outcome", "class", "margin", "confidence", "loss", "change"),
     )
-    all_points: bool = option(False, "whether all samples are drawn, however long that takes")
+    all_points: bool = option(False, "whether samples that are many are drawn one by one, and not counted in cells")
     sort: str = option(
         "disagreement",
         "by what the images are sorted",

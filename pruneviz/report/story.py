@@ -219,6 +219,9 @@ def _images(tables: Tables, choice: Choice) -> Iterator[Block]:
         return
     common = Picture("scatters", "How sure the models are", subtitle=first.subtitle, legend=first.legend)
     pictures = (replace(first, subtitle="", legend=()), *more)
+    if first.frames[0].counted:  # nothing to drag over: no image is a point of its own
+        yield Pictures(pictures, 2 if more else 1, common)
+        return
     hint = "Drag over points in any of them: the same images light up in the others and are listed below."
     yield Pictures(pictures, 2 if more else 1, common, "samples", hint)
     yield Images("The images")
@@ -275,4 +278,4 @@ def _left_out(tables: Tables, choice: Choice) -> Iterator[str]:
 
 def frame_keys(pictures: Sequence[Picture]) -> tuple[str, ...]:
     """The samples that the scatters draw, in the order of their shared columns."""
-    return next((f.keys for p in pictures for f in p.frames if f.name == "samples"), ())
+    return next((f.keys for p in pictures for f in p.frames if f.name == "samples" and not f.counted), ())

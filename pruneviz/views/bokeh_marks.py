@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pruneviz.views import marks as m
+from pruneviz.views.counting import CODES, Window, colours, counts, looks
 from pruneviz.views.palette import ink, ramp, text_on
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def columns(mark: m.Mark, theme: str) -> Columns:
     """The columns of a mark's data source; texts for the pointer are ``h0``, ``h1``, …"""
     made = _COLUMNS[type(mark)](mark, theme)
     hover = getattr(mark, "hover", {})
-    if not isinstance(mark, m.LinkedPoints):
+    if not isinstance(mark, m.LinkedPoints | m.Counted):
         made.update({f"h{i}": list(texts) for i, texts in enumerate(hover.values())})
     return made
 
@@ -89,6 +90,40 @@ def _linked_glyph(p: m.LinkedPoints, theme: str) -> list[GlyphSpec]:
     return [
         ("Scatter", {"x": p.x, "y": p.y, "marker": p.marker, "line_color": colour, "fill_color": colour, **look}),
     ]
+
+
+def _counted_glyphs(p: m.Counted, theme: str) -> list[GlyphSpec]:
+    """All rows, and above them those that are selected."""
+    from bokeh.models import LinearColorMapper
+
+    # A look of its own for each whole number.
+    mapper = LinearColorMapper(palette=colours(p.inks, theme), low=-0.5, high=CODES - 0.5)
+    place = {"x": "x", "y": "y", "dw": "dw", "dh": "dh", "color_mapper": mapper}
+    return [("Image", {"image": "image", **place}), ("Image", {"image": "selected", **place})]
+
+
+def counted_columns(mark: m.Counted, frame: m.Frame, window: Window, selected: npt.NDArray[np.bool_] | None) -> Columns:
+    """What is sent of rows that are counted: the cells of a window, and how many rows each has.
+
+    Args:
+        mark: what is counted.
+        frame: the rows.
+        window: the part of the plane that is shown.
+        selected: (N,) the rows that are selected; None where none are.
+    """
+    every, groups = counts(frame, mark, window), len(mark.inks)
+    most = int(every.number.max())
+    some = counts(frame, mark, window, selected) if selected is not None else None
+    left, right, low, high = window
+    return {
+        "image": [looks(every, groups, most)],
+        "selected": [looks(some, groups, most) if some is not None else np.zeros((1, 1), np.uint8)],
+        "count": [every.number.astype(np.uint16 if most < 2**16 else np.uint32)],
+        "x": [left],
+        "y": [low],
+        "dw": [right - left],
+        "dh": [high - low],
+    }
 
 
 def _line_glyph(p: m.Line, theme: str) -> list[GlyphSpec]:
@@ -198,6 +233,7 @@ def _text_glyph(p: m.Text, theme: str) -> list[GlyphSpec]:
 _COLUMNS: dict[type, Callable[[Any, str], Columns]] = {
     m.Points: _points,
     m.LinkedPoints: lambda p, theme: {},
+    m.Counted: lambda p, theme: {},
     m.Line: lambda p, theme: {"x": p.x, "y": p.y},
     m.Band: lambda p, theme: {"x": p.x, "low": p.low, "high": p.high},
     m.Rule: lambda p, theme: {"at": [p.at]},
@@ -212,6 +248,7 @@ _COLUMNS: dict[type, Callable[[Any, str], Columns]] = {
 _GLYPHS: dict[type, Callable[[Any, str], list[GlyphSpec]]] = {
     m.Points: _point_glyph,
     m.LinkedPoints: _linked_glyph,
+    m.Counted: _counted_glyphs,
     m.Line: _line_glyph,
     m.Band: _band_glyph,
     m.Rule: _rule_glyph,

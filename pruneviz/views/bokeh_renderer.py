@@ -6,18 +6,20 @@ asks for another range, and selected keys stay selected.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pruneviz.core.selection import Polygon
 from pruneviz.views import bokeh_style as style
 from pruneviz.views import marks as m
-from pruneviz.views.bokeh_marks import columns, glyphs, make_glyph
+from pruneviz.views.bokeh_marks import columns, counted_columns, glyphs, make_glyph
+from pruneviz.views.bokeh_sources import OnOutline, OnSelect, Sources, select_rows
+from pruneviz.views.counting import FADED, Window, window_of
 from pruneviz.views.words_html import CSS, footing, heading
+
+__all__ = ["Drawn", "OnOutline", "OnSelect", "Sources", "draw", "outline", "update"]
 
 if TYPE_CHECKING:
     from bokeh.models import CDSView, Column, ColumnDataSource
@@ -25,71 +27,15 @@ if TYPE_CHECKING:
     from bokeh.models.widgets import Div
     from bokeh.plotting import figure as Figure
 
-OnSelect = Callable[[str, tuple[str, ...]], None]
-OnOutline = Callable[[m.Picture, Polygon, tuple[str, ...]], None]
-
-
-@dataclass(eq=False)
-class Sources:
-    """The data sources that pictures share, by the names of their frames; one for each session.
-
-    Attributes:
-        on_select: called with a frame's name and the selected keys when a person has changed the selection.
-        on_outline: called with a picture that has a plane, the corners of what a person has drawn there (none for a
-            click), and the keys that are selected since.
-    """
-
-    on_select: OnSelect | None = None
-    on_outline: OnOutline | None = None
-    by_name: dict[str, ColumnDataSource] = field(default_factory=dict)
-    _keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _own: bool = False  # whether the selection is being changed from here, and not by a person
-
-    def of(self, frame: m.Frame) -> ColumnDataSource:
-        """The frame's source, holding its columns; what is there already is not sent again."""
-        from bokeh.models import ColumnDataSource
-
-        data = {name: _small(values) for name, values in frame.columns.items()}
-        source = self.by_name.get(frame.name)
-        if source is None:
-            source = self.by_name[frame.name] = ColumnDataSource(data=data)
-            if self.on_select is not None:
-                source.selected.on_change("indices", partial(self._heard, frame.name))
-        elif self._keys[frame.name] != frame.keys:
-            source.data = data
-        else:
-            for name, values in data.items():
-                if name not in source.data or not np.array_equal(source.data[name], values):
-                    source.data[name] = values
-        self._keys[frame.name] = frame.keys
-        self.select(frame.name, frame.selected)
-        return source
-
-    def select(self, name: str, selected: tuple[str, ...]) -> None:
-        """Select rows of a frame by their keys, where the frame is drawn already."""
-        if name in self.by_name:
-            self._own = True
-            try:
-                _select(self.by_name[name], self._keys[name], selected)
-            finally:
-                self._own = False
-
-    def selected(self, name: str) -> tuple[str, ...]:
-        """The keys of the rows of a frame that are selected on the screen."""
-        return tuple(self._keys[name][i] for i in self.by_name[name].selected.indices)
-
-    def _heard(self, name: str, attr: str, old: object, indices: list[int]) -> None:
-        if self.on_select is not None and not self._own:
-            self.on_select(name, self.selected(name))
-
 
 @dataclass(eq=False)
 class _Part:
-    """One mark as drawn: its source, its renderers, and what it shows of a shared source."""
+    """One mark as drawn: its source, its renderers, and what it shows of a shared source or counts."""
 
     source: ColumnDataSource
     renderers: list[GlyphRenderer[Any]]
-    where: tuple[str, int] | None
+    where: tuple[str, int] | None = None
+    counts: m.Counted | None = None
 
 
 @dataclass(eq=False)
@@ -100,6 +46,8 @@ class Drawn:
         layout: words and figure, what surfaces show.
         figure: the drawing; ``None`` where the picture is empty.
         picture: what is drawn.
+        window: the part of the plane that is shown, where a person has moved it and marks depend on it.
+        way: what a line drawn now does to the selection, where rows are counted.
     """
 
     layout: Column
@@ -109,7 +57,19 @@ class Drawn:
     sources: Sources
     _head: Div
     _foot: Div
+    window: Window | None = None
+    way: str = "replace"
     _parts: list[_Part] = field(default_factory=list)
+
+    def recount(self) -> None:
+        """Send what cells hold that count rows: of the part that is shown, and of the rows that are selected now."""
+        for part in self._parts:
+            if part.counts is not None:
+                frame, chosen = self.sources.counted[part.counts.frame], self.sources.chosen(part.counts.frame)
+                part.source.data = counted_columns(part.counts, frame, self.window or window_of(self.picture), chosen)
+                every, some = part.renderers
+                every.glyph.update(global_alpha=1.0 if chosen is None else FADED)
+                some.visible = chosen is not None
 
 
 def draw(picture: m.Picture, *, theme: str = "light", sources: Sources | None = None) -> Drawn:
@@ -135,6 +95,9 @@ def draw(picture: m.Picture, *, theme: str = "light", sources: Sources | None = 
         _build(drawn)
         if picture.plane is not None and drawn.sources.on_outline is not None:
             figure.on_event("selectiongeometry", partial(_outlined, drawn))
+        if any(f.counted for f in picture.frames):
+            figure.on_event("rangesupdate", partial(_moved, drawn))
+            figure.on_event("panstart", partial(_begun, drawn))
     return drawn
 
 
@@ -151,6 +114,8 @@ def update(drawn: Drawn, picture: m.Picture, *, theme: str | None = None) -> Dra
     drawn._head.text, drawn._foot.text = heading(picture, theme), footing(picture, theme)
     drawn._foot.visible = bool(drawn._foot.text)
     style.restyle(drawn.figure, picture, theme)
+    if style.other_ranges(before, picture):
+        drawn.window = None
     if [type(k) for k in before.marks] == [type(k) for k in picture.marks]:
         _refresh(drawn)
     else:
@@ -163,12 +128,21 @@ def _build(drawn: Drawn) -> None:
     """Draw all marks of the picture anew into its figure."""
     figure, picture = drawn.figure, drawn.picture
     assert figure is not None
-    frames = {f.name: drawn.sources.of(f) for f in picture.frames}
+    frames = _sources(drawn)
     drawn._parts = [_part(drawn, mark, frames) for mark in picture.marks]
+    drawn.recount()
     figure.renderers = [r for part in drawn._parts for r in part.renderers]
     pairs = [(k, part.renderers[0]) for k, part in zip(picture.marks, drawn._parts, strict=True)]
     style.set_tools(figure, pairs, drawn.theme)
     style.colour_bar(figure, picture, drawn.theme)
+
+
+def _sources(drawn: Drawn) -> dict[str, ColumnDataSource]:
+    """The sources of the picture's frames, but for those whose rows are counted."""
+    for frame in drawn.picture.frames:
+        if frame.counted:
+            drawn.sources.count(frame, drawn)
+    return {f.name: drawn.sources.of(f) for f in drawn.picture.frames if not f.counted}
 
 
 def _part(drawn: Drawn, mark: m.Mark, frames: dict[str, ColumnDataSource]) -> _Part:
@@ -194,10 +168,15 @@ def _part(drawn: Drawn, mark: m.Mark, frames: dict[str, ColumnDataSource]) -> _P
         )
         renderers.append(made)
     if isinstance(mark, m.Points) and mark.keys:
-        _select(source, mark.keys, mark.selected)
+        select_rows(source, mark.keys, mark.selected)
     if isinstance(mark, m.Points | m.Cells) and mark.keys and drawn.sources.on_select is not None:
         source.selected.on_change("indices", partial(_heard, drawn, source))
-    return _Part(source, renderers, mark.where if isinstance(mark, m.LinkedPoints) else None)
+    return _Part(
+        source,
+        renderers,
+        mark.where if isinstance(mark, m.LinkedPoints) else None,
+        mark if isinstance(mark, m.Counted) else None,
+    )
 
 
 def _refresh(drawn: Drawn) -> None:
@@ -205,7 +184,7 @@ def _refresh(drawn: Drawn) -> None:
     from bokeh.models import GroupFilter
 
     assert drawn.figure is not None
-    frames = {f.name: drawn.sources.of(f) for f in drawn.picture.frames}
+    frames = _sources(drawn)
     for part, mark in zip(drawn._parts, drawn.picture.marks, strict=True):
         if isinstance(mark, m.LinkedPoints):
             part.source = frames[mark.frame]
@@ -214,6 +193,8 @@ def _refresh(drawn: Drawn) -> None:
                 if part.where != mark.where:
                     r.view.filter = GroupFilter(column_name=mark.where[0], group=mark.where[1])
             part.where = mark.where
+        elif isinstance(mark, m.Counted):
+            part.counts = mark
         else:
             part.source.data = columns(mark, drawn.theme)
         for r, spec in zip(part.renderers, glyphs(mark, drawn.theme), strict=True):
@@ -221,7 +202,8 @@ def _refresh(drawn: Drawn) -> None:
             for glyph, look in [*looks, (r.nonselection_glyph, style.unselected(mark))]:
                 glyph.update(**{**spec[1], **look})
         if isinstance(mark, m.Points) and mark.keys:
-            _select(part.source, mark.keys, mark.selected)
+            select_rows(part.source, mark.keys, mark.selected)
+    drawn.recount()
     style.set_tooltips(drawn.figure, drawn.picture, drawn.theme)
     style.colour_bar(drawn.figure, drawn.picture, drawn.theme)
 
@@ -231,7 +213,32 @@ def _outlined(drawn: Drawn, event: Any) -> None:
     assert drawn.sources.on_outline is not None
     if event.final and drawn.picture.plane is not None:
         corners = outline(event.geometry or {})
-        drawn.sources.on_outline(drawn.picture, corners, drawn.sources.selected(drawn.picture.frames[0].name))
+        counted = next((k for k in drawn.picture.marks if isinstance(k, m.Counted)), None)
+        keys = (
+            drawn.sources.selected(drawn.picture.frames[0].name)
+            if counted is None
+            else drawn.sources.outlined(counted, corners, drawn.way)
+        )
+        drawn.sources.on_outline(drawn.picture, corners, keys)
+
+
+def _begun(drawn: Drawn, event: Any) -> None:
+    """A box or a line is begun: the keys that are held say what it does, else the mode of the tool."""
+    from bokeh.models.tools import RegionSelectTool
+
+    assert drawn.figure is not None
+    held = event.modifiers or {}
+    shift, ctrl = bool(held.get("shift")), bool(held.get("ctrl"))
+    tools = [t.mode for t in drawn.figure.tools if isinstance(t, RegionSelectTool) and t.mode != "replace"]
+    by_keys = {(True, False): "append", (False, True): "intersect", (True, True): "subtract"}
+    drawn.way = by_keys.get((shift, ctrl), tools[0] if tools else "replace")
+
+
+def _moved(drawn: Drawn, event: Any) -> None:
+    """Another part of the plane is shown: its cells are counted anew."""
+    (left, right), (low, high) = sorted((event.x0, event.x1)), sorted((event.y0, event.y1))
+    drawn.window = left, right, low, high
+    drawn.recount()
 
 
 def outline(geometry: Mapping[str, Any]) -> Polygon:
@@ -254,18 +261,3 @@ def _heard(drawn: Drawn, source: ColumnDataSource, attr: str, old: object, indic
         source.selected.indices = []  # what is behind the cell is selected: nothing stays so in the map itself
         found = dict.fromkeys(key for i in indices for key in mark.keys[i])
         drawn.sources.on_select(drawn.picture.selects, tuple(found))
-
-
-def _select(source: ColumnDataSource, keys: tuple[str, ...], selected: tuple[str, ...]) -> None:
-    """Select the rows of the given keys, where they are not selected already."""
-    wanted = set(selected)
-    indices = [i for i, k in enumerate(keys) if k in wanted] if wanted else []
-    if sorted(source.selected.indices) != indices:
-        source.selected.indices = indices
-
-
-def _small(values: Any) -> Any:
-    """Numbers as 4 bytes each: screens show no more."""
-    if isinstance(values, np.ndarray) and values.dtype == np.float64:
-        return values.astype(np.float32)
-    return values

@@ -137,9 +137,15 @@ def needs_new_figure(before: m.Picture, after: m.Picture) -> bool:
         return axis.kind, free, axis.title if free else ""  # another quantity on a free axis is another figure
 
     def shape(p: m.Picture) -> tuple[object, ...]:
-        return kind(p.x), kind(p.y), p.width, p.height if p.width else 0, p.selects, p.plane is None
+        counted = any(f.counted for f in p.frames)
+        return kind(p.x), kind(p.y), p.width, p.height if p.width else 0, p.selects, p.plane is None, counted
 
     return shape(before) != shape(after)
+
+
+def other_ranges(before: m.Picture, after: m.Picture) -> bool:
+    """Whether a picture asks for another range than before."""
+    return any(_ends(a) != _ends(b) for a, b in ((before.x, after.x), (before.y, after.y)))
 
 
 def set_ranges(figure: Figure, after: m.Picture, before: m.Picture) -> None:
@@ -165,7 +171,7 @@ def set_tools(figure: Figure, drawn: Sequence[tuple[m.Mark, GlyphRenderer[Any]]]
             tooltips=_tooltip(mark, theme),
             visible=False,
             point_policy="follow_mouse"
-            if isinstance(mark, m.Cells | m.Bars | m.Boxes | m.Images | m.Maps)
+            if isinstance(mark, m.Cells | m.Bars | m.Boxes | m.Images | m.Maps | m.Counted)
             else "snap_to_data",
             attachment="horizontal" if isinstance(mark, m.Points | m.LinkedPoints | m.Line) else "vertical",
             show_arrow=False,
@@ -192,11 +198,13 @@ def _selectable(mark: m.Mark) -> bool:
 def _tooltip(mark: m.Mark, theme: str) -> str:
     """Rows of title and value. Bokeh escapes what it puts in for ``@{…}``; titles are words of this project's own."""
     hover = getattr(mark, "hover", {})
-    fields = hover.values() if isinstance(mark, m.LinkedPoints) else [f"h{i}" for i in range(len(hover))]
+    named = isinstance(mark, m.LinkedPoints | m.Counted)
+    fields = hover.values() if named else [f"h{i}" for i in range(len(hover))]
+    form = "{0,0}" if isinstance(mark, m.Counted) else ""
     soft, text, surface = (ink(name, theme) for name in ("soft", "ink", "surface"))
     rows = "".join(
         f'<div style="color:{soft};white-space:nowrap">{title}</div>'
-        f'<div style="color:{text};overflow-wrap:anywhere">@{{{name}}}</div>'
+        f'<div style="color:{text};overflow-wrap:anywhere">@{{{name}}}{form}</div>'
         for title, name in zip(hover, fields, strict=True)
     )
     grid = "display:grid;grid-template-columns:auto minmax(0,1fr);gap:2px 12px;max-width:380px"

@@ -51,8 +51,9 @@ def _drawn(picture: m.Picture) -> str:
         found = [k for k in picture.marks if isinstance(k, kind)]
         n = sum(1 if isinstance(k, m.Line) else _size(k) for k in found)
         counts += [several(n, word)] if n else []
-    linked = {k.frame for k in picture.marks if isinstance(k, m.LinkedPoints)}
-    counts += [several(len(f.keys), "point") for f in picture.frames if f.name in linked]
+    linked = {k.frame for k in picture.marks if isinstance(k, m.LinkedPoints | m.Counted)}
+    shown = [f for f in picture.frames if f.name in linked]
+    counts += [several(len(f.keys), "point") + (" counted in cells" if f.counted else "") for f in shown]
     return listed(counts) if counts else ""
 
 

@@ -87,12 +87,14 @@ class Frame:
         keys: id of each row.
         columns: arrays of numbers or lists of texts, one value a row.
         selected: ids that are selected.
+        counted: whether its marks count the rows in cells: a screen is then sent what the cells hold, and no row.
     """
 
     name: str
     keys: tuple[str, ...]
     columns: Mapping[str, Any]
     selected: tuple[str, ...] = ()
+    counted: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +119,29 @@ class LinkedPoints:
     alpha: float = 1.0
     hover: Mapping[str, str] = field(default_factory=dict)
     ring: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """The rows of a shared frame counted in equal cells of whatever part of the plane is shown.
+
+    A cell has the ink of the group that most of its rows are of, and is stronger the more there are. While rows are
+    selected, their cells stand out before the others. Both axes have ends.
+
+    Attributes:
+        x, y: names of the frame's columns.
+        group: a column of whole numbers, which of the inks each row has.
+        cells: how many across and up.
+        hover: title under the pointer of the number of rows in a cell.
+    """
+
+    frame: str
+    x: str
+    y: str
+    group: str
+    inks: tuple[str, ...]
+    cells: tuple[int, int] = (240, 160)
+    hover: Mapping[str, str] = field(default_factory=lambda: {"images in this cell": "count"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,7 +293,7 @@ class Text:
     slant: float = 0.0
 
 
-Mark = Points | LinkedPoints | Line | Band | Rule | Cells | Bars | Intervals | Boxes | Images | Maps | Text
+Mark = Points | LinkedPoints | Counted | Line | Band | Rule | Cells | Bars | Intervals | Boxes | Images | Maps | Text
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ import numpy as np
 
 from pruneviz.views import marks as m
 from pruneviz.views.bokeh_marks import DASHES
+from pruneviz.views.counting import FADED, colours, counts, looks
 from pruneviz.views.palette import ink, ramp, text_on
+from pruneviz.views.samples import held
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,6 +57,8 @@ def draw_marks(axes: Axes, picture: m.Picture, pen: Pen) -> list[Text]:
         layer = (_UNDER if isinstance(mark, m.Rule | m.Band) else _OVER) + i / 1000
         if isinstance(mark, m.LinkedPoints):
             _linked(axes, mark, frames[mark.frame], pen, layer)
+        elif isinstance(mark, m.Counted):
+            _counted(axes, mark, frames[mark.frame], layer)
         else:
             fitted += _DRAW[type(mark)](axes, mark, pen, layer) or ()
     return fitted
@@ -121,6 +125,21 @@ def _linked(axes: Axes, p: m.LinkedPoints, frame: m.Frame, pen: Pen, layer: floa
                 markeredgewidth=1.2 * pen.scale,
                 zorder=layer,
             )
+
+
+def _counted(axes: Axes, p: m.Counted, frame: m.Frame, layer: float) -> None:
+    from matplotlib.colors import to_rgba
+
+    (left, right), (low, high) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
+    window = left, right, low, high
+    every, groups = counts(frame, p, window), len(p.inks)
+    palette = np.array([to_rgba(c) for c in colours(p.inks, THEME)])
+    layers = [(every, 1.0)]
+    if frame.selected:
+        layers = [(every, FADED), (counts(frame, p, window, held(frame.keys, frame.selected)), 1.0)]
+    for found, strength in layers:
+        shown = palette[looks(found, groups, int(every.number.max()))] * (1, 1, 1, strength)
+        axes.imshow(shown, extent=window, origin="lower", aspect="auto", interpolation="none", zorder=layer)
 
 
 def _line(axes: Axes, p: m.Line, pen: Pen, layer: float) -> None:

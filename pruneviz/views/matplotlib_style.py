@@ -124,7 +124,7 @@ def spread(picture: m.Picture, name: str) -> tuple[float, float]:
 
 def _places(k: m.Mark, name: str, frames: Mapping[str, m.Frame]) -> tuple[Any, ...]:
     across = name == "x"
-    if isinstance(k, m.LinkedPoints):
+    if isinstance(k, m.LinkedPoints | m.Counted):
         return (frames[k.frame].columns[k.x if across else k.y],)
     if isinstance(k, m.Rule):
         return (k.at,) if k.axis == name else ()

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from pruneviz.core.selection import Ids, Inside, Polygon, Rule
 from pruneviz.core.tables import Tables
-from pruneviz.views.embedded import axis
 from pruneviz.views.marks import Picture
-from pruneviz.views.selecting import within
+from pruneviz.views.samples import held
+from pruneviz.views.selecting import numbers_of, within
 
 MOST_CORNERS = 40  # of a line that is kept: more do not fit into an address
 
@@ -43,13 +43,12 @@ def rule_of(
     if len(corners) < 3 or picture.plane is None:
         return Ids(tuple(marked)) if marked else None
     x, y = picture.plane
-    keys = picture.frames[0].keys
-    drawn = within(axis(tables, x, keys), axis(tables, y, keys), corners)
     rule = Inside(x, y, simplified(corners))
     if before is None:
         return rule
-    now, old = set(marked), set(selected)
-    shown, had = np.array([k in now for k in keys]), np.array([k in old for k in keys])
+    keys = picture.frames[0].keys
+    drawn = within(numbers_of(tables, x, keys), numbers_of(tables, y, keys), corners)
+    shown, had = held(keys, marked), held(keys, selected)
     ways: tuple[tuple[npt.NDArray[np.bool_], Rule], ...] = (
         (drawn, rule),
         (had | drawn, before | rule),

@@ -153,12 +153,14 @@ def shared_ids(tables: Tables, column: pd.Series[Any]) -> Ids:
 def said_of(tables: Tables, run_id: str, ids: Ids) -> Said:
     """What a run said of these samples, in their order."""
     found = said(tables, run_id)
-    nothing = np.zeros(0)
-    return (found or Said((), nothing, nothing, nothing, nothing, nothing)).of(ids)
+    nothing, none = np.zeros(0), np.zeros(0, np.int64)
+    return (found or Said((), none, none, nothing, nothing, nothing)).of(ids)
 
 
 def rows_of(wanted: Ids, ids: Ids) -> npt.NDArray[np.intp]:
     """Where each id wanted stands among others; -1 where it does not."""
+    if wanted is ids:
+        return np.arange(len(ids))
     places = {s: i for i, s in enumerate(ids)}
     return np.array([places.get(s, -1) for s in wanted], dtype=np.intp)
 

@@ -17,7 +17,7 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.changes import changes
 from pruneviz.views import marks as m
 from pruneviz.views.bokeh_renderer import Sources, draw, outline, update
-from pruneviz.views.pictures.projection import MOST_POINTS, projection_info, projections
+from pruneviz.views.pictures.projection import projection_info, projections
 from pruneviz.views.pictures.sample_detail import sample_detail_info
 from pruneviz.views.pictures.sample_grid import ON_PAGE, sample_grid_info, sorted_ids
 from pruneviz.views.selecting import chosen, within
@@ -85,22 +85,18 @@ def test_colours_are_outcomes_and_steps_of_the_same_numbers_in_all_models():
         assert list(frame.columns[f"group {r}"]) == [int((edges <= v).sum()) for v in own]
 
 
-def test_of_many_images_those_that_flipped_are_drawn_and_all_can_be():
-    tables = PlacedTables(
-        samples=MOST_POINTS + 500,
-        looked_at=MOST_POINTS + 500,
-        replicates=1,
-        methods=1,
-        sparsities=(0.5,),
-        recoveries=("none",),
-    )
-    state = ViewState(models=(str(tables.runs["run_id"].iloc[2]),))
-    few = projections(tables, state)[0]
-    assert len(few.frames[0].keys) == MOST_POINTS
-    assert "10,000 of 10,500 images drawn: all that flipped, and an even part of the others." in few.notes
-    whole = projections(tables, replace(state, all_points=True))[0]
-    assert len(whole.frames[0].keys) == MOST_POINTS + 500
-    assert not whole.notes
+def test_many_images_are_counted_and_can_be_drawn_one_by_one(monkeypatch):
+    monkeypatch.setattr("pruneviz.views.pictures.projection.MOST_POINTS", 300)
+    many = projections(STUDY, STATE)[0]
+    (mark,) = many.marks
+    assert isinstance(mark, m.Counted)
+    check_mark(mark, many)
+    assert many.frames[0].keys == tuple(f"test:{i}" for i in range(400))
+    assert many.notes[0].startswith("400 images, counted in cells, 240 by 160 of whatever part is shown:")
+    each = projections(STUDY, replace(STATE, all_points=True))[0]
+    assert each.frames[0].keys == many.frames[0].keys
+    assert not each.frames[0].counted
+    assert not any("counted" in n or "drawn" in n for n in each.notes)
 
 
 def test_of_many_classes_the_most_frequent_have_a_colour_and_that_is_said():

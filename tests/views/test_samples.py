@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from pictured import check_mark
 from synthetic import SyntheticTables
 
 from pruneviz.core.viewstate import ViewState
+from pruneviz.views import counting
 from pruneviz.views import marks as m
 from pruneviz.views.matplotlib_letters import Letters
 from pruneviz.views.pictures import images
@@ -126,11 +128,20 @@ def test_scatters_share_one_frame_keyed_by_sample(tables: SyntheticTables, state
         assert len({(k.marker, k.filled) for k in linked}) == 5
 
 
-def test_too_many_points_are_thinned_and_said() -> None:
+def test_too_many_points_are_counted_or_thinned_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = SyntheticTables(samples=MOST_POINTS + 5000, replicates=1, methods=1, sparsities=(0.5,))
-    (picture,) = sample_scatters(tables, ViewState(models=(run(tables, "random", "0.5"),)))
+    state = ViewState(models=(run(tables, "random", "0.5"),))
+    (picture,) = sample_scatters(tables, state)
+    for mark in picture.marks:
+        check_mark(mark, picture)
+    assert picture.frames[0].counted
+    assert picture.notes[0].startswith("25,000 images, counted in cells, 240 by 160")
+    assert {c.name for c in picture.plane} == {"margin"}
+
+    monkeypatch.setattr(counting.each, "__defaults__", (20_000,))
+    (picture,) = sample_scatters(tables, replace(state, all_points=True))
     (frame,) = picture.frames
-    assert len(frame.keys) == MOST_POINTS
+    assert len(frame.keys) == 20_000
     assert picture.notes[0].startswith("20,000 of 25,000 images drawn: all that flipped")
     codes = frame.columns[f"outcome {run(tables, 'random', '0.5')}"]
     assert int((codes >= 2).sum()) == sum(

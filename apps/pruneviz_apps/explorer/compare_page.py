@@ -44,13 +44,17 @@ class ComparePage:
         self.selection = SelectionBar(session)
         self.metric = pmui.RadioButtonGroup(label="", options=["margin", "confidence", "loss"], size="small", margin=0)
         self.metric.param.watch(self._changed, "value")
-        metric = side_by_side(html(fragments.note("Plot each image's"), sizing_mode=None, margin=(8, 0)), self.metric)
+        self.all_points = pmui.Switch(label="Draw all images", margin=(8, 0), visible=False)
+        self.all_points.param.watch(self._each, "value")
+        plot = html(fragments.note("Plot each image's"), sizing_mode=None, margin=(8, 0))
+        metric = side_by_side(plot, self.metric, self.all_points)
         self.bar = stack(metric, self.selection.panel, gap=0)
         self.bar.styles = _BAR
         self.suggest = pmui.Button(variant="contained", margin=(4, 0), on_click=lambda e: self._suggested())
         self.nothing = stack(html(fragments.note(_NOTHING)), self.suggest, gap=12)
         self.scatters = [
-            PicturePane(session, self._scatter(i), (*_MODELS, "sample_metric")) for i in range(MOST_SCATTERS)
+            PicturePane(session, self._scatter(i), (*_MODELS, "sample_metric", "all_points"))
+            for i in range(MOST_SCATTERS)
         ]
         self.classes = PicturePane(session, class_changes_info, _SELECTED)
         self.flips = PicturePane(session, flips_info, _SELECTED)
@@ -82,7 +86,7 @@ class ComparePage:
         state, tables = self.session.state, self.session.tables
         self._filling = True
         try:
-            self.metric.value = state.sample_metric
+            self.metric.value, self.all_points.value = state.sample_metric, state.all_points
         finally:
             self._filling = False
         compared = on.compared(measured(tables), state)
@@ -94,7 +98,9 @@ class ComparePage:
             scatter.panel.visible = i < len(compared)
             if scatter.panel.visible:
                 scatter.show()
-        self.session.sources.select(FRAME, state.samples)
+        sources = self.session.sources
+        self.all_points.visible = FRAME in sources.counted or state.all_points
+        sources.select(FRAME, state.samples)
         more = len(compared) - MOST_SCATTERS
         self.more.visible = more > 0
         self.more.object = fragments.note(
@@ -122,6 +128,10 @@ class ComparePage:
     def _changed(self, event: Any) -> None:
         if not self._filling:
             self.session.change(sample_metric=event.new)
+
+    def _each(self, event: Any) -> None:
+        if not self._filling:
+            self.session.change(all_points=event.new)
 
     def _page(self, by: int) -> None:
         self.session.change(first_sample=max(0, self.session.state.first_sample // ROWS * ROWS + by))

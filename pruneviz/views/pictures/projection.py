@@ -14,11 +14,12 @@ from pruneviz.core.tables import SAMPLES
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views.analysed import nothing_of, table_of
 from pruneviz.views.comparison import Comparison, class_name, comparison
+from pruneviz.views.counting import each, is_counted, told
 from pruneviz.views.embedded import ANALYSIS, AXES, Embedded, changes_of, embedded
-from pruneviz.views.marks import MARKERS, Axis, Frame, Key, LinkedPoints, Mark, Picture
+from pruneviz.views.marks import MARKERS, Axis, Counted, Frame, Key, LinkedPoints, Mark, Picture
 from pruneviz.views.outcomes import OUTCOMES
 from pruneviz.views.palette import STEPS
-from pruneviz.views.pictures.sample_scatter import thinned
+from pruneviz.views.samples import rows_of
 from pruneviz.views.text import elide, listed, number, percent, plain, several
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class _Coloured:
         codes: (N,) by run.
         words: what they mean, as sentences.
         value: title of the number under the pointer; empty where the other words there say it.
-        texts: that number of each sample in words, by run.
+        numbers: (N,) that number, by run.
+        unit: of that number.
         notes: what the colours leave out.
     """
 
@@ -63,8 +65,14 @@ class _Coloured:
     codes: Mapping[str, Codes]
     words: str
     value: str = ""
-    texts: Mapping[str, list[str]] = field(default_factory=dict)
+    numbers: Mapping[str, Floats] = field(default_factory=dict)
+    unit: str = ""
     notes: tuple[str, ...] = ()
+
+    def text(self, run_id: str, i: int) -> str:
+        """The number of one sample in words."""
+        value = float(self.numbers[run_id][i])
+        return f"{number(value)} {self.unit}".rstrip() if np.isfinite(value) else "–"
 
 
 def projection_info(tables: Tables, state: ViewState) -> Picture:
@@ -87,17 +95,17 @@ def projections(tables: Tables, state: ViewState) -> tuple[Picture, ...]:
         why = nothing_of(ANALYSIS, "where images lie by their features") if nothing and asked else ""
         empty = why or c.why_empty or "None of the models shown has been looked at. Run the study again."
         return (Picture("projection", title, empty=empty, height=200),)
-    at = {s: i for i, s in enumerate(c.samples.ids)}
-    rows = np.array([at[s] for s in places.ids], np.intp)
+    rows = rows_of(places.ids, c.samples.ids)
     coloured = _coloured(tables, state, c, places, rows)
-    codes = {r: c.codes(c.reference, r)[rows] for r in places.runs}
-    kept = np.arange(len(rows)) if state.all_points else thinned(codes, MOST_POINTS)
-    frame = _frame(c, state, tables.classes, places, coloured, rows, kept)
+    if is_counted(len(rows), state, MOST_POINTS):
+        frame = _counted(state, places, coloured)
+    else:
+        kept = each(np.array([c.codes(c.reference, r)[rows] for r in places.runs]))
+        frame = _frame(c, state, tables.classes, places, coloured, rows, kept)
     ends = _ends(places)
     changes = _changes(tables)
     return tuple(
-        _scatter(c, places, frame, coloured, r, i, (len(kept), len(rows)), ends, changes, state)
-        for i, r in enumerate(places.runs)
+        _scatter(c, places, frame, coloured, r, i, len(rows), ends, changes) for i, r in enumerate(places.runs)
     )
 
 
@@ -152,9 +160,15 @@ def _by_number(values: Mapping[str, Floats], name: str, words: str, missing: str
         for r, v in values.items():
             codes[r][~np.isfinite(v)] = len(groups)
         groups.append(_Group(missing, "soft", "cross", False, alpha=0.4))
-    texts = {r: [f"{number(float(x))}{tail}" if np.isfinite(x) else "–" for x in v] for r, v in values.items()}
     more = " In five steps with equally many images." if len(edges) == STEPS - 1 else ""
-    return _Coloured(tuple(groups), codes, f"{words}.{more}", name, texts)
+    return _Coloured(tuple(groups), codes, f"{words}.{more}", name, values, unit)
+
+
+def _counted(state: ViewState, places: Embedded, coloured: _Coloured) -> Frame:
+    columns: dict[str, object] = {}
+    for r in places.runs:
+        columns |= {f"x {r}": places.x[r], f"y {r}": places.y[r], f"group {r}": coloured.codes[r]}
+    return Frame(FRAME, places.ids, columns, state.samples, counted=True)
 
 
 def _frame(
@@ -183,7 +197,7 @@ def _frame(
         ]
         columns[f"group {r}"] = np.asarray(coloured.codes[r][kept], np.uint8)
         if coloured.value:
-            columns[f"value {r}"] = [coloured.texts[r][i] for i in kept]
+            columns[f"value {r}"] = [coloured.text(r, i) for i in kept]
     return Frame(FRAME, keys, columns, state.samples)
 
 
@@ -220,28 +234,18 @@ def _scatter(
     coloured: _Coloured,
     run_id: str,
     i: int,
-    drawn: tuple[int, int],
+    whole: int,
     ends: tuple[tuple[float, float], tuple[float, float]],
     changes: Mapping[str, str],
-    state: ViewState,
 ) -> Picture:
     first = i == 0
-    hover = {"image": "sample", "true class": "label", "model says": f"said {run_id}"}
-    if coloured.value:
-        hover[coloured.value] = f"value {run_id}"
-    x, y, where = f"x {run_id}", f"y {run_id}", f"group {run_id}"
-    marks: list[Mark] = [
-        LinkedPoints(FRAME, x, y, (where, k), g.ink, g.marker, g.filled, g.size, g.alpha)
-        for k, g in enumerate(coloured.groups)
-    ]
-    marks.append(LinkedPoints(FRAME, x, y, ("every", 1), "ink", size=7.0, hover=hover, ring=True))
+    marks = _points(frame, coloured, run_id)
     nowhere = int((~np.isfinite(places.x[run_id])).sum())
-    few, whole = drawn
     notes = [f"{several(nowhere, 'image')} without a place: features that are not finite or all the same."]
     notes = notes if nowhere else []
     if first:
-        if few < whole:
-            notes.append(f"{few:,} of {whole:,} images drawn: all that flipped, and an even part of the others.")
+        cells = next((k.cells for k in marks if isinstance(k, Counted)), None)
+        notes += [text for text in (told(len(frame.keys), whole, cells),) if text]
         if whole < len(c.samples.ids):
             notes.append(
                 f"{whole:,} of {len(c.samples.ids):,} test images were looked at; samples under "
@@ -250,7 +254,12 @@ def _scatter(
         lacking = [c.labels[r] for r in (c.reference, *c.compared[:MOST_MODELS]) if r not in places.runs]
         notes += [f"Not looked at yet: {listed(map(plain, lacking))}."] if lacking else []
         notes += coloured.notes
-    keys = tuple(Key(g.label, "point", g.ink, g.marker, g.filled, alpha=g.alpha) for g in coloured.groups)
+    keys = tuple(
+        Key(g.label, "area", g.ink)
+        if frame.counted
+        else Key(g.label, "point", g.ink, g.marker, g.filled, alpha=g.alpha)
+        for g in coloured.groups
+    )
     axes = ("first component", "second component") if places.by == "PCA" else ("UMAP, first axis", "UMAP, second axis")
     star = "★ " if run_id == c.reference else ""
     return Picture(
@@ -261,10 +270,27 @@ def _scatter(
         notes=tuple(notes),
         x=Axis(f"{axes[0]} · {elide(plain(c.labels[run_id]), 30)}", low=ends[0][0], high=ends[0][1]),
         y=Axis(axes[1], low=ends[1][0], high=ends[1][1]),
-        marks=tuple(marks),
+        marks=marks,
         legend=keys if first else (),
         selects="samples",
         height=340,
         frames=(frame,),
         plane=(Column(AXES[0], run_id), Column(AXES[1], run_id)),
+    )
+
+
+def _points(frame: Frame, coloured: _Coloured, run_id: str) -> tuple[Mark, ...]:
+    """A point for each image, in groups that look the same, and a ring around the one pointed at; or cells."""
+    x, y, where = f"x {run_id}", f"y {run_id}", f"group {run_id}"
+    if frame.counted:
+        return (Counted(FRAME, x, y, where, tuple(g.ink for g in coloured.groups)),)
+    hover = {"image": "sample", "true class": "label", "model says": f"said {run_id}"}
+    if coloured.value:
+        hover[coloured.value] = f"value {run_id}"
+    return (
+        *(
+            LinkedPoints(FRAME, x, y, (where, k), g.ink, g.marker, g.filled, g.size, g.alpha)
+            for k, g in enumerate(coloured.groups)
+        ),
+        LinkedPoints(FRAME, x, y, ("every", 1), "ink", size=7.0, hover=hover, ring=True),
     )
