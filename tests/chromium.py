@@ -21,6 +21,12 @@ ARGS = [
     "--disable-quic",
     "--no-first-run",
 ]
+# Whether a page of the explorer has drawn everything that is in sight.
+SETTLED = """() => {
+    if (document.querySelector('#loader').style.display != 'none') return false
+    const figures = [...Bokeh.index.all_views()].filter(v => v.model.type == 'Figure' && v.el.checkVisibility())
+    return figures.every(f => f._has_finished)
+}"""
 SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

@@ -13,14 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import SETTLED
 
 SERVER = Path(__file__).parent / "serve_synthetic.py"
 PATIENCE_MS = 60_000  # a busy machine is slow; how fast it is alone is a matter for the benchmarks
-SETTLED = """() => {
-    if (document.querySelector('#loader').style.display != 'none') return false
-    const figures = [...Bokeh.index.all_views()].filter(v => v.model.type == 'Figure' && v.el.checkVisibility())
-    return figures.every(f => f._has_finished)
-}"""
 
 
 @dataclass

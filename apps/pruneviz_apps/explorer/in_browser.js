@@ -6,6 +6,7 @@ const STAR = '[tabulator-field="mark"]'
 const TYPED = ["INPUT", "TEXTAREA", "SELECT"]
 
 const views = () => [...Bokeh.index.all_views()]
+const shown = cell => cell.style.display != "none"
 const tables = () => views().filter(v => v.model.type.endsWith("DataTabulator"))
 const figures = () => views().filter(v => v.model.type == "Figure")
 
@@ -25,8 +26,12 @@ function framed(element) {
   root.append(style)
 }
 
+let named = 0  // when, in milliseconds
+
 // Keys need places to stop at, and those who hear the page need their names; libraries leave some of both out.
 function name_all(label) {
+  if (performance.now() - named < 400) return  // keys repeat faster than pages change
+  named = performance.now()
   for (const f of figures()) {
     const canvas = f.canvas_view.events_el
     framed(canvas)
@@ -41,9 +46,11 @@ function name_all(label) {
     }
   }
   for (const table of tables()) {
-    for (const head of table.shadow_el.querySelectorAll(".tabulator-col.tabulator-sortable")) head.tabIndex = 0
+    for (const head of table.shadow_el.querySelectorAll(".tabulator-col.tabulator-sortable"))
+      if (head.textContent.trim()) head.tabIndex = 0
+    table.shadow_el.querySelector(".tabulator-tableholder").tabIndex = -1
     // One stop a table, as grids have it: arrow keys move within.
-    const cells = [...table.shadow_el.querySelectorAll(".tabulator-row .tabulator-cell")]
+    const cells = [...table.shadow_el.querySelectorAll(".tabulator-row .tabulator-cell")].filter(shown)
     const here = table.shadow_el.activeElement?.closest?.(".tabulator-cell")
     const first = here ?? cells.find(c => c.closest(".tabulator-selected")) ?? cells[0]
     for (const cell of cells) {
@@ -52,7 +59,7 @@ function name_all(label) {
       if (cell.matches(STAR)) cell.setAttribute("aria-label", `${cell.textContent.trim()}, the reference or not`)
     }
   }
-  for (const item of deep(document, ".sidebar nav .MuiListItemButton-root")) {
+  for (const item of deep(document, ".MuiListItemButton-root")) {
     if (item.textContent.endsWith(label)) item.setAttribute("aria-current", "page")
     else item.removeAttribute("aria-current")
   }
@@ -88,16 +95,34 @@ function in_picture(f, event) {
   return true
 }
 
+// What was chosen in a table is drawn anew when the server has answered: the keyboard stays where it was.
+function keep(cell) {
+  const table = tables().find(t => t.shadow_el.contains(cell))?.tabulator
+  const index = table?.getRow(cell.parentElement)?.getIndex()
+  const at = [...cell.parentElement.children].indexOf(cell)
+  const until = performance.now() + 3000
+  const look = () => {
+    if (document.activeElement == document.body) {
+      const again = table?.getRow(index)?.getElement()?.children[at]
+      if (again) again.tabIndex = 0
+      again?.focus()
+    }
+    if (performance.now() < until) setTimeout(look, 60)
+  }
+  if (index !== undefined) look()
+}
+
 // Arrow keys move through a table; Enter and Space do what a click does.
 function in_table(cell, event) {
   if (event.key == "Enter" || event.key == " ") {
-    (cell.querySelector("input") ?? cell).click()
+    keep(cell)
+    ;(cell.querySelector("input") ?? cell).click()
     return true
   }
   if (!(event.key in ARROWS)) return false
   const [right, up] = ARROWS[event.key], row = cell.parentElement
   const beside = up > 0 ? row.previousElementSibling : up < 0 ? row.nextElementSibling : row
-  const seen = [...(beside?.children ?? [])].filter(c => c.matches(".tabulator-cell") && c.style.display != "none")
+  const seen = [...(beside?.children ?? [])].filter(c => c.matches(".tabulator-cell") && shown(c))
   const field = cell.getAttribute("tabulator-field")
   const to = right ? seen[seen.indexOf(cell) + right] : seen.find(c => c.getAttribute("tabulator-field") == field)
   if (to) {

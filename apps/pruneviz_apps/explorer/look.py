@@ -12,6 +12,10 @@ SIDEBAR_WIDTH = 264
 OWN_FIGURES = ("Axis", "Legend", "BaseColorBar", "ColorBar", "Title", "Grid", "Plot", "Figure")
 
 
+_LOW = {"paddingTop": "6px !important", "paddingBottom": "6px !important", "minHeight": "24px !important"}
+_LABEL = {"transform": "translate(14px, 8px)"}
+
+
 def theme_config() -> dict[str, Any]:
     """Material UI's theme, light and dark."""
     return {"light": _theme("light", "#234ac0", "#ffffff"), "dark": _theme("dark", "#9db2ff", "#16191f")}
@@ -24,13 +28,17 @@ def _theme(theme: str, primary: str, on_primary: str) -> dict[str, Any]:
             "background": {"default": ink("surface", theme), "paper": ink("surface", theme)},
             "text": {"primary": ink("ink", theme), "secondary": ink("soft", theme)},
             "divider": ink("faint", theme),
+            "action": {"active": ink("soft", theme)},
         },
         "typography": {"fontFamily": FONT, "fontSize": 13},
         "shape": {"borderRadius": 6},
         "components": {
             "MuiToggleButton": {"styleOverrides": {"root": {**_button(), "color": primary}}},
             "MuiButton": {"styleOverrides": {"root": _button()}},
-            "MuiOutlinedInput": {"styleOverrides": {"root": {"minHeight": 36}}},  # fields beside each other are level
+            # Fields beside each other are level, also those for several values while nothing is chosen.
+            "MuiOutlinedInput": {"styleOverrides": {"root": {"minHeight": 36}}},
+            "MuiSelect": {"styleOverrides": {"select": {"&.MuiSelect-multiple": _LOW}}},
+            "MuiInputLabel": {"styleOverrides": {"outlined": {"&:not(.MuiInputLabel-shrink)": _LABEL}}},
             "MuiButtonBase": {"styleOverrides": {"root": {"&.Mui-focusVisible": _focused(primary)}}},
         },
     }
@@ -45,11 +53,6 @@ def _focused(colour: str) -> dict[str, Any]:
     return {"outline": f"2px solid {colour}", "outlineOffset": "1px"}
 
 
-# A field for several values, as high as the others while nothing is chosen.
-SEVERAL_SX: dict[str, Any] = {
-    ".MuiSelect-select": {"py": "6px !important", "minHeight": "24px !important"},
-    ".MuiInputLabel-root:not(.MuiInputLabel-shrink)": {"transform": "translate(14px, 8px)"},
-}
 PAGE_SX: dict[str, Any] = {
     ".MuiAppBar-root": {
         "bgcolor": "primary.contrastText",

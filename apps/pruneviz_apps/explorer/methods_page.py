@@ -10,7 +10,6 @@ from pruneviz.pruning import RECIPES, describe
 from pruneviz.signatures import NONE
 from pruneviz.views.text import several
 from pruneviz_apps.explorer import fragments
-from pruneviz_apps.explorer.look import SEVERAL_SX
 from pruneviz_apps.explorer.runs_page import TABLE_CSS
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import WIDE, html, side_by_side, stack, toolkit
@@ -27,7 +26,7 @@ FACETS = (
     ("needs", "Needs", "needs"),
     ("speed", "Speed-up", "speedup"),
 )
-_WIDTHS = {"method": 180, "idea": 330, "what": 76, "when": 130, "allocated": 120, "recovered": 150, "needs": 130}
+_WIDTHS = {"method": 180, "idea": 330, "what": 92, "when": 130, "allocated": 120, "recovered": 150, "needs": 130}
 _LEAD = "Every method that a study can name, and what tells them apart. A click on a row shows it in full."
 _NOTHING = "nothing of the data"
 
@@ -96,7 +95,6 @@ class MethodsPage:
                 label=title,
                 placeholder="all",
                 options=sorted(set(self._all[column])),
-                sx=SEVERAL_SX,
                 width=230,
                 margin=0,
             )
@@ -110,6 +108,7 @@ class MethodsPage:
             self._all,
             show_index=False,
             disabled=True,
+            editors=dict.fromkeys(self._all.columns),  # else cells give the keyboard away
             selectable=1,
             layout="fit_data_fill",
             height=430,

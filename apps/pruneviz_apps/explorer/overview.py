@@ -52,7 +52,7 @@ class Overview:
         )
         pages = {label: page for page, label, _, _ in _GO}
         ways.on_click(lambda item: session.change(page=pages[item["label"]]))
-        go = stack(html(fragments.section("Where to go")), ways, gap=4, sizing_mode=None, width=330)
+        go = stack(html(fragments.section("Where to go")), ways, gap=4, sizing_mode=None, width=290)
         found_and_go = side_by_side(self.words, go, gap=40)
         self.full = stack(self.tiles, found_and_go, self.tradeoff.panel, self.failed, gap=32)
         self.panel: Viewable = stack(self.head, self.begin, self.full, gap=24)

@@ -9,7 +9,6 @@ from pruneviz.study import Study
 from pruneviz.views import runs as on
 from pruneviz.views.text import listed, plain
 from pruneviz_apps.explorer import fragments, wishes
-from pruneviz_apps.explorer.look import SEVERAL_SX
 from pruneviz_apps.explorer.option_fields import OptionFields
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import html, side_by_side, stack, toolkit
@@ -43,12 +42,8 @@ class PrunePage:
         self._reason = ""  # why nothing can be pruned here
         self.hindered = html()
         small: dict[str, Any] = {"size": "small", "margin": 0}
-        self.models = pmui.MultiChoice(
-            label="Models", placeholder="all", options=[], sx=SEVERAL_SX, margin=0, width=280
-        )
-        self.replicates = pmui.MultiChoice(
-            label="Dense models #", placeholder="all", options=[], sx=SEVERAL_SX, margin=0, width=200
-        )
+        self.models = pmui.MultiChoice(label="Models", placeholder="all", options=[], margin=0, width=280)
+        self.replicates = pmui.MultiChoice(label="Dense models #", placeholder="all", options=[], margin=0, width=200)
         self.method = pmui.AutocompleteInput(
             label="Method", options=wishes.methods(), restrict=True, min_characters=0, width=280, **small
         )

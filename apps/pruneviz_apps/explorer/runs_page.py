@@ -39,7 +39,7 @@ TABLE_CSS = """
 .tabulator .tabulator-row.tabulator-selected .tabulator-cell { color: var(--panel-on-surface-color) !important;
   background: color-mix(in srgb, var(--panel-primary-color) 16%, var(--panel-surface-color)) !important; }
 .tabulator .tabulator-header input[type="checkbox"] { display: none; }
-.tabulator :focus-visible { outline: 2px solid var(--panel-primary-color); outline-offset: -2px; }
+.tabulator :focus-visible { outline: 2px solid var(--panel-primary-color) !important; outline-offset: -2px; }
 """
 
 
@@ -59,6 +59,7 @@ class RunsPage:
             self._rows().drop(columns="run_id"),
             show_index=False,
             disabled=True,
+            editors=dict.fromkeys([*(c.column for c in COLUMNS), WHOLE]),  # else cells give the keyboard away
             selectable="checkbox",
             layout="fit_data_fill",
             height=HIGHEST,

@@ -11,7 +11,6 @@ from pruneviz.views import runs as on
 from pruneviz.views.metrics import measured
 from pruneviz.views.text import elide, plain
 from pruneviz_apps.explorer import fragments
-from pruneviz_apps.explorer.look import SEVERAL_SX
 from pruneviz_apps.explorer.selecting import (
     FIELDS,
     LABEL,
@@ -55,7 +54,7 @@ class SelectionBar:
         line = pn.Row(self.words, self.undo, self.redo, self.invert, self.clear, self.more, margin=0, styles=_LINE)
         self.column = pmui.Select(label="Column", options=list(FIELDS), **_SMALL)
         self.run = pmui.Select(label="of", options={}, **_SMALL)
-        self.values = pmui.MultiChoice(label="is one of", options=[], sx=SEVERAL_SX, max_items=50, width=230, margin=0)
+        self.values = pmui.MultiChoice(label="is one of", options=[], max_items=50, width=230, margin=0)
         self.low = pmui.TextInput(label="from", placeholder="any", width=86, size="small", margin=0)
         self.high = pmui.TextInput(label="to", placeholder="any", width=86, size="small", margin=0)
         self.way = pmui.Select(label="How", options={v: k for k, v in WAYS.items()}, **_SMALL)

@@ -10,7 +10,6 @@ from pruneviz.views.pictures.smallest import smallest_info
 from pruneviz.views.pictures.tradeoff import tradeoff_info
 from pruneviz.views.text import plain
 from pruneviz_apps.explorer import fragments
-from pruneviz_apps.explorer.look import SEVERAL_SX
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import WIDE, html, side_by_side, stack, toolkit
@@ -31,8 +30,7 @@ class Filters:
         self.session = session
         self._filling = False
         self.boxes = {
-            column: pmui.MultiChoice(label=label, placeholder="all", options=[], sx=SEVERAL_SX, **WIDE)
-            for column, label in FILTERS
+            column: pmui.MultiChoice(label=label, placeholder="all", options=[], **WIDE) for column, label in FILTERS
         }
         for column, box in self.boxes.items():
             box.param.watch(lambda e, column=column: self._chosen(column, e.new), "value")
