@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ANALYSIS = "feature_geometry"
 CLEAN = "clean"
 CHOOSE = "Choose models to compare to see what changes."
+_ROUNDS, _FAR = 3, 44  # pixels that a name may stand above or below its point
 _MARKERS = ("circle", "square", "triangle", "inverted_triangle")
 _DASHES = ("solid", "dashed", "dotted", "dotdash")
 
@@ -107,24 +108,42 @@ def label_places(
     Returns:
         Places of the names, and how each is aligned.
     """
-    boxes = [(u - 6, v - 6, u + 6, v + 6) for u, v in zip(x, y, strict=True)]
-    out_x, out_y, align = np.empty(len(x)), np.empty(len(y)), []
-    for i, text in enumerate(texts):
-        long = 6.6 * len(text)
-        best: tuple[float, ...] | None = None
-        for rank, (side, down) in enumerate((s, d) for d in (0.0, 15.0, -15.0, 30.0, -30.0) for s in ("left", "right")):
-            left = x[i] + 10 if side == "left" else x[i] - 10 - long
-            box = (left, y[i] + down - 8, left + long, y[i] + down + 8)
-            outside = max(0.0, -box[0]) + max(0.0, box[2] - width) + max(0.0, -box[1]) + max(0.0, box[3] - height)
-            cost = 40 * outside + sum(_shared(box, b) for b in boxes) + rank
-            if best is None or cost < best[0]:
-                best = (cost, rank % 2, down, *box)
-        assert best is not None
-        out_x[i] = x[i] + (10 if best[1] == 0 else -10)
-        out_y[i] = y[i] + best[2]
-        align.append("left" if best[1] == 0 else "right")
-        boxes.append((best[3], best[4], best[5], best[6]))
-    return out_x, out_y, align
+    points = [(u - 6, v - 6, u + 6, v + 6) for u, v in zip(x, y, strict=True)]
+    names: dict[int, _Name] = {}
+    for _ in range(_ROUNDS):  # each again once the others have their places
+        for i, text in enumerate(texts):
+            others = [*points, *(n.box for k, n in names.items() if k != i)]
+            ways = [
+                _Name.beside(x[i], y[i], 6.6 * len(text), side, float(down))
+                for down in sorted(range(-_FAR, _FAR + 1, 4), key=abs)
+                for side in ("left", "right")
+            ]
+            names[i] = min(ways, key=lambda w: abs(w.y - y[i]) + (w.align == "right") + w.cost(others, width, height))
+    own = [names[i] for i in range(len(texts))]
+    return np.array([n.x for n in own]), np.array([n.y for n in own]), [n.align for n in own]
+
+
+@dataclass(frozen=True)
+class _Name:
+    """A name as it might stand: where it begins or ends, and the room that it takes."""
+
+    x: float
+    y: float
+    align: str
+    box: tuple[float, ...]
+
+    @classmethod
+    def beside(cls, x: float, y: float, long: float, align: str, down: float) -> _Name:
+        """On the right of a point (aligned left) or on its left, and so far down."""
+        left = x + 10 if align == "left" else x - 10 - long
+        at = x + 10 if align == "left" else x - 10
+        return cls(at, y + down, align, (left, y + down - 7, left + long, y + down + 7))
+
+    def cost(self, others: Sequence[tuple[float, ...]], width: float, height: float) -> float:
+        """How much of it is outside the drawing, or over something else."""
+        left, top, right, bottom = self.box
+        outside = max(0.0, -left) + max(0.0, right - width) + max(0.0, -top) + max(0.0, bottom - height)
+        return 40 * outside + sum(_shared(self.box, b) for b in others)
 
 
 def _shared(a: tuple[float, ...], b: tuple[float, ...]) -> float:

@@ -74,7 +74,7 @@ def test_every_arm_has_a_row_with_its_floor_and_its_changes(tables) -> None:
     assert brier.y.tolist() == [2, 3, 4]
     assert brier.filled[1] is True  # the interval of the one that is too sure leaves 0 out
     assert all(-0.5 < v < 3.5 for p in of(picture, m.Points) for v in p.x)
-    assert "with 95 % intervals (n = 5)" in picture.subtitle
+    assert "with 95 % intervals, each alone (n = 5)" in picture.subtitle
     for mark in picture.marks:
         check_mark(mark, picture)
 
@@ -89,7 +89,7 @@ def test_with_few_dense_models_there_are_no_intervals() -> None:
 def test_models_compared_have_their_own_intervals(tables) -> None:
     picture = calibration_info(tables, ViewState(reference="d1", models=("p10", "b1")))
     assert len(picture.y.categories) == 1 + 3
-    assert "over test images, these models fixed" in picture.subtitle
+    assert "over test images, each alone, these models fixed" in picture.subtitle
     (interval,) = {len(k.y) for k in of(picture, m.Intervals)}
     assert interval == 2
     alone = [p for p in of(picture, m.Points) if p.marker == "diamond"]

@@ -89,7 +89,7 @@ def _change_keys(known: Sequence[_Row], retrained: bool) -> Iterator[Key]:
         return
     yield Key("Changes", "heading")
     if any(math.isfinite(c[1]) for r in known for c in r.changes.values()):
-        yield Key("interval without 0, each alone", "point", "soft")
+        yield Key("interval without 0", "point", "soft")
         yield Key("none detected", "point", "soft", "circle", False)
     if retrained:
         yield Key("retraining alone", "point", "soft", "diamond", False)
@@ -99,13 +99,13 @@ def _subtitle(arms: pd.DataFrame, of_runs: bool, known: Sequence[_Row]) -> str:
     n = sorted(set(arms.loc[arms["kind"] != "dense", "dense_models"]))
     what = "Lower is better. Changes are differences from the dense model"
     if of_runs:
-        return f"{what}, with 95 % intervals over test images, these models fixed."
+        return f"{what}, with 95 % intervals over test images, each alone, these models fixed."
     if not known or not n:
         return "Lower is better."
     span = f"n = {n[-1]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}"
     if n[-1] < POINTS_BELOW:
         return f"{what}, means over dense models ({span}); intervals need {POINTS_BELOW} of them."
-    return f"{what}, means over dense models with 95 % intervals ({span}). ECE squared has no bias."
+    return f"{what}, means over dense models with 95 % intervals, each alone ({span}). ECE squared has no bias."
 
 
 def _of_arms(tables: Tables, state: ViewState, arms: pd.DataFrame) -> list[_Row]:

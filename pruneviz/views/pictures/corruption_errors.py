@@ -30,7 +30,7 @@ _MOST_ARMS = 8
 _ROOM = 0.44  # of a column's width of 1, to either side of its middle
 _SPREAD = 0.62  # of a row, which its arms share
 _JUDGED = (
-    Key("interval without the dense model's, each alone", "point", "soft"),
+    Key("interval leaves dense out", "point", "soft"),
     Key("none detected", "point", "soft", "circle", False),
 )
 
@@ -78,7 +78,7 @@ def corruption_errors_info(tables: Tables, state: ViewState) -> Picture:
     rows = list(heads)
     inks = on.inks(tables.runs)
     few = int(told["dense_models"].max())
-    how = "95 % intervals" if few >= POINTS_BELOW else f"no intervals: these need {POINTS_BELOW}"
+    how = "95 % intervals, each alone" if few >= POINTS_BELOW else f"no intervals: these need {POINTS_BELOW}"
     empty_rows = sum(all(not math.isfinite(_of(a, 0, r)[0]) for a in shown) for r in rows)
     planned = tables.runs
     sparsity = dict(zip(planned["target"].astype(str), planned["sparsity_target"], strict=True))

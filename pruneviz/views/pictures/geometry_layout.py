@@ -30,6 +30,8 @@ _NAME = "geometry_layout"
 _TITLE = "Which models and which corruptions look alike"
 _HEAD, _TALL, _LEFT, _GAP = 34.0, 400.0, 24.0, 56.0
 _WIDE = {"models": 520.0, "conditions": 360.0}
+_MARGIN = 26.0
+_TURNS = 180  # ways of turning a layout, of which the one that fills its place best is taken
 _LONG = 60.0  # pixels of an edge that has room for its distance
 _WORDS = {"models": "Models, over all conditions", "conditions": "Conditions, over all models"}
 
@@ -40,6 +42,7 @@ class _Side:
 
     kind: str
     left: float
+    tall: float
     items: tuple[str, ...]
     x: Floats
     y: Floats
@@ -80,7 +83,7 @@ def geometry_layout_info(tables: Tables, state: ViewState) -> Picture:
         legend=_legend(tables, sides),
         selects="runs",
         width=round(width),
-        height=round(_HEAD + _TALL + 16),
+        height=round(_HEAD + max(s.tall for s in sides) + 16),
     )
 
 
@@ -97,15 +100,28 @@ def _sides(places: pd.DataFrame, tree: pd.DataFrame) -> Iterator[_Side]:
             (at[str(a)], at[str(b)], float(d))
             for a, b, d in zip(edges["first"], edges["second"], edges["distance"], strict=True)
         ]
-        x, y = own["x"].to_numpy(float), own["y"].to_numpy(float)
-        # One scale for both directions: a stretched layout would show other distances.
-        margin = 26.0
-        across, down = max(float(np.ptp(x)), 1e-9), max(float(np.ptp(y)), 1e-9)
-        scale = min((_WIDE[kind] - 2 * margin) / across, (_TALL - 2 * margin) / down)
-        px = left + _WIDE[kind] / 2 + scale * (x - (x.max() + x.min()) / 2)
-        py = _HEAD + _TALL / 2 - scale * (y - (y.max() + y.min()) / 2)
-        yield _Side(kind, left, items, px, py, own, found)
+        x, y, tall = _placed(own["x"].to_numpy(float), own["y"].to_numpy(float), _WIDE[kind])
+        yield _Side(kind, left, tall, items, left + x, _HEAD + y, own, found)
         left += _WIDE[kind] + _GAP
+
+
+def _placed(x: Floats, y: Floats, wide: float) -> tuple[Floats, Floats, float]:
+    """Pixels within a place so wide, turned so that they are as large as can be, and how tall that is.
+
+    Directions mean nothing, so any way of turning or mirroring shows the same; one scale serves both, since a stretched
+    layout would show other distances. Most items lie on the left, where names have room beside them.
+    """
+    turn = np.pi * np.arange(_TURNS)[:, None] / _TURNS
+    turned = np.stack([np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y])
+    across, down = np.maximum(np.ptp(turned, axis=2), 1e-9)
+    scales = np.minimum((wide - 2 * _MARGIN) / across, (_TALL - 2 * _MARGIN) / down)
+    best = int(np.argmax(scales))
+    at, scale = turned[:, best], float(scales[best])
+    tall = scale * float(down[best]) + 2 * _MARGIN
+    middle = (at.max(axis=1) + at.min(axis=1)) / 2
+    if np.median(at[0]) > middle[0]:
+        at[0] = 2 * middle[0] - at[0]
+    return wide / 2 + scale * (at[0] - middle[0]), tall / 2 - scale * (at[1] - middle[1]), tall
 
 
 def _marks(tables: Tables, state: ViewState, s: _Side) -> Iterator[Mark]:
@@ -122,7 +138,7 @@ def _conditions(s: _Side, a: Indices, b: Indices) -> Iterator[Mark]:
         a, b = a[long], b[long]
         yield Text((s.x[a] + s.x[b]) / 2, (s.y[a] + s.y[b]) / 2 - 8, texts, "soft", "center", size=10.5)
     yield Points(s.x, s.y, "ink", ["star" if i == "clean" else "circle" for i in s.items], True, 9, hover=_hover(s, {}))
-    yield from names_at(s.x, s.y, [plain(i) for i in s.items], _WIDE[s.kind], _HEAD + _TALL, s.left)
+    yield from names_at(s.x, s.y, [plain(i) for i in s.items], _WIDE[s.kind], _HEAD + s.tall, s.left)
 
 
 def _models(tables: Tables, state: ViewState, s: _Side) -> Iterator[Mark]:
@@ -157,7 +173,7 @@ def _models(tables: Tables, state: ViewState, s: _Side) -> Iterator[Mark]:
     named = [i for i, r in zip(at, known, strict=True) if r in chosen]
     if len(named) > 1:
         texts = [elide(labels[s.items[i]], 26) for i in named]
-        yield from names_at(s.x[named], s.y[named], texts, _WIDE[s.kind], _HEAD + _TALL, s.left)
+        yield from names_at(s.x[named], s.y[named], texts, _WIDE[s.kind], _HEAD + s.tall, s.left)
 
 
 def _hover(s: _Side, labels: dict[str, str]) -> dict[str, list[str]]:

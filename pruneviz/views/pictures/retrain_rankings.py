@@ -46,35 +46,45 @@ def retrain_rankings_info(tables: Tables, state: ViewState) -> Picture:
     differing = [k for k in _KEYS if k == "target" or len({str(r[k]) for r in rows}) > 1]
     counts = sorted({int(r["methods"]) for r in shown})
     span = several(counts[0], "method") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} methods"
+    planned = tables.runs
+    sparsity = dict(zip(planned["target"].astype(str), planned["sparsity_target"], strict=True))
+    alone = all(int(r["dense_models"]) <= 1 for r in shown)
+    points = "Points are one dense model" if alone else "Points are dense models, diamonds their means"
     return Picture(
         _NAME,
         _TITLE,
         subtitle=(
             f"{span}, ranked by loss on held-out images right after pruning, and by test accuracy after recovery. "
-            "Points are dense models, diamonds their means; p by exchanging the methods in all dense models alike."
+            f"{points}; p by exchanging the methods in all dense models alike."
         ),
         notes=(f"{MOST_ROWS} of {len(rows)} rankings shown.",) if len(rows) > MOST_ROWS else (),
         x=Axis("Kendall's τ-b of the two rankings\n1: the same", low=-1.05, high=1.05),
-        y=Axis(kind="categories", categories=tuple(elide(_label(r, differing), 40) for r in shown), reverse=True),
-        marks=tuple(_marks(shown, each)),
+        y=Axis(
+            kind="categories", categories=tuple(elide(_label(r, differing, sparsity), 40) for r in shown), reverse=True
+        ),
+        marks=tuple(_marks(shown, each, alone)),
         legend=(
-            Key("dense model", "point", "hue-0", "circle", False),
-            Key("mean", "point", "hue-0", "diamond", True),
-            Key("noise ceiling", "point", "soft", "x", True),
+            *(() if alone else (Key("dense model", "point", "hue-0", "circle", False),)),
+            Key("the dense model" if alone else "mean", "point", "hue-0", "diamond", True),
+            *((Key("noise ceiling", "point", "soft", "x", True),) if _ceilings(shown) else ()),
         ),
         height=150 + 40 * len(shown),
     )
 
 
-def _label(row: Mapping[Any, Any], differing: list[str]) -> str:
+def _ceilings(rows: list[dict[Any, Any]]) -> list[dict[Any, Any]]:
+    return [r for r in rows if math.isfinite(r["ceiling"])]
+
+
+def _label(row: Mapping[Any, Any], differing: list[str], sparsity: Mapping[str, Any]) -> str:
     shown = {k: plain(row[k]) for k in differing if not on.missing(row[k])}
-    shown["target"] = on.target_text(plain(row["target"]))
+    shown["target"] = on.target_text(plain(row["target"]), sparsity.get(str(row["target"])))
     if "level" in shown:
         shown["level"] = f"level {shown['level']}"
     return " · ".join(shown[k] for k in _KEYS if k in shown)
 
 
-def _marks(rows: list[dict[Any, Any]], each: pd.DataFrame) -> Iterator[Mark]:
+def _marks(rows: list[dict[Any, Any]], each: pd.DataFrame, alone: bool) -> Iterator[Mark]:
     place = {_key(r): float(i) for i, r in enumerate(rows)}
     yield Rule("x", 0.0, "soft", "solid")
     means = [r for r in rows if math.isfinite(r["tau"])]
@@ -82,7 +92,7 @@ def _marks(rows: list[dict[Any, Any]], each: pd.DataFrame) -> Iterator[Mark]:
     if over:
         low, high = (np.array([r[k] for r in over], float) for k in ("tau_low", "tau_high"))
         yield Intervals(np.array([place[_key(r)] for r in over]), low, high, "hue-0")
-    models = [r for r in each.to_dict("records") if _key(r) in place and math.isfinite(r["tau"])]
+    models = [r for r in each.to_dict("records") if _key(r) in place and math.isfinite(r["tau"]) and not alone]
     yield Points(
         np.array([r["tau"] for r in models], float),
         np.array([place[_key(r)] for r in models], float),
@@ -111,7 +121,7 @@ def _marks(rows: list[dict[Any, Any]], each: pd.DataFrame) -> Iterator[Mark]:
             "verdict": [str(r["verdict"]) for r in means],
         },
     )
-    known = [r for r in rows if math.isfinite(r["ceiling"])]
+    known = _ceilings(rows)
     yield Points(
         np.array([r["ceiling"] for r in known], float),
         np.array([place[_key(r)] for r in known], float),

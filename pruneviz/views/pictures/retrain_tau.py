@@ -70,7 +70,11 @@ def retrain_tau_info(tables: Tables, state: ViewState) -> Picture:
         _NAME,
         _TITLE,
         subtitle=(
-            f"Points are dense models (n = {most}), diamonds their means"
+            (
+                f"Points are dense models (n = {most}), diamonds their means"
+                if most > 1
+                else "Points are one dense model"
+            )
             + ("; bars are 95 % intervals." if most >= POINTS_BELOW else "; no intervals, which need 5 or more.")
             + " Crosses: noise ceilings, τ between retrainings of the same sets, on the side where τ lies if a small "
             + f"loss is a good sign: left for accuracy, right for loss. Dotted: ±{WEAK}, the paper's 'weak'."
@@ -81,8 +85,8 @@ def retrain_tau_info(tables: Tables, state: ViewState) -> Picture:
         y=Axis(kind="categories", categories=names, reverse=True),
         marks=tuple(_marks(cells, each, shown)),
         legend=(
-            *(Key(k.words, "point", k.ink, k.marker, False) for k in _LOOKS),
-            Key("mean of dense models", "point", "soft", "diamond", True),
+            *(Key(k.words, "point", k.ink, k.marker, most < 2) for k in _LOOKS),
+            *((Key("mean of dense models", "point", "soft", "diamond", True),) if most > 1 else ()),
             Key("noise ceiling", "point", "soft", "x", True),
         ),
         height=130 + 46 * len(shown),
@@ -110,7 +114,9 @@ def _marks(cells: pd.DataFrame, each: pd.DataFrame, shown: list[tuple[str, str, 
         if over:
             low, high = (np.array([means[i][k] for i in over], float) for k in ("tau_low", "tau_high"))
             yield Intervals(y[over], low, high, look.ink)
-        yield _models(each, look, place)
+        several_models = any(r["dense_models"] > 1 for r in means)
+        if several_models:
+            yield _models(each, look, place)
         faded = ["soft" if r["ceiling"] < CEILING_LEAST else look.ink for r in means]
         taus = np.array([r["tau"] for r in means], float)
         hover = {
@@ -121,7 +127,7 @@ def _marks(cells: pd.DataFrame, each: pd.DataFrame, shown: list[tuple[str, str, 
             "anomaly ratio": [f"{100 * r['anomaly_ratio']:.0f} %" for r in means],
             "verdict": [str(r["verdict"]) for r in means],
         }
-        yield Points(taus, y, faded, "diamond", size=12, hover=hover)
+        yield Points(taus, y, faded, "diamond" if several_models else look.marker, size=12, hover=hover)
         known = [i for i, r in enumerate(means) if math.isfinite(r["ceiling"])]
         ceilings = np.array([look.sign * means[i]["ceiling"] for i in known], float)
         hover = {"noise ceiling": [two(means[i]["ceiling"]) for i in known], "of": [look.words] * len(known)}
