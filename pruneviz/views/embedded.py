@@ -18,7 +18,9 @@ from pruneviz.views.samples import at, rows_of, shared_ids
 Floats = npt.NDArray[np.float64]
 
 ANALYSIS = "embeddings"
-AXES = ("embedding x", "embedding y")  # columns of samples that rules may read, of any run that has them
+AXES = ("embedding x", "embedding y")
+CHANGE = "change of neighbourhood"
+COLUMNS = (*AXES, CHANGE)  # of samples, which rules may read of any run that has them
 _PLACES, _CHANGES, _NEIGHBOURS = "embeddings_samples", "embeddings_changes", "embeddings_neighbours"
 _MOST_BYTES = 256_000_000  # of numbers kept of a study
 
@@ -75,10 +77,10 @@ def embedded(tables: Tables, run_ids: Sequence[str], ids: Sequence[str]) -> Embe
 
 
 def axis(tables: Tables, column: Column, ids: Sequence[str]) -> Floats:
-    """One of :data:`AXES` of a run, for samples in the order given; NaN where one has no place.
+    """One of :data:`COLUMNS` of a run, for samples in the order given; NaN where that is not known.
 
     Raises:
-        SpecError: the run was not looked at.
+        SpecError: the run was not looked at; a dense model has no :data:`CHANGE`.
     """
     found = _own(tables, _PLACES, column.run)
     if not found.ids:
@@ -89,7 +91,12 @@ def axis(tables: Tables, column: Column, ids: Sequence[str]) -> Floats:
             "a run whose features were looked at",
             f"Add {ANALYSIS} = {{}} under [analyses] of the study's file and run it again.",
         )
-    return found.of(column.name[-1], tuple(ids))
+    if column.name != CHANGE:
+        return found.of(column.name[-1], tuple(ids))
+    changed = changes_of(tables, column.run, ids)
+    if not np.isfinite(changed).any():
+        raise SpecError("selection", column.text, "a model that was made from a dense one, and compared with it")
+    return changed
 
 
 def changes_of(tables: Tables, run_id: str, ids: Sequence[str]) -> Floats:

@@ -30,7 +30,7 @@ from pruneviz.core.selection import (
 )
 from pruneviz.core.tables import RUNS, SAMPLES, Tables
 from pruneviz.measures.changes import changes
-from pruneviz.views.embedded import AXES, axis
+from pruneviz.views.embedded import COLUMNS, axis
 from pruneviz.views.samples import UNSEEN, Said, held, said, said_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def chosen(
         tables: the study.
         saved: the named selections that it may refer to.
         extra: further columns of test samples, one number a sample, in the order of :func:`sample_ids`, besides
-            :data:`~pruneviz.views.embedded.AXES` of runs that have them.
+            :data:`~pruneviz.views.embedded.COLUMNS` of runs that have them.
 
     Raises:
         SpecError: it reads a run, a column or a saved selection that is not there, or saved selections refer to each
@@ -203,7 +203,7 @@ class _Samples:
     def numbers(self, column: Column) -> npt.NDArray[np.float64]:
         if column in self.extra:
             return self.extra[column]
-        if column.name in AXES:
+        if column.name in COLUMNS:
             return axis(self.tables, column, self.ids)
         found = self._column(column).astype(np.float64)
         if column.run:
@@ -231,7 +231,7 @@ class _Samples:
         return np.where((now.label == UNSEEN) | (before.label == UNSEEN), np.int8(-1), found)
 
     def _column(self, column: Column) -> npt.NDArray[Any]:
-        known = [n for n in SAMPLES.names if n not in ("run_id", "sample_id")] + [CORRECT, *AXES]
+        known = [n for n in SAMPLES.names if n not in ("run_id", "sample_id")] + [CORRECT, *COLUMNS]
         if column.name not in known:
             raise unknown("selection: column", column.name, [*known, *(c.name for c in self.extra)])
         if column.name == "label" and not column.run:

@@ -80,6 +80,7 @@ def states(study: pv.Study) -> list[ViewState]:
         ViewState(page="analyses", models=(pruned[3],)),
         ViewState(page="diff", models=tuple(pruned), focus=pruned[3]),
         ViewState(page="runs", filters=(("method", ("magnitude",)),)),
+        ViewState(page="samples", models=(pruned[1],), sort="loss", sort_of=pruned[1], shown_sample=chosen[0]),
     ]
 
 
@@ -92,7 +93,7 @@ def test_the_python_makes_what_the_page_shows(store: Path, tmp_path: Path) -> No
         names = shown(tables, state)
         expected.append([(n, numbers(PICTURES[n](tables, seen(state)))) for n in names])
         programs.append(made.python)
-    assert [len(e) for e in expected] == [1, 2, 1, 4, 4, 1, 2, 3, 0]
+    assert [len(e) for e in expected] == [1, 2, 1, 4, 4, 1, 2, 3, 1, 2]
     whole = (
         "import json, sys\n"
         "from test_code import numbers\n"
@@ -129,7 +130,9 @@ def test_the_command_lines_make_the_same_files(store: Path, tmp_path: Path, monk
         name = arguments[2]
         written = (tmp_path / f"{name}.pdf").read_bytes()
         assert written == pv.figure(study, name, view=state, columns=2).content("pdf")
-    (line,) = code(tables, ViewState(page="runs"), study.workspace).command.splitlines()
+    table, tree = code(tables, ViewState(page="runs"), study.workspace).command.splitlines()
+    assert cli.main(shlex.split(table)[1:]) == cli.main(shlex.split(tree)[1:]) == 0
+    (line,) = code(tables, ViewState(page="methods", method="erk"), study.workspace).command.splitlines()
     assert cli.main(shlex.split(line)[1:]) == 0
     assert (tmp_path / "runs.csv").read_text().count("\n") == len(study.runs) + 1
 

@@ -34,7 +34,7 @@ def test_the_pages_pictures_come_as_they_are_shown(session: Session) -> None:
     assert "Loss over compression" in text[0]
     for page, _, _ in PAGES:
         session.state = replace(session.state, page=page)
-        if pictures_of(session) and page != "analyses":
+        if pictures_of(session):
             assert view_pdf(session).startswith(b"%PDF")
 
 
@@ -50,7 +50,7 @@ def test_what_cannot_be_had_is_not_offered(session: Session) -> None:
     offered = TakingAway(session)
     offered.show()
     assert [b.visible for b in offered.reports] == [True, True]
-    session.state = ViewState(page="runs")
+    session.state = ViewState(page="methods")
     offered.show()
     assert offered.view.disabled
     bare = TakingAway(Session(CachedTables(SyntheticTables(samples=20)), ViewState()))

@@ -12,7 +12,7 @@ from placed import NEIGHBOURS, PlacedTables
 from synthetic import SyntheticTables
 
 from pruneviz.core.errors import SpecError
-from pruneviz.core.selection import Column, Inside, Named, Selection
+from pruneviz.core.selection import Column, Inside, Named, Range, Selection
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.changes import changes
 from pruneviz.views import marks as m
@@ -70,6 +70,16 @@ def test_every_image_has_one_colour_and_the_legend_says_which(colour):
         assert p.legend == (pictures[0].legend if p is pictures[0] else ())
     looks = {(g.ink, g.marker, g.filled) for g in linked(pictures[0])[:-1]}
     assert len(looks) == len(pictures[0].legend)
+
+
+def test_a_change_of_neighbourhood_is_a_column_that_rules_read():
+    run = PRUNED[0]
+    changed = STUDY.table("embeddings_changes", [run]).set_index("sample_id")["change"]
+    rule = Selection("samples", Range(Column("change of neighbourhood", run), 0.5))
+    assert chosen(rule, STUDY) == tuple(changed.index[changed >= 0.5])
+    assert 0 < len(chosen(rule, STUDY)) < 400
+    with pytest.raises(SpecError, match="a model that was made from a dense one"):
+        chosen(Selection("samples", rule.rule.carried({run: DENSE})), STUDY)
 
 
 def test_colours_are_outcomes_and_steps_of_the_same_numbers_in_all_models():
@@ -213,4 +223,4 @@ def test_one_image_shows_every_model_and_its_neighbours_there():
     for mark in picture.marks:
         check_mark(mark, picture)
     assert "There is no test image nowhere" in sample_detail_info(STUDY, replace(STATE, shown_sample="nowhere")).empty
-    assert "Click an image" in sample_detail_info(STUDY, STATE).empty
+    assert "Choose an image" in sample_detail_info(STUDY, STATE).empty

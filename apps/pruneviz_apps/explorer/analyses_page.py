@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NEEDS = ("filters", "models", "reference", "samples", "target", "sample_metric", "first_sample")
 SHOWN_ROWS = 200
 LEAD = "What the study's analyses found. A study file asks for them under [analyses]; pruneviz analyses lists them."
-SAID = 6  # findings in sight; the others open on a click
+SAID = 3  # findings in sight; the others open on a click
 NONE = (
     "This study asks for no analysis, or none is finished yet. Add one to the study file, such as [analyses] "
     "prediction_changes = {}, and run it again: only what is new is made."

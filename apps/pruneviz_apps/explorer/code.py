@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from pprint import pformat
-from typing import Any
 
 from pruneviz.core.tables import Tables
 from pruneviz.core.viewstate import ViewState
 from pruneviz.study.workspace import Workspace
-from pruneviz.views.catalogue import find, of_analysis
+from pruneviz.views.catalogue import find
 from pruneviz.views.text import plain
-from pruneviz_apps.explorer.taking_away import OF_PAGE, seen
+from pruneviz_apps.explorer.taking_away import pictures_at, seen
 
 LONGEST = 100_000  # characters of one argument that every system's shell hands on
 _LINE = 100
@@ -55,17 +54,17 @@ def code(tables: Tables, state: ViewState, workspace: Workspace) -> Code:
     if state.page == "diff":
         python[1:1] = ["from pruneviz.views.differences import differences"]
         python += ["for one in differences(study, view).said:", '    print(f"{one.about}: {one.text}")']
-    python += [*_pictures(names), '    figure.save(f"{name}.pdf")']
-    return Code("\n".join(python) + "\n", _commands(names, state, store, workspace.study))
+    python += [*_runs(state), *_pictures(names), '    figure.save(f"{name}.pdf")']
+    commands = _commands(names, state, store, workspace.study)
+    if state.page == "runs":
+        table = ["pruneviz", "export", store, "runs", "-o", "runs.csv", "--study", workspace.study]
+        commands = f"{shlex.join(table)}\n{commands}"
+    return Code("\n".join(python) + "\n", commands)
 
 
 def shown(tables: Tables, state: ViewState) -> tuple[str, ...]:
     """The names of the pictures that the page shows, those left out that have nothing to show."""
-    names = OF_PAGE.get(state.page, ())
-    if state.page == "analyses":
-        found: dict[str, Any] = getattr(tables, "findings", dict)()
-        chosen = state.analysis if state.analysis in found else next(iter(sorted(found)), "")
-        names = of_analysis(chosen)
+    names = pictures_at(tables, state)
     return tuple(n for n in names if not find(n, "picture")(tables, seen(state)).empty)
 
 
@@ -109,6 +108,17 @@ def _field(tables: Tables, view: ViewState, name: str) -> Iterator[str]:
     yield from (f"    {line}" for line in more)
 
 
+def _runs(state: ViewState) -> list[str]:
+    """What prints the table of runs, on its page."""
+    if state.page != "runs":
+        return []
+    return [
+        "runs = study.runs",
+        *(f"runs = runs[runs[{c!r}].isin({list(v)!r})]" for c, v in state.filters),
+        'print(runs[["name", "density", "accuracy"]])',
+    ]
+
+
 def _pictures(names: tuple[str, ...]) -> Iterator[str]:
     if "sample_scatter" in names:
         yield "# sample_scatter is that of the first model compared."
@@ -128,15 +138,8 @@ def _commands(names: tuple[str, ...], state: ViewState, store: str, study: str) 
 
 
 def _without_pictures(state: ViewState, store: str, study: str, opened: str) -> Code:
-    python = ["import pruneviz as pv", "", opened]
-    if state.page == "runs":
-        python += ["runs = study.runs"]
-        python += [f"runs = runs[runs[{c!r}].isin({list(v)!r})]" for c, v in state.filters]
-        python += ['print(runs[["name", "density", "accuracy"]])']
-        line = ["pruneviz", "export", store, "runs", "-o", "runs.csv", "--study", study]
-    else:
-        python += ["study.explorer()  # in a notebook"]
-        line = ["pruneviz", "app", store, "--study", study]
-        if state.page == "methods":
-            line = ["pruneviz", "methods", *([state.method] if state.method else [])]
+    python = ["import pruneviz as pv", "", opened, *(_runs(state) or ["study.explorer()  # in a notebook"])]
+    line = ["pruneviz", "app", store, "--study", study]
+    if state.page == "methods":
+        line = ["pruneviz", "methods", *([state.method] if state.method else [])]
     return Code("\n".join(python) + "\n", f"{shlex.join(line)}\n")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pruneviz.core.selection import OUTCOMES, AllOf, Became, Column, Ids, Range, Rule, Values
 from pruneviz.core.tables import SAMPLES
 from pruneviz.views import runs as on
+from pruneviz.views.embedded import CHANGE
 from pruneviz.views.metrics import measured
 from pruneviz.views.text import elide, plain, several
 from pruneviz_apps.explorer.session import Session
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 LONGEST = 160  # characters of a rule in a line
 LABEL, OUTCOME, CORRECT = "true class", "what became of it", "correct"
-NUMBERS = tuple(c.name for c in SAMPLES.columns if c.type == "float")
+NUMBERS = (*(c.name for c in SAMPLES.columns if c.type == "float"), CHANGE)
 FIELDS = (LABEL, OUTCOME, CORRECT, *NUMBERS)  # by which images can be asked for
 WAYS = {"and": "narrow down", "or": "widen", "and not": "take away", "only": "begin anew"}
 

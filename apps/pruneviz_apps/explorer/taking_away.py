@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pruneviz.core.tables import Tables
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import runs as on
 from pruneviz.views.catalogue import find, of_analysis
@@ -19,11 +20,12 @@ from pruneviz_apps.explorer.toolkit import html, stack, toolkit
 
 OF_PAGE = {
     "overview": ("tradeoff",),
+    "runs": ("lineage",),
     "tradeoff": ("tradeoff", "smallest"),
     "layers": ("density_map",),
     "compare": ("sample_scatter", "flips", "class_changes", "images"),
     "diff": ("density_map", "flips", "class_changes"),
-    "samples": ("projection", "sample_grid"),
+    "samples": ("projection", "sample_grid", "sample_detail"),
 }
 _LOOK: dict[str, Any] = {"size": "small", "margin": (0, 16), "embed": False, "auto": True}
 
@@ -70,9 +72,15 @@ def tells_all(study: object) -> bool:
 
 def pictures_of(session: Session) -> tuple[str, ...]:
     """The names of the pictures that the page in sight shows."""
-    if session.state.page == "analyses":
-        return tuple(p for name in session.tables.findings() for p in of_analysis(name))
-    return OF_PAGE.get(session.state.page, ())
+    return pictures_at(session.tables, session.state)
+
+
+def pictures_at(tables: Tables, state: ViewState) -> tuple[str, ...]:
+    """The names of the pictures that the page shows which a state names."""
+    if state.page == "analyses":
+        found: dict[str, Any] = getattr(tables, "findings", dict)()
+        return of_analysis(state.analysis if state.analysis in found else next(iter(sorted(found)), ""))
+    return OF_PAGE.get(state.page, ())
 
 
 def seen(state: ViewState) -> ViewState:
@@ -81,14 +89,18 @@ def seen(state: ViewState) -> ViewState:
 
 
 def view_pdf(session: Session) -> bytes:
-    """The pictures of the page in sight, one to a page of the file, as wide as two columns of a paper."""
+    """The pictures of the page in sight, one to a page of the file, as wide as two columns of a paper.
+
+    Those that have nothing to show are left out, unless none has.
+    """
     from pypdf import PdfReader, PdfWriter
 
     from pruneviz.views.matplotlib_renderer import TWO_COLUMNS, draw
 
     writer = PdfWriter()
-    for name in pictures_of(session):
-        picture = find(name, "picture")(session.tables, seen(session.state))
+    names = pictures_of(session)
+    pictures = [find(name, "picture")(session.tables, seen(session.state)) for name in names]
+    for picture in [p for p in pictures if not p.empty] or pictures:
         drawn = draw(picture, width=TWO_COLUMNS, title=True).content("pdf")
         writer.append(PdfReader(io.BytesIO(drawn)), outline_item=picture.title)
     out = io.BytesIO()
