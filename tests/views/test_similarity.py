@@ -136,7 +136,8 @@ def test_criteria_have_all_units_below_the_diagonal_and_layers_above(tables: Loo
 def test_turnover_goes_from_the_choice_at_once_towards_chance() -> None:
     picture = similarity_turnover_info(turning(), ViewState())
     lines = of(picture, m.Line)
-    assert [line.x.tolist() for line in lines] == [[1, 2, 3]] * 2
+    assert picture.x.categories == ("1", "2", "3")
+    assert [line.x.tolist() for line in lines] == [[0, 1, 2]] * 2
     assert lines[0].y[0] == pytest.approx(100)
     assert lines[1].y[0] == pytest.approx(0)
     assert picture.sentences[0].startswith("magnitude: 100.0\u00a0% at level 1,")

@@ -112,13 +112,14 @@ def _of_arms(tables: Tables, state: ViewState, arms: pd.DataFrame) -> list[_Row]
     runs, planned = table_of(tables, "calibration"), tables.runs
     sparsity = dict(zip(planned["target"].astype(str), planned["sparsity_target"], strict=True))
     kept = on.filtered(arms, state)
-    several_models = kept["model"].nunique() > 1
+    several_models, recoveries = kept["model"].nunique() > 1, on.short(planned["recovery"])
     rows = []
     for arm, own in kept.groupby("arm", sort=False, observed=True):
         by: dict[str, Mapping[Any, Any]] = {str(r["metric"]): r for r in own.to_dict("records")}
         first = by["ece_mass"]
         names = ("model", "method", "target", "recovery") if several_models else ("method", "target", "recovery")
         shown = {**first, "target": on.target_text(first["target"], sparsity.get(str(first["target"])))}
+        shown["recovery"] = recoveries.get(str(first["recovery"]), first["recovery"])
         parts = [plain(shown[k]) for k in names if shown[k]]
         level = [f"level {first['level']}"] if first["level"] > 1 else []
         each = runs.loc[runs["arm"] == arm, "ece_mass"].to_numpy(float) if runs is not None else ()

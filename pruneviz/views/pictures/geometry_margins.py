@@ -92,6 +92,7 @@ def _retrained(rows: Sequence[_Row]) -> bool:
 def _rows(tables: Tables, arms: pd.DataFrame, runs: pd.DataFrame) -> Iterator[_Row]:
     planned = tables.runs
     sparsity = dict(zip(planned["target"].astype(str), planned["sparsity_target"], strict=True))
+    recoveries = on.short(planned["recovery"])
     names = ("model", "method", "target", "recovery")[0 if arms["model"].nunique() > 1 else 1 :]
     for arm, own in arms.groupby("arm", sort=False, observed=True):
         by: dict[tuple[str, str], Mapping[Any, Any]] = {
@@ -99,6 +100,7 @@ def _rows(tables: Tables, arms: pd.DataFrame, runs: pd.DataFrame) -> Iterator[_R
         }
         first = own.iloc[0]
         shown = {**first.to_dict(), "target": on.target_text(first["target"], sparsity.get(str(first["target"])))}
+        shown["recovery"] = recoveries.get(str(first["recovery"]), first["recovery"])
         parts = [plain(shown[k]) for k in names if shown[k]]
         level = [f"level {first['level']}"] if first["level"] > 1 else []
         of_arm = runs[runs["arm"] == arm]

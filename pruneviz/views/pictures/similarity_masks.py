@@ -12,7 +12,7 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
 from pruneviz.views.analysed import nothing_of, table_of
-from pruneviz.views.marks import Axis, Cells, Picture
+from pruneviz.views.marks import Axis, Cells, Key, Picture
 from pruneviz.views.text import elide, percent, plain, several
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def similarity_masks_info(tables: Tables, state: ViewState) -> Picture:
         x=Axis(kind="categories", categories=_labels(names), upright=len(names) > 6),
         y=Axis(kind="categories", categories=_labels(names), reverse=True),
         marks=(_cells(rows, names),),
+        legend=(Key("bold: the 95 % interval leaves out chance, each alone", "note"),) if n >= POINTS_BELOW else (),
         height=(110 if len(names) <= 6 else 230) + 40 * len(names),
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import runs as on
 from pruneviz.views.analysed import table_of
@@ -49,8 +51,8 @@ def similarity_turnover_info(tables: Tables, state: ViewState) -> Picture:
             f"that would have been made at once, 0 is chance. Means over {several(n, 'run')}; small marks are runs."
             + (" Thin: share of what is kept that was not kept one level before." if back else "")
         ),
-        sentences=tuple(_sentences(told, on.short(runs["method"]))),
-        x=Axis("level of the schedule"),
+        sentences=tuple(_sentences(told, on.short(runs["method"]), on.short(runs["recovery"]))),
+        x=Axis("level of the schedule", "categories", tuple(f"{at}" for at in _levels(told))),
         y=Axis(
             "from chance to the choice at once (%)\nlower: training in between changes the choice", low=-5.0, high=105.0
         ),
@@ -63,19 +65,21 @@ def similarity_turnover_info(tables: Tables, state: ViewState) -> Picture:
 
 
 def _marks(table: pd.DataFrame, inks: Mapping[str, str], looks: Mapping[str, Look], back: bool) -> Iterator[Mark]:
+    place = {at: i for i, at in enumerate(_levels(table))}
     for _, own in table.groupby("arm", sort=False):
         r = own.iloc[0].to_dict()
         ink, look = inks[str(r["method"])], looks[str(r["recovery"])]
-        level, each = own["level"].to_numpy(float), 100 * own["at_once_excess"].to_numpy(float)
-        yield Points(level, each, ink, look.marker, False, 4, 0.35)
+        level = np.array([place[int(at)] for at in own["level"]], np.float64)
+        yield Points(level, 100 * own["at_once_excess"].to_numpy(float), ink, look.marker, False, 4, 0.35)
         if back:
-            x, y = _means(own, "regrown_share")
-            yield Line(x, y, ink, "dotted", 1.2)
-        x, y = _means(own, "at_once_excess")
+            at, y = _means(own, "regrown_share")
+            yield Line(np.array([place[int(v)] for v in at], np.float64), y, ink, "dotted", 1.2)
+        at, y = _means(own, "at_once_excess")
+        x = np.array([place[int(v)] for v in at], np.float64)
         _, dropped = _means(own, "dropped_share")
         hover = {
             "method": [plain(r["arm"])] * len(x),
-            "level": [f"{at:g}" for at in x],
+            "level": [f"{v:g}" for v in at],
             "from chance to the choice at once": [percent(v / 100) for v in y],
             "dropped at this level": [percent(v / 100) for v in dropped],
         }
@@ -89,8 +93,14 @@ def _means(own: pd.DataFrame, column: str) -> tuple[Floats, Floats]:
     return means.index.to_numpy(float), 100 * means.to_numpy(float)
 
 
-def _sentences(table: pd.DataFrame, methods: Mapping[str, str]) -> Iterator[str]:
+def _levels(table: pd.DataFrame) -> list[int]:
+    return sorted({int(at) for at in table["level"]})
+
+
+def _sentences(table: pd.DataFrame, methods: Mapping[str, str], recoveries: Mapping[str, str]) -> Iterator[str]:
     for _, own in table.groupby("arm", sort=False):
-        name = methods[str(own["method"].iloc[0])]
+        name, recovery = methods[str(own["method"].iloc[0])], str(own["recovery"].iloc[0])
+        after = f", with {recoveries[recovery]}" if recovery != "none" else ", without recovery"
         x, y = _means(own, "at_once_excess")
-        yield f"{name}: {percent(y[0] / 100)} at level {x[0]:g}, {percent(y[-1] / 100)} at level {x[-1]:g}."
+        first, last = (percent(round(v / 100, 3) + 0.0) for v in (y[0], y[-1]))  # adding 0 turns −0.0 into 0.0
+        yield f"{name}{after}: {first} at level {x[0]:g}, {last} at level {x[-1]:g}."
