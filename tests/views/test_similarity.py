@@ -140,7 +140,7 @@ def test_turnover_goes_from_the_choice_at_once_towards_chance() -> None:
     assert [line.x.tolist() for line in lines] == [[0, 1, 2]] * 2
     assert lines[0].y[0] == pytest.approx(100)
     assert lines[1].y[0] == pytest.approx(0)
-    assert picture.sentences[0].startswith("magnitude: 100.0\u00a0% at level 1,")
+    assert picture.sentences[0].startswith("magnitude, with rewind: 100.0\u00a0% at level 1,")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
