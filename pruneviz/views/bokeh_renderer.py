@@ -83,19 +83,20 @@ def draw(picture: m.Picture, *, theme: str = "light", sources: Sources | None = 
     from bokeh.layouts import column
     from bokeh.models.widgets import Div
 
-    head = Div(text=heading(picture, theme), stylesheets=[CSS], margin=0, sizing_mode="stretch_width")
+    sources = sources or Sources()
+    head = Div(text=heading(picture, theme, sources.heard), stylesheets=[CSS], margin=0, sizing_mode="stretch_width")
     below = footing(picture, theme)
     foot = Div(text=below, visible=bool(below), stylesheets=[CSS], margin=0, sizing_mode="stretch_width")
     figure = None if picture.empty else style.new_figure(picture, theme)
     layout = column([c for c in (head, figure, foot) if c is not None], sizing_mode="stretch_width", spacing=4)
     if picture.width:
         layout.styles = {"overflow-x": "auto"}
-    drawn = Drawn(layout, figure, picture, theme, sources or Sources(), head, foot)
+    drawn = Drawn(layout, figure, picture, theme, sources, head, foot)
     if figure is not None:
         _build(drawn)
         if picture.plane is not None and drawn.sources.on_outline is not None:
             figure.on_event("selectiongeometry", partial(_outlined, drawn))
-        if any(f.counted for f in picture.frames):
+        if sources.heard and any(f.counted for f in picture.frames):
             figure.on_event("rangesupdate", partial(_moved, drawn))
             figure.on_event("panstart", partial(_begun, drawn))
     return drawn
@@ -111,7 +112,8 @@ def update(drawn: Drawn, picture: m.Picture, *, theme: str | None = None) -> Dra
     if drawn.figure is None or picture.empty or style.needs_new_figure(drawn.picture, picture):
         return draw(picture, theme=theme, sources=drawn.sources)
     before, drawn.picture, drawn.theme = drawn.picture, picture, theme
-    drawn._head.text, drawn._foot.text = heading(picture, theme), footing(picture, theme)
+    drawn._head.text = heading(picture, theme, drawn.sources.heard)
+    drawn._foot.text = footing(picture, theme)
     drawn._foot.visible = bool(drawn._foot.text)
     style.restyle(drawn.figure, picture, theme)
     if style.other_ranges(before, picture):

@@ -57,6 +57,11 @@ class Sources:
     _masks: dict[str, tuple[m.Frame, Bools]] = field(default_factory=dict)
     _watching: dict[str, WeakSet[Drawn]] = field(default_factory=dict)
 
+    @property
+    def heard(self) -> bool:
+        """Whether somebody hears of what a person does in its pictures."""
+        return self.on_select is not None
+
     def of(self, frame: m.Frame) -> ColumnDataSource:
         """The frame's source, holding its columns; what is there already is not sent again."""
         from bokeh.models import ColumnDataSource

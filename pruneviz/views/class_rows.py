@@ -42,23 +42,22 @@ def class_rows(tables: Tables, state: ViewState) -> pd.DataFrame:
         return CLASSES.frame([])
     number = max(len(tables.classes), int(c.samples.labels.max()) + 1)
     flips = count_changes(np.array([c.codes(c.reference, r) for r in c.compared]), c.samples.labels, number)
+    n, lost, gained = flips.n, flips.right_to_wrong, flips.wrong_to_right
     before, change = flips.accuracy_before, flips.accuracy_difference
-    low, high = paired_interval(flips.right_to_wrong, flips.wrong_to_right, flips.n)
-    rows = [
-        {
-            "run_id": run_id,
-            "run": c.labels[run_id],
-            "class": class_name(tables.classes, int(k)),
-            "images": int(flips.n[i, k]),
-            "accuracy_reference": float(before[i, k]),
-            "accuracy": float(before[i, k] + change[i, k]),
-            "change": float(change[i, k]),
-            "low": float(low[i, k]),
-            "high": float(high[i, k]),
-            "right_to_wrong": int(flips.right_to_wrong[i, k]),
-            "wrong_to_right": int(flips.wrong_to_right[i, k]),
-        }
-        for i, run_id in enumerate(c.compared)
-        for k in np.flatnonzero(flips.n[i] > 0)
-    ]
-    return CLASSES.frame(rows)
+    low, high = paired_interval(lost, gained, n)
+    model, k = np.nonzero(n)  # of each row
+    names = [class_name(tables.classes, j) for j in range(number)]
+    columns = {
+        "run_id": [c.compared[i] for i in model],
+        "run": [c.labels[c.compared[i]] for i in model],
+        "class": [names[j] for j in k],
+        "images": n[model, k],
+        "accuracy_reference": before[model, k],
+        "accuracy": (before + change)[model, k],
+        "change": change[model, k],
+        "low": low[model, k],
+        "high": high[model, k],
+        "right_to_wrong": lost[model, k],
+        "wrong_to_right": gained[model, k],
+    }
+    return CLASSES.frame([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])

@@ -124,7 +124,7 @@ def _why_empty(done: pd.DataFrame, reference: str, compared: tuple[str, ...], ha
     if done.empty or not reference:
         return "No dense model has been measured yet, so there is nothing to compare with."
     if not compared:
-        return "Choose up to 16 models to compare with the reference: in the table of runs, or in the trade-off chart."
+        return "Choose up to 16 models to compare with the reference, in the table of runs for instance."
     if reference not in have:
         return "The reference has no table of samples, so its predictions cannot be compared. Choose another one."
     if not any(c in have for c in compared):

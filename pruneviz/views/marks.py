@@ -322,6 +322,7 @@ class Picture:
         name: stable name, also the key of the picture in the catalogue.
         title: what it shows.
         subtitle: what varied, how many, and what intervals mean.
+        hint: what a click in it does; said only where somebody hears of clicks.
         sentences: what was found, with numbers.
         notes: what was left out, and by what rule.
         empty: why there is nothing to draw, and what to do; nothing else matters then.
@@ -336,6 +337,7 @@ class Picture:
     name: str
     title: str
     subtitle: str = ""
+    hint: str = ""
     sentences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     empty: str = ""

@@ -201,7 +201,7 @@ def _hover(d: Diagram, rows: list[Mapping[Any, Any]]) -> dict[str, list[str]]:
             + (f", {int(r['collapsed'])} collapsed" if r["collapsed"] else "")
             for r in rows
         ],
-        "click to compare": [elide(str(r["run_ids"]), 90) for r in rows],
+        "their ids": [elide(str(r["run_ids"]), 90) for r in rows],
     }
 
 

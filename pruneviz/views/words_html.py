@@ -30,15 +30,22 @@ CSS = """
 """
 
 
-def heading(picture: Picture, theme: str) -> str:
-    """Title, subtitle, findings and legend, or the title and why there is nothing to see."""
+def heading(picture: Picture, theme: str, heard: bool = False) -> str:
+    """Title, subtitle, findings and legend, or the title and why there is nothing to see.
+
+    Args:
+        picture: any picture.
+        theme: ``light`` or ``dark``.
+        heard: whether somebody hears of clicks in it.
+    """
     body = f"<h3>{escape(picture.title)}</h3>"
     if picture.empty:
         height = max(picture.height // 2, 120)
         body += f'<div class="empty" role="status" style="min-height:{height}px">{escape(picture.empty)}</div>'
         return _wrapped(body, theme)
     body += "".join(f'<p class="found">{escape(s)}</p>' for s in picture.sentences)
-    body += f"<p>{escape(picture.subtitle)}</p>" if picture.subtitle else ""
+    below = " ".join(filter(None, (picture.subtitle, picture.hint if heard else "")))
+    body += f"<p>{escape(below)}</p>" if below else ""
     if picture.legend:
         body += f'<div class="legend">{_groups(picture.legend, theme)}</div>'
     return _wrapped(body, theme)

@@ -71,7 +71,7 @@ def signature(drawn: Drawn) -> list[Any]:
     assert f is not None
     found: list[Any] = [c.text for c in drawn.layout.children if isinstance(c, Div)]
     for r in f.renderers:
-        for glyph in (r.glyph, r.nonselection_glyph):
+        for glyph in filter(None, (r.glyph, r.nonselection_glyph)):
             found.append((type(glyph).__name__, {k: str(v) for k, v in glyph.properties_with_values().items()}))
         shared = drawn.sources.by_name.values()
         if r.data_source not in shared:
@@ -165,3 +165,9 @@ def test_a_picture_says_why_it_is_empty() -> None:
     drawn = draw(Picture("x", "A <b>title</b>", empty="Nothing & nobody."))
     assert "A &lt;b&gt;title&lt;/b&gt;" in drawn.layout.children[0].text
     assert "Nothing &amp; nobody." in drawn.layout.children[0].text
+
+
+def test_what_a_click_does_is_said_only_where_clicks_are_heard() -> None:
+    picture = Picture("p", "title", "subtitle.", hint="Click one.")
+    said = [draw(picture, sources=s)._head.text for s in (Sources(), Sources(on_select=lambda what, keys: None))]
+    assert ["Click one." in text for text in said] == [False, True]

@@ -73,7 +73,7 @@ def test_a_cell_tells_the_runs_behind_it():
     assert all(len(keys) == 4 for keys in mark.keys)
     assert mark.hover["runs"][0] == "4 retrainings of 2 dense models"
     assert mark.hover["regime"][0].startswith(("II", "I "))
-    assert all(ids.split(" ")[0] in keys for ids, keys in zip(mark.hover["click to compare"], mark.keys, strict=True))
+    assert all(ids.split(" ")[0] in keys for ids, keys in zip(mark.hover["their ids"], mark.keys, strict=True))
 
 
 def test_a_click_on_a_cell_selects_its_runs():

@@ -78,7 +78,8 @@ def lineage_info(tables: Tables, state: ViewState) -> Picture:
     return Picture(
         "lineage",
         title,
-        subtitle="A click on a model, or on the step before it, compares it with the reference.",
+        hint="A click on a model, or on the step before it, compares it with the reference; of several that are shown "
+        "as one, the first.",
         sentences=tuple(_said(rows, state, runs)),
         notes=tuple(_notes(shown, nodes, together, len(rows))),
         x=Axis(kind="categories", categories=("reference", "as given") if given else _STAGES[:stages]),
@@ -158,7 +159,7 @@ def _notes(shown: list[_Node], nodes: list[_Node], together: str, total: int) ->
     if together:
         yield (
             f"{count(total)} runs are shown as {count(len(nodes))}: those that differ only in {together} are one, with "
-            "their count. A click takes the first of them."
+            "their count."
         )
     if len(shown) < len(nodes):
         yield f"{len(shown)} of {count(len(nodes))} shown, in the study's order; filters show others."

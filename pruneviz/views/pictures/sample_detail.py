@@ -31,7 +31,7 @@ def sample_detail_info(tables: Tables, state: ViewState) -> Picture:
     """
     c = comparison(tables, replace(state, samples=()), with_baseline=False)
     if not state.shown_sample:
-        return Picture("sample_detail", _TITLE, empty="Click an image to see what every model says of it.", height=200)
+        return Picture("sample_detail", _TITLE, empty="Choose an image to see what every model says of it.", height=200)
     if state.shown_sample not in c.samples.ids:
         empty = f"There is no test image {plain(state.shown_sample)} that these models have seen."
         return Picture("sample_detail", _TITLE, empty=empty, height=200)

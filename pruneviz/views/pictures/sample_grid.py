@@ -43,7 +43,8 @@ def sample_grid_info(tables: Tables, state: ViewState) -> Picture:
     return Picture(
         "sample_grid",
         _TITLE,
-        subtitle=f"Images {first + 1:,} to {first + len(page):,} of {c.scope}, {rule}. Click one to see more of it.",
+        subtitle=f"Images {first + 1:,} to {first + len(page):,} of {c.scope}, {rule}.",
+        hint="Click one to see more of it.",
         marks=tuple(_marks(tables, state, c, run, page, values)),
         legend=(
             Key(f"✓ right, says {elide(plain(c.labels[run]), 40)}", "area", "right-fill"),
