@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pruneviz.views.inline import in_notebook, load
 from pruneviz_apps.explorer.live import CachedTables, LiveTables
 from pruneviz_apps.explorer.toolkit import toolkit
 from pruneviz_apps.serving import HOST, free_port, say
@@ -14,6 +13,8 @@ from pruneviz_apps.trust import NOBODY, Trust
 
 if TYPE_CHECKING:
     from panel.viewable import Viewable
+
+    from pruneviz_apps.explorer.in_cell import InCell
 
 Opens = Callable[[], LiveTables]
 
@@ -97,14 +98,11 @@ def page(tables: CachedTables) -> Viewable:
     return found
 
 
-def inline(study: LiveTables) -> Viewable:
+def inline(study: LiveTables) -> InCell:
     """The explorer as an object that a notebook shows."""
-    from pruneviz_apps.explorer.shell import Shell
+    from pruneviz_apps.explorer.in_cell import InCell
 
-    if in_notebook():
-        load("tabulator")
-    found: Viewable = Shell(CachedTables(study)).page
-    return found
+    return InCell(study)
 
 
 def _open(study: str | os.PathLike[str] | Opens) -> LiveTables:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import base64
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from pruneviz.views.bokeh_renderer import Drawn, Sources, draw, update
 from pruneviz.views.marks import Picture
@@ -114,8 +118,68 @@ def load(*extensions: str) -> None:
     wanting = set(extensions) - set(pn.extension._loaded_extensions)
     if not pn.extension._loaded or wanting or (here is not None and here == _carrier):
         _carrier = here
+        _keep_here()
+        _leave_output()
         pn.extension(*extensions, inline=True)
         get_ipython().display_pub.publish({LOAD_MIME: _NO_ECHO, "application/javascript": _NO_ECHO})
+
+
+@functools.cache
+def _keep_here() -> None:
+    """Let style sheets of Panel's site be sent as they are installed here.
+
+    Panel does so for what is there at first, and has what is shown later fetched from its site.
+    """
+    from bokeh.models import ImportedStyleSheet
+    from panel.io.resources import CDN_DIST, DIST_DIR
+
+    def here(attributes: dict[str, Any]) -> None:
+        address = str(attributes.get("url", ""))
+        file = Path(DIST_DIR) / address.removeprefix(CDN_DIST).partition("?")[0]
+        if address.startswith(CDN_DIST) and file.is_file():
+            attributes["url"] = data_uri("text/css", file)
+
+    sent_as(ImportedStyleSheet, here)
+
+
+@functools.cache
+def _leave_output() -> None:
+    """Let the output of a cell reach the cell, also while a brush is heard.
+
+    Jupyter hears what people do beside the cell that is running, and Panel takes whatever is printed meanwhile.
+    """
+    import pyviz_comms
+
+    class Left(list[str]):
+        def __enter__(self) -> Left:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
+    pyviz_comms.StandardOutput = Left
+
+
+def sent_as(kind: type, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change what browsers are sent of each model of a kind, from now on in this process.
+
+    Args:
+        kind: a class of Bokeh models.
+        change: given the attributes that are about to be sent.
+    """
+    sent = cast(Any, kind).to_serializable
+
+    def to_serializable(model: Any, serializer: Any) -> Any:
+        found = sent(model, serializer)
+        change(found.get("attributes", {}))
+        return found
+
+    cast(Any, kind).to_serializable = to_serializable
+
+
+def data_uri(kind: str, path: Path) -> str:
+    """A file as part of a page, where it would else be fetched."""
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def _cell() -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
@@ -70,6 +71,7 @@ class State:
         self.study = study
         self.tables = Once(study)
         self.said = ""
+        self._changing = threading.RLock()  # notebooks hear what people do beside the cell that is running
         self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
         self.view = view_of(study, view)
         self.change(**keywords)
@@ -83,7 +85,8 @@ class State:
         Raises:
             UsageError: there is no such field, run or saved selection, or a value is not allowed.
         """
-        self._show(self.laid_over(keywords))
+        with self._changing:
+            self._show(self.laid_over(keywords))
 
     def laid_over(self, keywords: Mapping[str, Any]) -> ViewState:
         """The view with these fields changed; the state stays as it is.
@@ -97,7 +100,7 @@ class State:
             if name not in names:
                 raise unknown("pv.views: keyword", name, names)
         if "selection" in given:
-            found = self._found(given.pop("selection"), "samples")
+            found = selection_of(given.pop("selection"), self.study)
             given |= self._selected(found, "samples")
         if given.get("models"):
             choice = choose(self.tables, _listed(given["models"], "models"))
@@ -146,7 +149,8 @@ class State:
         Raises:
             UsageError: it names what the study does not have, or more than 16 runs.
         """
-        self._show(replace(self.view, **self._selected(self._found(selection, kind), kind)))
+        with self._changing:
+            self._show(replace(self.view, **self._selected(selection_of(selection, self.study, kind), kind)))
 
     def listen(self, listener: Listener) -> None:
         """Let it show every change, as long as somebody else holds it."""
@@ -196,10 +200,11 @@ class State:
 
     def _by_hand(self, take: Any) -> None:
         """What cannot be done becomes a sentence: there is nobody to catch an error."""
-        try:
-            take()
-        except PrunevizError as e:
-            self._say(str(e))
+        with self._changing:
+            try:
+                take()
+            except PrunevizError as e:
+                self._say(str(e))
 
     def _say(self, text: str) -> None:
         self.said = text
@@ -214,29 +219,6 @@ class State:
     def _tell(self) -> None:
         for listener in tuple(self._listeners):
             listener.show()
-
-    def _found(self, given: Any, kind: str) -> Selection | None:
-        """Whatever may be set as a selection, as a selection with the runs' ids in it."""
-        if given is None or isinstance(given, Selection):
-            found = given
-        elif isinstance(given, Rule):
-            found = Selection(kind, given)
-        elif isinstance(given, str):
-            saved = saved_selections(self.study)
-            if given not in saved:
-                remedy = "" if saved else "study.selections['a name'] = ... saves one; ids and rules need no name."
-                raise SpecError("selection", given, ", ".join(saved) or "no name: none is saved yet", remedy)
-            found = Selection(saved[given].kind, Named(given))
-        elif isinstance(given, Mapping):
-            found = Selection.from_plain(given) if "of" in given else Selection(kind, rule_from(given))
-        elif hasattr(given, "columns"):
-            found = _of_table(given)
-        else:
-            found = Selection(kind, Ids(tuple(dict.fromkeys(_listed(given, "selection")))))
-        if found is None:
-            return None
-        ids = {run: find_run(self.tables.runs, run, "selection: run") for run in found.rule.runs}
-        return replace(found, rule=found.rule.carried(ids)) if any(k != v for k, v in ids.items()) else found
 
     def _selected(self, found: Selection | None, kind: str) -> dict[str, Any]:
         """The fields that change when this is selected."""
@@ -277,6 +259,40 @@ def view_of(study: Any, view: ViewState | str) -> ViewState:
     if state.selection is not None and state.selection.kind == "samples":
         state = replace(state, samples=chosen(state.selection, study, saved_selections(study)))
     return state
+
+
+def selection_of(given: Any, study: Any, kind: str = "samples") -> Selection | None:
+    """Whatever people set as a selection, as a selection with the runs' ids in it.
+
+    Args:
+        given: a selection, a rule or its plain form, the name of a saved one, ids, a table with a column
+            ``sample_id`` or ``run_id``, or None.
+        study: whose runs and saved selections may be named.
+        kind: what a bare rule or bare ids are about.
+
+    Raises:
+        UsageError: it is none of these, or names what the study does not have.
+    """
+    if given is None or isinstance(given, Selection):
+        found = given
+    elif isinstance(given, Rule):
+        found = Selection(kind, given)
+    elif isinstance(given, str):
+        saved = saved_selections(study)
+        if given not in saved:
+            remedy = "" if saved else "study.selections['a name'] = ... saves one; ids and rules need no name."
+            raise SpecError("selection", given, ", ".join(saved) or "no name: none is saved yet", remedy)
+        found = Selection(saved[given].kind, Named(given))
+    elif isinstance(given, Mapping):
+        found = Selection.from_plain(given) if "of" in given else Selection(kind, rule_from(given))
+    elif hasattr(given, "columns"):
+        found = _of_table(given)
+    else:
+        found = Selection(kind, Ids(tuple(dict.fromkeys(_listed(given, "selection")))))
+    if found is None:
+        return None
+    ids = {run: find_run(study.runs, run, "selection: run") for run in found.rule.runs}
+    return replace(found, rule=found.rule.carried(ids)) if any(k != v for k, v in ids.items()) else found
 
 
 def saved_selections(study: Any) -> Mapping[str, Selection]:

@@ -60,9 +60,16 @@ def _makers() -> dict[str, Callable[[Session], Any]]:
 
 
 class Shell:
-    """One browser tab's explorer."""
+    """One browser tab's explorer, or a notebook cell's."""
 
-    def __init__(self, tables: CachedTables, query: str = "") -> None:
+    def __init__(self, tables: CachedTables, query: str = "", *, alone: bool = True) -> None:
+        """Make it.
+
+        Args:
+            tables: the study.
+            query: of the address that was asked for.
+            alone: whether the window is its own; else the address, the title and the keys are the notebook's.
+        """
         _, pmui = toolkit()
         self.session = session = Session(tables, ViewState())
         session.go(query)
@@ -85,7 +92,7 @@ class Shell:
         self.page: Any = pmui.Page(
             title=elide(plain(tables.name), 48),
             meta_title=escape(f"{plain(tables.name)} · pruneviz"),
-            header=[self.status, self.browser, self.code.button],
+            header=[self.status, *([self.browser] if alone else []), self.code.button],
             sidebar=[self.sidebar.panel],
             main=[main, self.code.dialog],
             sidebar_width=SIDEBAR_WIDTH,
@@ -97,7 +104,7 @@ class Shell:
         )
         _unbusy(self.page)
         self.page.param.watch(lambda e: session.change(theme="dark" if e.new else "light"), "dark_theme")
-        session.batch(_in_one_message)
+        session.batch(_in_one_message if alone else self._in_a_cell)
         session.listen(self.show)
         session.on_notice(self.say)
         session.tell()
@@ -135,6 +142,12 @@ class Shell:
     def _walk(self, arrow: str) -> None:
         if self.session.state.page == "samples":
             self._pages["samples"].walk(arrow)
+
+    def _in_a_cell(self, tell: Callable[[], None]) -> None:
+        """Notebooks hear by themselves what Panel changes, and not what is changed of pictures."""
+        pn, _ = toolkit()
+        tell()
+        pn.io.push_notebook(self.page)
 
     @staticmethod
     def _again(step: Callable[[], None], pressed: Any) -> None:
