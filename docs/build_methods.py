@@ -118,16 +118,22 @@ def page() -> str:
     return "\n".join(blocks)
 
 
+_VERDICTS = {"shows": "show what is claimed", "contradicts": "contradict it", "unresolved": "are unresolved"}
+
+
 def _signatures(told: dict[str, dict[str, Any]]) -> str:
     from pruneviz.signatures import path, read
 
+    found = read(path())
     rows = (
         (f"`{s.name}`", ", ".join(_linked(m) for m in s.methods), s.verdict, s.found, s.expected, s.quantity)
-        for s in read(path())
+        for s in found
     )
+    counts = [f"{sum(s.verdict == v for s in found)} {words}" for v, words in _VERDICTS.items()]
+    summary = f"Of {len(found)} signatures {', '.join(counts[:-1])} and {counts[-1]}.\n\n"
     missing = [f"[{name}](#{name})" for name, d in told.items() if d["reference"] and not d["signature"]]
     table = _table(("signature", "methods", "verdict", "found (95 %)", "claimed", "what"), rows)
-    return table + (f"\nNo signature experiment yet: {', '.join(missing)}.\n" if missing else "")
+    return summary + table + (f"\nNo signature experiment yet: {', '.join(missing)}.\n" if missing else "")
 
 
 def _linked(method: str) -> str:

@@ -64,25 +64,21 @@ class Signature:
     @property
     def expected(self) -> str:
         """The claim in numbers, for people."""
-        ends = [(f"above {self.above:g}", self.above), (f"below {self.below:g}", self.below)]
+        ends = [(f"above {_shown(self.above)}", self.above), (f"below {_shown(self.below)}", self.below)]
         return " and ".join(text for text, end in ends if math.isfinite(end))
 
     @property
     def found(self) -> str:
         """The numbers with their unit, for people."""
+        low, high, estimate = (_shown(v) for v in (self.low, self.high, self.estimate))
         unit = self.unit.removesuffix("s") if self.low == self.high == 1 else self.unit
         if self.exact and self.low == self.high:
-            return (
-                f"{self.low:.3g} {unit} (on each of {self.varied})"
-                if len(self.values) > 1
-                else f"{self.low:.3g} {unit}"
-            )
+            return f"{low} {unit}" + (f" (on each of {self.varied})" if len(self.values) > 1 else "")
         if self.exact:
-            return f"{self.low:.3g} to {self.high:.3g} {unit} (over {self.varied})"
+            return f"{low} to {high} {unit} (over {self.varied})"
         if not math.isfinite(self.low):
-            points = ", ".join(f"{v:.3g}" for v in self.values)
-            return f"{self.estimate:.3g} {unit} ({self.varied}, points only: {points})"
-        return f"{self.estimate:.3g} {unit} ({self.low:.3g} … {self.high:.3g}; {self.varied})"
+            return f"{estimate} {unit} ({self.varied}, points only: {', '.join(map(_shown, self.values))})"
+        return f"{estimate} {unit} ({low} … {high}; {self.varied})"
 
     @property
     def sentence(self) -> str:
@@ -179,6 +175,11 @@ def _from_row(row: Mapping[str, str]) -> Signature:
         high=number("high"),
         varied=row["varied"],
     )
+
+
+def _shown(value: float) -> str:
+    """Three digits, with a minus sign that is one."""
+    return ("−" if value < 0 else "") + f"{abs(value):.3g}"
 
 
 def _number(value: float) -> str:

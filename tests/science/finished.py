@@ -93,14 +93,20 @@ def runs_of(which: Any) -> dict[str, Any]:
 
     Args:
         which: a method as a study file writes it (a name, or a table with ``name``), or columns of the table of runs
-            with their values, ``method`` among them again as a study file writes it.
+            with their values, ``method`` among them again as a study file writes it, and a ``recovery`` with options
+            likewise.
     """
     from pruneviz.core.spec import Choice
     from pruneviz.pruning import label, resolve
+    from pruneviz.training.recoveries import label as label_of_recovery
+    from pruneviz.training.recoveries import recovery_from
 
     columns = dict(which) if isinstance(which, Mapping) and "name" not in which else {"method": which}
     if columns.get("method", "dense") != "dense":
         columns["method"] = label(resolve(Choice.parse(columns["method"], "measure"), "measure"))
+    if isinstance(columns.get("recovery"), Mapping):
+        recovery = recovery_from(Choice.parse(columns["recovery"], "measure"), "measure")
+        columns["recovery"] = label_of_recovery(recovery)
     return columns
 
 

@@ -12,7 +12,7 @@ from science.finished import Finished, Measure
 if TYPE_CHECKING:
     from pruneviz.study.execute import Loaded
 
-IMAGES, EACH, SEED = 500, 30, 0
+IMAGES, EACH, SEED = 500, 20, 0
 
 Floats = npt.NDArray[np.float64]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from science.bases import LENET_HERE, RESNET, study
+from science.bases import DIGITS, LENET_HERE, RESNET, study
 from science.experiment import Experiment
 from science.finished import Finished, beyond_random, fewer_emptied, gain, paired, runs_of
 
-_AT_INIT = study(LENET_HERE, ["snip-at-init", "grasp-at-init", "synflow-at-init"], [0.98], controls=True)
-_MODERATE = study(LENET_HERE, ["snip-at-init"], [0.9])
+_AT_INIT = study(DIGITS, ["snip-at-init", "grasp-at-init", "synflow-at-init"], [0.95], controls=True)
+_MODERATE = study(DIGITS, ["snip-at-init"], [0.9])
 
 
 def _untrained(name: str, **more: Any) -> dict[str, Any]:

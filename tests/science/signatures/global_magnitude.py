@@ -7,7 +7,7 @@ from science.experiment import Experiment
 from science.finished import Finished, fewer_emptied, gain, paired, runs_of
 
 _SHIPPED: Table = {**LENET, "model": {"source": "sample:resnet8-fashion", "replicates": 1}}
-_LONG = {"name": "finetune", "epochs": 5, "lr": 0.02}
+_LONG = {"name": "finetune", "epochs": 2, "lr": 0.02}
 _GRADUAL = {"name": "global-mp-gradual", "recovery": _LONG}
 _UNIFORM_GRADUAL = {"name": "gradual-magnitude", "recovery": _LONG}
 _WAYS = study(LENET, [_GRADUAL, "global-mp", _UNIFORM_GRADUAL, "magnitude-uniform"], [0.98], [_LONG])

@@ -8,7 +8,7 @@ from science.finished import gain
 from science.oracle import agreement
 
 # Without recovery, so that nothing but the choice of weights is seen.
-_CHOSEN = study(LENET, ["random", "magnitude", "obd", "obs", {"name": "obs", "update": "none"}], [0.5, 0.8, 0.9])
+_CHOSEN = study(LENET, ["magnitude", "obd", "obs", {"name": "obs", "update": "none"}], [0.8, 0.9])
 _SINGLE = study(LENET, [], [])
 
 
@@ -27,7 +27,7 @@ EXPERIMENTS = (
         above=0,
         study=_SINGLE,
         measure=agreement("taylor", "magnitude"),
-        note="150 weights, 30 of each layer, each removed alone; loss on 500 training images; the paper: feature maps",
+        note="100 weights, 20 of each layer, each removed alone; loss on 500 training images; the paper: feature maps",
     ),
     Experiment(
         name="taylor-2-foresees-the-change",
@@ -39,7 +39,7 @@ EXPERIMENTS = (
         above=0,
         study=_SINGLE,
         measure=agreement("taylor-2", "magnitude"),
-        note="150 weights, 30 of each layer, each removed alone; loss on 500 training images; the paper: filters",
+        note="100 weights, 20 of each layer, each removed alone; loss on 500 training images; the paper: filters",
     ),
     Experiment(
         name="obd-beyond-magnitude",

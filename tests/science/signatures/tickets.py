@@ -28,7 +28,7 @@ _REWOUND = {
     for step in (0, _EARLY)
 }
 _SAPS = {
-    scope: {"name": f"sap-{scope}", "schedule": {"name": "levels", "rounds": 8}}
+    scope: {"name": f"sap-{scope}", "schedule": {"name": "levels", "rounds": 6}}
     for scope in ("neuron", "layer", "global")
 }
 
@@ -86,7 +86,7 @@ EXPERIMENTS = (
         quantity="test accuracy of the ticket rewound to its initial weights minus that of the mask trained anew",
         unit="points",
         above=0,
-        study=study(LENET_HERE, [_FIRST, _ANEW], [0.9]),
+        study=study(DIGITS, [_FIRST, _ANEW], [0.9]),
         measure=gain(_FIRST, _ANEW),
         note="the mask drawn at once; the paper: in levels",
     ),
@@ -143,7 +143,7 @@ EXPERIMENTS = (
         methods=("sap-global",),
         claim="Less is pruned as what is left becomes less compressible.",
         source="Diao et al. 2023, section 3.2 and figure 2",
-        quantity="removed of what is left at level 1 minus at level 8",
+        quantity="removed of what is left at level 1 minus at level 6",
         unit="points",
         above=0,
         study=study(DIGITS, [_SAPS["global"]], [0.9]),
@@ -155,7 +155,7 @@ EXPERIMENTS = (
         methods=("sap-layer",),
         claim="Less is pruned as what is left becomes less compressible.",
         source="Diao et al. 2023, section 3.2 and figure 2",
-        quantity="removed of what is left at level 1 minus at level 8",
+        quantity="removed of what is left at level 1 minus at level 6",
         unit="points",
         above=0,
         study=study(DIGITS, [_SAPS["layer"]], [0.9]),
@@ -166,7 +166,7 @@ EXPERIMENTS = (
         methods=("sap-neuron",),
         claim="Less is pruned as what is left becomes less compressible.",
         source="Diao et al. 2023, section 3.2 and figure 2",
-        quantity="removed of what is left at level 1 minus at level 8",
+        quantity="removed of what is left at level 1 minus at level 6",
         unit="points",
         above=0,
         study=study(DIGITS, [_SAPS["neuron"]], [0.9]),
