@@ -28,7 +28,7 @@ DASHES: dict[str, list[int]] = {
     "dashdot": [12, 4],
 }
 HATCHES = {"/": "right_diagonal_line", ".": "dot", "x": "diagonal_cross", "": ""}
-SMALL = np.float32
+FEW = 100
 
 Columns = dict[str, Any]
 GlyphSpec = tuple[str, dict[str, Any]]
@@ -40,7 +40,13 @@ def columns(mark: m.Mark, theme: str) -> Columns:
     hover = getattr(mark, "hover", {})
     if not isinstance(mark, m.LinkedPoints | m.Counted):
         made.update({f"h{i}": list(texts) for i, texts in enumerate(hover.values())})
-    return made
+    return {name: _brief(values) for name, values in made.items()}
+
+
+def _brief(values: Any) -> Any:
+    """A few numbers as a list: an array takes two messages of its own, which a page of many marks is slow to read."""
+    few = isinstance(values, np.ndarray) and values.ndim == 1 and len(values) <= FEW
+    return values.tolist() if few else values
 
 
 def glyphs(mark: m.Mark, theme: str) -> list[GlyphSpec]:

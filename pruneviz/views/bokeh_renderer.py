@@ -158,13 +158,14 @@ def _part(drawn: Drawn, mark: m.Mark, frames: dict[str, ColumnDataSource]) -> _P
     else:
         source, view = ColumnDataSource(data=columns(mark, drawn.theme)), CDSView()
     renderers: list[GlyphRenderer[Any]] = []
+    selectable = style.selectable(mark)  # else its glyph would be sent three times
     for spec in glyphs(mark, drawn.theme):
         made: GlyphRenderer[Any] = GlyphRenderer(
             data_source=source,
             view=view,
             glyph=make_glyph(spec),
-            selection_glyph=make_glyph(spec),
-            nonselection_glyph=make_glyph((spec[0], {**spec[1], **style.unselected(mark)})),
+            selection_glyph=make_glyph(spec) if selectable else None,
+            nonselection_glyph=make_glyph((spec[0], {**spec[1], **style.unselected(mark)})) if selectable else None,
             hover_glyph=make_glyph((spec[0], {**spec[1], **style.RING})) if getattr(mark, "ring", False) else None,
             level=style.level(mark),
         )
@@ -202,7 +203,8 @@ def _refresh(drawn: Drawn) -> None:
         for r, spec in zip(part.renderers, glyphs(mark, drawn.theme), strict=True):
             looks: list[tuple[Any, dict[str, float]]] = [(r.glyph, {}), (r.selection_glyph, {})]
             for glyph, look in [*looks, (r.nonselection_glyph, style.unselected(mark))]:
-                glyph.update(**{**spec[1], **look})
+                if glyph is not None:
+                    glyph.update(**{**spec[1], **look})
         if isinstance(mark, m.Points) and mark.keys:
             select_rows(part.source, mark.keys, mark.selected)
     drawn.recount()

@@ -163,7 +163,7 @@ def set_tools(figure: Figure, drawn: Sequence[tuple[m.Mark, GlyphRenderer[Any]]]
     kept = [t for t in figure.tools if t.name != HOVER]
     for tool in kept:
         if isinstance(tool, BoxSelectTool | LassoSelectTool | TapTool):
-            tool.renderers = [r for mark, r in drawn if _selectable(mark)]
+            tool.renderers = [r for mark, r in drawn if selectable(mark)]
     pointers = [
         HoverTool(
             name=HOVER,
@@ -190,7 +190,7 @@ def set_tooltips(figure: Figure, picture: m.Picture, theme: str) -> None:
         tool.update(tooltips=_tooltip(mark, theme))
 
 
-def _selectable(mark: m.Mark) -> bool:
+def selectable(mark: m.Mark) -> bool:
     """Whether the parts of a mark can be selected."""
     return isinstance(mark, m.LinkedPoints) or (isinstance(mark, m.Points | m.Cells) and bool(mark.keys))
 

@@ -66,7 +66,7 @@ def test_looks_are_told_apart_and_grow_with_the_number():
 
 
 def drawn(sources=None):
-    made = draw(picture(), sources=sources)
+    made = draw(picture(), sources=sources or Sources(lambda *at: None))
     return made, made.figure.renderers[0].data_source
 
 
@@ -115,7 +115,7 @@ def test_what_is_selected_stands_out_in_every_picture_of_the_frame():
 )
 def test_a_line_is_heard_with_what_it_selects_by_the_keys_that_are_held(keys, expected):
     heard = []
-    sources = Sources(on_outline=lambda *at: heard.append(at))
+    sources = Sources(lambda *at: None, lambda *at: heard.append(at))
     made, _ = drawn(sources)
     sources.select("rows", KEYS[:1000])
     made.figure._trigger_event(PanStart(made.figure, modifiers={"shift": False, "ctrl": False, **keys}))

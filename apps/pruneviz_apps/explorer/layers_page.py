@@ -25,7 +25,7 @@ class LayersPage:
         self.target = pmui.RadioButtonGroup(label="Target", options=[], size="small", margin=0)
         self.target.param.watch(self._changed, "value")
         self.filters = Filters(session)
-        self.map = PicturePane(session, density_map_info, ("filters", "models", "reference", "target"))
+        self.map = PicturePane(session, density_map_info, ("filters", "models", "reference", "target"), shared=True)
         self.panel: Viewable = stack(
             html(fragments.heading("Layers", "Where each method removes, and where it does not.")),
             self.target,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pruneviz.core.tables import Tables
 from pruneviz_apps.trust import NOBODY, Trust
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pruneviz.study.workspace import Workspace
+
+
+_MOST_MADE = 64
+T = TypeVar("T")
 
 
 class LiveTables(Tables, Protocol):
@@ -56,6 +60,7 @@ class CachedTables:
         self.trust = trust
         self.version = study.version
         self._frames: dict[str, pd.DataFrame] = {}
+        self._made: dict[Hashable, Any] = {}
 
     def refresh(self) -> bool:
         """Ask whether runs have landed; whether there was anything new."""
@@ -64,7 +69,17 @@ class CachedTables:
             return False
         self.version = version
         self._frames.clear()
+        self._made.clear()
         return True
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` makes of these tables; the same for every session that asks by this key, until runs land."""
+        if key not in self._made:
+            while len(self._made) >= _MOST_MADE:
+                del self._made[next(iter(self._made))]
+            self._made[key] = make()
+        found: T = self._made[key]
+        return found
 
     @property
     def study(self) -> LiveTables:

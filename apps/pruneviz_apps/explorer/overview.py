@@ -43,7 +43,7 @@ class Overview:
         _, pmui = toolkit()
         self.session = session
         self.head, self.tiles, self.words, self.failed, self.begin = (html() for _ in range(5))
-        self.tradeoff = PicturePane(session, tradeoff_info, TRADEOFF_NEEDS)
+        self.tradeoff = PicturePane(session, tradeoff_info, TRADEOFF_NEEDS, shared=True)
         ways = pmui.MenuList(
             items=[{"label": label, "secondary": text, "icon": icon} for _, label, text, icon in _GO],
             highlight=False,
@@ -69,10 +69,14 @@ class Overview:
             return
         self.head.object = fragments.heading(plain(tables.name), summary(holds))
         self.tiles.object = fragments.tiles(tiles(holds))
-        sentences = (*found(tables, self.session.state), *said(tables.findings()))
+        sentences = (*self._found(), *said(tables.findings()))
         nothing = fragments.note(NOTHING_FOUND)
         self.words.object = fragments.section("What was found") + (fragments.sentences(sentences) or nothing)
         failed = failures(tables)
         self.failed.visible = bool(failed)
         self.failed.object = fragments.section("Runs that failed") + fragments.sentences(failed, "failed")
         self.tradeoff.show()
+
+    def _found(self) -> tuple[str, ...]:
+        tables, state = self.session.tables, self.session.state
+        return tables.once(("found", state.filters, state.size), lambda: found(tables, state))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pruneviz.core.errors import PrunevizError
@@ -17,14 +17,22 @@ from pruneviz_apps.explorer.toolkit import WIDE, toolkit
 log = logging.getLogger(__name__)
 
 Make = Callable[[Tables, ViewState], Picture]
+MakeMany = Callable[[Tables, ViewState], Sequence[Picture]]
 
 
 class PicturePane:
-    """Shows what ``make`` makes of the session's state, whenever one of the fields it ``needs`` has changed."""
+    """Shows what ``make`` makes of the session's state, whenever one of the fields it ``needs`` has changed.
 
-    def __init__(self, session: Session, make: Make, needs: tuple[str, ...]) -> None:
+    Args:
+        session: the tab's.
+        make: makes the picture, of nothing else than the tables and those fields.
+        needs: names of fields of the state.
+        shared: whether the picture is kept for other sessions that look at the same, ``make`` being a plain function.
+    """
+
+    def __init__(self, session: Session, make: Make, needs: tuple[str, ...], *, shared: bool = False) -> None:
         pn, _ = toolkit()
-        self.session, self.make, self.needs = session, make, (*needs, "theme")
+        self.session, self.make, self.needs, self.shared = session, make, (*needs, "theme"), shared
         self.panel = pn.pane.Bokeh(**WIDE)
         self._drawn: Drawn | None = None
         self._seen: tuple[Any, ...] = ()
@@ -36,7 +44,12 @@ class PicturePane:
             self._mark_again()
             return
         self._seen = seen
-        self.put(attempt(self.make, self.session.tables, self.session.state))
+        self.put(attempt(self._made, self.session.tables, self.session.state))
+
+    def _made(self, tables: Tables, state: ViewState) -> Picture:
+        if not self.shared:
+            return self.make(tables, state)
+        return self.session.tables.once((self.make, self._seen), lambda: self.make(tables, state))
 
     def put(self, picture: Picture) -> None:
         """Show a picture that was made already."""
@@ -56,10 +69,15 @@ class PicturePane:
 
 def attempt(make: Make, tables: Tables, state: ViewState) -> Picture:
     """What ``make`` makes, or why that cannot be shown."""
+    return attempts(lambda t, s: (make(t, s),), tables, state)[0]
+
+
+def attempts(make: MakeMany, tables: Tables, state: ViewState) -> Sequence[Picture]:
+    """The pictures that ``make`` makes, one at least, or why they cannot be shown."""
     try:
         return make(tables, state)
     except PrunevizError as e:
-        return Picture("error", "This picture cannot be shown", empty=str(e))
+        return (Picture("error", "This picture cannot be shown", empty=str(e)),)
     except Exception as e:
         log.exception("a picture could not be made")
-        return Picture("error", "This picture cannot be shown", empty=f"{type(e).__name__}: {e}")
+        return (Picture("error", "This picture cannot be shown", empty=f"{type(e).__name__}: {e}"),)

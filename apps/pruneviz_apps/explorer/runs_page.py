@@ -80,7 +80,7 @@ class RunsPage:
         self.table.param.watch(self._ticked, "selection")
         self.table.on_click(self._clicked, "mark")
         self.nothing = html(fragments.note("There are no runs yet. The overview says how to begin."))
-        self.lineage = PicturePane(session, lineage_info, ("filters", "models", "reference"))
+        self.lineage = PicturePane(session, lineage_info, ("filters", "models", "reference"), shared=True)
         self.panel: Viewable = stack(self.head, self.nothing, self.table, self.lineage.panel)
 
     def show(self) -> None:

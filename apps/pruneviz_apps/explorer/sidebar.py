@@ -108,7 +108,8 @@ class Sidebar:
             self._filling = False
 
     def _options(self, done: Any) -> None:
-        options = {label: run_id for run_id, label in on.labels(done, list(done["run_id"])).items()}
+        labels = self.session.tables.once("labels", lambda: on.labels(done, list(done["run_id"])))
+        options = {label: run_id for run_id, label in labels.items()}
         if self.reference.options != options:
             self.reference.options = self.add.options = options
 

@@ -71,7 +71,7 @@ class TradeoffPage:
         self.log_x = pmui.Switch(label="log across", margin=(6, 0, 0, 0), width=120)
         self.log_y = pmui.Switch(label="log up", margin=(6, 0, 0, 0), width=100)
         sizes = {METRICS[n].title: n for n in SIZES}
-        self.size = pmui.Select(label="Small by", options=sizes, size="small", margin=0, width=340)
+        self.size = pmui.Select(label="Small by", options=sizes, size="small", margin=(24, 0, 0, 0), width=340)
         for widget, field in (
             (self.x, "x"),
             (self.y, "y"),
@@ -81,15 +81,14 @@ class TradeoffPage:
         ):
             widget.param.watch(lambda e, field=field: self._changed(field, e.new), "value")
         self.filters = Filters(session)
-        self.chart = PicturePane(session, tradeoff_info, TRADEOFF_NEEDS)
-        self.smallest = PicturePane(session, smallest_info, ("filters", "size"))
+        self.chart = PicturePane(session, tradeoff_info, TRADEOFF_NEEDS, shared=True)
+        self.smallest = PicturePane(session, smallest_info, ("filters", "size"), shared=True)
         words = "Box, lasso or click points (shift adds) to compare those runs on every page."
         self.panel: Viewable = stack(
             html(fragments.heading("Trade-off", words)),
             side_by_side(self.x, self.y, self.log_x, self.log_y),
             self.filters.panel,
             self.chart.panel,
-            pmui.Divider(margin=(12, 0)),
             self.size,
             self.smallest.panel,
         )

@@ -96,20 +96,21 @@ def _curves(
     pruned = at[~on.is_dense(at)]
     methods, recoveries = on.short(inks), {**on.short(looks), "none": "no recovery"}
     models = on.unique(at["model"])
-    for (model, method, recovery), group in pruned.groupby(["model", "method", "recovery"], sort=False):
+    dense, x, y = pruned["dense_run_id"].to_numpy(str), pruned["_x"].to_numpy(float), pruned["_y"].to_numpy(float)
+    for (model, method, recovery), cells in _cells(pruned).items():
         stops = []
-        for _, cell in group.groupby(["target", "level"], sort=False, dropna=False):
-            y = hierarchical_bootstrap(cell["_y"].to_numpy(), cell["dense_run_id"].to_numpy(str), bounds=bounds)
-            x = float(cell.groupby("dense_run_id")["_x"].mean().mean())
-            stops.append((x, y.mean, y.low, y.high, y.n, len(cell)))
+        for rows in cells:
+            mean = hierarchical_bootstrap(y[rows], dense[rows], bounds=bounds)
+            across = hierarchical_bootstrap(x[rows], dense[rows], least=len(rows) + 1)  # the mean alone
+            stops.append((across.mean, mean.mean, mean.low, mean.high, mean.n, len(rows)))
         stops.sort()
         table = np.array([s[:4] for s in stops])
-        name = f"{methods[str(method)]} · {recoveries[str(recovery)]}"
+        name = f"{methods[method]} · {recoveries[recovery]}"
         yield _Curve(
-            inks[str(method)],
-            looks[str(recovery)],
+            inks[method],
+            looks[recovery],
             f"{plain(model)} · {name}" if len(models) > 1 else name,
-            _MODEL_WIDTHS[models.index(str(model)) % len(_MODEL_WIDTHS)],
+            _MODEL_WIDTHS[models.index(model) % len(_MODEL_WIDTHS)],
             x=table[:, 0],
             y=table[:, 1],
             low=table[:, 2],
@@ -117,6 +118,15 @@ def _curves(
             dense_models=tuple(s[4] for s in stops),
             runs=tuple(s[5] for s in stops),
         )
+
+
+def _cells(pruned: pd.DataFrame) -> dict[tuple[str, str, str], list[list[int]]]:
+    """The rows of each target and level, by model, method and recovery; in the order in which they stand."""
+    texts = [[str(v) for v in pruned[c]] for c in ("model", "method", "recovery", "target", "level")]
+    found: dict[tuple[str, str, str], dict[tuple[str, str], list[int]]] = {}
+    for i, (model, method, recovery, *at) in enumerate(zip(*texts, strict=True)):
+        found.setdefault((model, method, recovery), {}).setdefault((at[0], at[1]), []).append(i)
+    return {curve: list(cells.values()) for curve, cells in found.items()}
 
 
 def _marks(
