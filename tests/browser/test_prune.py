@@ -87,3 +87,23 @@ def test_a_new_run_from_the_catalogue_to_every_page_and_one_that_is_cancelled(
     t.says(re.compile("^Cancelled: erk at 0.8 with finetune"))
     served.study.refresh()
     assert sorted(served.study.runs["status"].unique()) == ["done", "waiting"]
+
+
+def test_a_report_is_written_by_another_process_and_can_be_given_up(served: Served, tab: Callable[..., Any]) -> None:
+    t = tab(served)
+    pruned = [str(r) for r in served.study.runs["run_id"] if r][1]
+    t.go(f"?page=tradeoff&models={pruned}")
+    t.page.get_by_role("button", name="Report (PDF)").click()
+    t.says("Writing report.pdf …")
+    t.nav("Layers")  # everything else goes on
+    t.page.get_by_role("button", name="Cancel").click()
+    t.page.get_by_text("Writing report.pdf …").wait_for(state="hidden")
+    t.page.get_by_role("button", name="Report (HTML)").click()
+    t.says("Writing report.html …")
+    ready = t.page.get_by_role("button", name="Download report.html")
+    ready.wait_for()
+    with t.page.expect_download() as download:
+        ready.click()
+    assert download.value.suggested_filename == "report.html"
+    page = Path(download.value.path()).read_text("utf-8")
+    assert "The models compared were named when the report was made." in page

@@ -11,10 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from placed import PlacedTables
 
+from pruneviz.views.selecting import within
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 STUDY: dict[str, Any] = {"samples": 700, "looked_at": 600, "replicates": 1, "methods": 3, "sparsities": [0.5, 0.95]}
-RUNS = [str(r) for r in PlacedTables(**{**STUDY, "sparsities": (0.5, 0.95)}).runs["run_id"]]
+TABLES = PlacedTables(**{**STUDY, "sparsities": (0.5, 0.95)})
+RUNS = [str(r) for r in TABLES.runs["run_id"]]
 MODELS = [RUNS[3], RUNS[9]]
 HELD = "f.model.renderers[0].data_source"
 
@@ -60,6 +63,45 @@ def test_a_line_in_one_scatter_is_a_rule_that_all_views_follow(
     again = tab(t.app)
     again.go(t.page.url.removeprefix(t.app.base).removeprefix("/"))
     again.says(re.compile(rf"^{other} images selected: within a line"))
+
+
+def test_a_lasso_is_kept_as_drawn_and_narrowed_down_by_a_column(
+    serve: Callable[..., Any], tab: Callable[..., Any]
+) -> None:
+    t = tab(serve(**STUDY), height=1000)
+    t.go(f"?page=samples&models={','.join(MODELS)}&colour=change")
+    t.says(re.compile("Colour: share of an image's neighbourhood that is another one than in its dense model"))
+    b = t.frame("projection_2")
+    t.figure("projection_2", "f.model.toolbar.tools.find(t => t.type == 'LassoSelectTool').active = true")
+    corners = [(0.5, 0.1), (0.9, 0.3), (0.95, 0.85), (0.55, 0.55), (0.25, 0.9), (0.2, 0.3)]
+    path = [(b["x"] + x * b["w"], b["y"] + y * b["h"]) for x, y in corners]
+    t.page.mouse.move(*path[0])
+    t.page.mouse.down()
+    for x, y in path[1:]:
+        t.page.mouse.move(x, y, steps=6)
+    t.page.mouse.up()
+    n = int(t.says(re.compile(r"^[\d,]+ images selected: within a line of \d+ corners")).split(" ")[0])
+    t.page.wait_for_function("location.search.includes('inside')")
+    rule = rule_in(t.page.url)
+    x, y = rule["x"], rule["y"]
+    assert x == {"column": "embedding x", "run": MODELS[0]}
+    assert y == {"column": "embedding y", "run": MODELS[0]}
+    places = TABLES.places(MODELS[0])
+    inside = within(places[:, 0], places[:, 1], tuple(map(tuple, rule["inside"])))
+    assert 0 < n == inside.sum() < 600
+    names = [f"test:{i}" for i in range(600)]
+    held = set(t.figure("projection_2", f"Array.from({HELD}.selected.indices)"))
+    assert {names[i] for i in held} == {name for name, is_in in zip(names, inside, strict=True) if is_in}
+
+    t.page.get_by_text("Refine, save, export").click()
+    t.page.get_by_label("Column", exact=True).locator("visible=true").click()
+    t.page.locator("li").get_by_text("change of neighbourhood", exact=True).locator("visible=true").click()
+    t.page.get_by_label("of", exact=True).first.click()
+    t.page.locator("li").get_by_text(re.compile("^magnitude")).locator("visible=true").first.click()
+    t.page.get_by_label("from", exact=True).fill("1")
+    t.page.get_by_role("button", name="Apply").click()
+    fewer = int(t.says(re.compile(r"images selected: within a line .* of magnitude 95 % finetune\.$")).split(" ")[0])
+    assert 0 < fewer < n
 
 
 def test_pointing_sorting_and_looking_at_one_image(serve: Callable[..., Any], tab: Callable[..., Any]) -> None:

@@ -66,6 +66,7 @@ class PrunePage:
             html(fragments.note("Its options")), self.options.panel, gap=8, visible=False,
         )  # fmt: skip
         self.ask = pmui.Button(label="See what it takes", variant="outlined", margin=0, on_click=lambda e: self._look())
+        self.stop = pmui.Button(label="Cancel", variant="text", margin=0, on_click=lambda e: self._changed())
         self.go = pmui.Button(label="Prune now", variant="contained", margin=0, on_click=lambda e: self._start())
         self.working = pmui.LinearProgress(value=0, margin=(8, 0), visible=False, **{"sizing_mode": "stretch_width"})
         self.told = html()
@@ -85,7 +86,7 @@ class PrunePage:
             self.detail,
             pn.FlexBox(self.recovery, self.recovering.panel, **wrap),
             pn.FlexBox(self.seeds, self.controls, **wrap),
-            side_by_side(self.ask, self.go),
+            side_by_side(self.ask, self.go, self.stop),
             self.wrong,
             self.cost,
             self.code,
@@ -273,4 +274,5 @@ class PrunePage:
     def _enable(self) -> None:
         busy = self._job is not None and self._job.runs
         self.go.disabled = self._estimated is None or busy
+        self.stop.visible = self._estimate is not None
         self.ask.disabled = self._estimate is not None or bool(self._reason)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pruneviz.core.errors import PrunevizError
 from pruneviz.core.tables import Tables
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import runs as on
@@ -18,6 +20,9 @@ from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import html, stack, toolkit
 
+if TYPE_CHECKING:
+    from pruneviz_apps.explorer.report_process import ReportProcess
+
 OF_PAGE = {
     "overview": ("tradeoff",),
     "runs": ("lineage",),
@@ -27,6 +32,9 @@ OF_PAGE = {
     "diff": ("density_map", "flips", "class_changes"),
     "samples": ("projection", "sample_grid", "sample_detail"),
 }
+POLL_MS = 400
+_SIDE: dict[str, Any] = {"size": "small", "margin": (0, 16)}
+_SMALL: dict[str, Any] = {**_SIDE, "variant": "outlined"}
 _LOOK: dict[str, Any] = {"size": "small", "margin": (0, 16), "embed": False, "auto": True}
 
 
@@ -34,23 +42,27 @@ class TakingAway:
     """Buttons that download what the tab shows now."""
 
     def __init__(self, session: Session) -> None:
-        _, pmui = toolkit()
+        pn, pmui = toolkit()
         self.session = session
         self.view = pmui.FileDownload(callback=self._view, filename="view.pdf", label="This page's pictures", **_LOOK)
         self.reports = [
-            pmui.FileDownload(
-                callback=lambda ending=ending: self._report(ending),
-                filename=f"report{ending}",
-                label=f"Report ({ending[1:].upper()})",
-                **_LOOK,
+            pmui.Button(
+                label=f"Report ({ending[1:].upper()})", icon="description", on_click=self._begin(ending), **_SMALL
             )
             for ending in (".html", ".pdf")
         ]
-        for button in (self.view, *self.reports):
-            button.variant = "outlined"  # given before, it meets an older name of its own and warns
+        self.view.variant = "outlined"  # given before, it meets an older name of its own and warns
+        self.told = html(margin=(0, 16))
+        self.give_up = pmui.Button(label="Cancel", variant="text", on_click=lambda e: self._end(), **_SIDE)
+        self.ready = pmui.FileDownload(callback=self._written, filename="report", label="Download it", **_LOOK)
+        self._process: ReportProcess | None = None
+        self._watch: Any = None
         title = html(fragments.note("Export"), margin=(8, 16, 0, 16))
-        self.panel = stack(title, self.view, *self.reports, gap=6)
+        self.panel = stack(title, self.view, *self.reports, self.told, self.give_up, self.ready, gap=6)
+        self._end()
         session.listen(self.show)
+        if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
+            pn.state.on_session_destroyed(lambda context: self._end())
 
     def show(self) -> None:
         """Offer what there is."""
@@ -61,8 +73,51 @@ class TakingAway:
     def _view(self) -> io.BytesIO:
         return io.BytesIO(view_pdf(self.session))
 
-    def _report(self, ending: str) -> io.BytesIO:
-        return io.BytesIO(report_of(self.session, ending))
+    def _begin(self, ending: str) -> Callable[[Any], None]:
+        """What a click on a report's button does: it takes seconds, so another process writes it."""
+
+        def clicked(event: Any) -> None:
+            from pruneviz_apps.explorer.report_process import ReportProcess
+
+            s = self.session
+            self._end()
+            compared = on.compared(measured(s.tables), s.state)
+            models = (s.reference, *compared) if compared else ()
+            try:
+                self._process = ReportProcess(s.tables.workspace, ending, models, s.state.samples)
+            except OSError as e:
+                s.say(f"The report could not be begun: {e.strerror or e}.")
+                return
+            self.told.object, self.give_up.visible = fragments.note(f"Writing report{ending} …"), True
+            self.ready.filename, self.ready.label = f"report{ending}", f"Download report{ending}"
+            self._watch = toolkit()[0].state.add_periodic_callback(self._look, POLL_MS)
+
+        return clicked
+
+    def _look(self) -> None:
+        """Whether it is there."""
+        try:
+            if self._process is None or not self._process.poll():
+                return
+        except PrunevizError as e:
+            self._end()
+            self.session.say(f"The report could not be written. {e}")
+            return
+        self._watch.stop()
+        self.told.object, self.give_up.visible, self.ready.visible = "", False, True
+
+    def _end(self) -> None:
+        """Give up or throw away the report that there is."""
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
+        self.told.object, self.give_up.visible, self.ready.visible = "", False, False
+
+    def _written(self) -> io.BytesIO:
+        return io.BytesIO(self._process.file.read_bytes() if self._process is not None else b"")
 
 
 def tells_all(study: object) -> bool:
