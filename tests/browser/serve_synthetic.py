@@ -9,11 +9,14 @@ import threading
 from placed import PlacedTables
 from synthetic import SyntheticTables
 
-from pruneviz_apps.panel_app import serve
+from pruneviz_apps import panel_app, streamlit_app
+
+SURFACES = {"panel": panel_app.serve, "streamlit": streamlit_app.serve}
 
 
 def main() -> None:
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(sys.argv[1]).items()}
+    serve = SURFACES[options.pop("ui", "panel")]
     kind = PlacedTables if {"looked_at", "lacking"} & options.keys() else SyntheticTables
     tables = kind(**options)
 

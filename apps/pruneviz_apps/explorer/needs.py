@@ -13,7 +13,7 @@ _OF_PICTURE = {
     "density_map": ("filters", *_MODELS, "target"),
     "class_changes": _SELECTED,
     "flips": _SELECTED,
-    "sample_scatter": (*_SELECTED, "sample_metric"),
+    "sample_scatter": (*_SELECTED, "sample_metric", "all_points"),
     "images": (*_SELECTED, "first_sample"),
     "projection": (*_SELECTED, "colour", "all_points"),
     "sample_grid": (*_SELECTED, "sort", "sort_of", "descending", "first_sample", "shown_sample"),

@@ -48,17 +48,16 @@ def _column(column: Column) -> Any:
     return st.column_config.Column(title, help=column.meaning)
 
 
-def downloads(name: str, make: Callable[[], pd.DataFrame], *, disabled: bool = False) -> None:
+def downloads(name: str, make: Callable[[], pd.DataFrame]) -> None:
     """Buttons for the whole table as CSV and Parquet, as ``pruneviz export`` writes it; made on the click.
 
     Args:
         name: of the files, and of the buttons.
         make: gives the table.
-        disabled: whether there is nothing to have.
     """
     with st.container(horizontal=True, gap="small"):
         for ending in ENDINGS:
-            download(f"{name}.{ending}", partial(_made, make, ending), f"table-{name}-{ending}", disabled)
+            download(f"{name}.{ending}", partial(_made, make, ending), f"table-{name}-{ending}")
 
 
 def download(file: str, make: Callable[[], bytes], key: str, disabled: bool = False, label: str = "") -> None:

@@ -16,6 +16,7 @@ from pruneviz_apps.streamlit_ui import served, taking
 from pruneviz_apps.streamlit_ui.bound import bound, button, choice
 from pruneviz_apps.streamlit_ui.navigation import PAGES
 
+LONGEST = 40  # characters of a model's name
 POLL_S = 3  # how often a study that is still running is looked at
 
 
@@ -67,8 +68,10 @@ def _watch(session: Session, version: object) -> None:
 
 def _comparison(session: Session) -> None:
     done = measured(session.tables)
-    labels = on.labels(done, list(done["run_id"]))
-    reference = session.reference
+    reference, chosen = session.reference, on.compared(done, session.state)
+    every = on.labels(done, list(done["run_id"]))
+    told_apart = {**every, **on.labels(done, [r for r in (reference, *chosen) if r])}  # shorter where they can be
+    labels = {r: elide(label, LONGEST) for r, label in told_apart.items()}
 
     def choose(run_id: str | None) -> None:
         if run_id:
@@ -82,7 +85,7 @@ def _comparison(session: Session) -> None:
         f"Compared with it: {MOST_MODELS} at most",
         session,
         "models",
-        [m for m in on.compared(done, session.state) if m in others],
+        list(chosen),
         lambda models: session.compare(tuple(models)),
         options=list(others),
         format_func=lambda r: others.get(r, ""),

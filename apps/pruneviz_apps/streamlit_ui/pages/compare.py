@@ -15,7 +15,7 @@ from pruneviz_apps.explorer.compare_page import suggested
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.streamlit_ui import selection
 from pruneviz_apps.streamlit_ui.bound import bound, button
-from pruneviz_apps.streamlit_ui.drawing import linked, picture
+from pruneviz_apps.streamlit_ui.drawing import linked, picture, together
 from pruneviz_apps.streamlit_ui.frames import downloads, meanings, table
 
 _LEAD = "Brush in a scatter: the same images stand out in all scatters. The rest follows a rule, or a saved selection."
@@ -45,17 +45,18 @@ def show(session: Session) -> None:
     if (more := len(compared) - MOST_SCATTERS) > 0:
         words = f"Scatters of the first {MOST_SCATTERS} models compared; {several(more, 'other')} in the rest only."
         st.html(fragments.note(words))
-    left, right = st.columns(2, gap="large")
-    with left:
-        picture(session, "flips")
-    with right:
-        picture(session, "class_changes")
-    st.html(fragments.section("Classes"))
-    rows = class_rows(session.tables, session.state)
-    table(rows.drop(columns="run_id"), meanings(CLASSES))
-    downloads("classes", lambda: class_rows(session.tables, session.state))
+    together(session, ("flips", "class_changes"), "repeat(auto-fit, minmax(min(440px, 100%), 1fr))")
+    _classes(session)
     picture(session, "images")
     _turn(session)
+
+
+def _classes(session: Session) -> None:
+    rows = class_rows(session.tables, session.state)
+    if not rows.empty:
+        st.html(fragments.section("Classes"))
+        table(rows.drop(columns="run_id"), meanings(CLASSES))
+        downloads("classes", lambda: rows)
 
 
 def nothing(session: Session) -> None:

@@ -70,5 +70,5 @@ def _table(session: Session, frame: Any) -> None:
 def _column(c: Shown) -> Any:
     meaning = RUNS[c.column].meaning if c.column in RUNS.names else "★ marks the reference"
     if c.format:
-        return st.column_config.NumberColumn(c.title, help=meaning, format=_NUMBERS[c.format], width=c.width)
+        return st.column_config.NumberColumn(c.title, help=meaning, format=_NUMBERS[c.format])
     return st.column_config.TextColumn(c.title, help=meaning, width=c.width)

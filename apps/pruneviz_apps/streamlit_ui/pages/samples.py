@@ -18,7 +18,7 @@ from pruneviz_apps.explorer.samples_page import COLOURS, SORTS, walk
 from pruneviz_apps.explorer.selecting import in_sight, rows
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.streamlit_ui import selection
-from pruneviz_apps.streamlit_ui.bound import acting, bound, button, choice
+from pruneviz_apps.streamlit_ui.bound import acting, button, choice
 from pruneviz_apps.streamlit_ui.drawing import linked, together
 from pruneviz_apps.streamlit_ui.frames import downloads, meanings, table
 
@@ -30,11 +30,9 @@ def show(session: Session) -> None:
     st.html(fragments.heading("Samples", _LEAD))
     selection.show(session)
     state = session.state
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        colours = {value: label for label, value in COLOURS.items()}
-        choice("Colour", session, "colour", colours, state.colour, _field(session, "colour"), width=260)
-        bound(st.toggle, "Draw all images", session, "all_points", state.all_points, _field(session, "all_points"))
-    linked(session, "projection", projections, 340)
+    colours = {value: label for label, value in COLOURS.items()}
+    choice("Colour", session, "colour", colours, state.colour, _field(session, "colour"), width=260)
+    linked(session, "projection", projections)
     _sorting(session)
     ids = sorted_ids(session.tables, state)
     together(session, ("sample_grid", "sample_detail"), "repeat(auto-fit, minmax(min(410px, 100%), max-content))")
@@ -83,6 +81,8 @@ def _turn(session: Session, total: int) -> None:
 def _numbers(session: Session) -> None:
     """What each model says of each image; a row ticked is shown in detail."""
     frame = rows(session)
+    if frame.empty:
+        return
     about = "of the selected images" if session.state.selection is not None else "of all test images"
     st.html(fragments.section("Numbers") + fragments.note(f"{several(len(frame), 'row')} {about}; tick one to see it."))
 
@@ -93,4 +93,4 @@ def _numbers(session: Session) -> None:
 
     shown = frame.drop(columns="run_id")
     table(shown, meanings(SAMPLES), key="samples-table", on_select=acting(session, tick), selection_mode="single-row")
-    downloads("samples", lambda: rows(session), disabled=frame.empty)
+    downloads("samples", lambda: frame)
