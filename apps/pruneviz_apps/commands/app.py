@@ -19,6 +19,12 @@ def app(arguments: argparse.Namespace) -> int:
         from pruneviz_apps.streamlit_app import needed
 
         needed()
+    if given.window:
+        from pruneviz_apps.window import needed as needs_window
+
+        if given.ui != "panel":
+            raise UsageError(f"--window: got --ui {given.ui} beside it, which opens in the browser. Leave one out.")
+        needs_window()
     if given.data is not None and given.model is None:
         raise UsageError('--data: needs a model to look at them with. Add --model "package.module:factory".')
     if given.checkpoint is not None and given.model is None:
@@ -39,16 +45,28 @@ def app(arguments: argparse.Namespace) -> int:
 
         serve_streamlit(store, study=study, port=given.port, open_browser=not given.no_browser)
     else:
-        serve(store, given.port, not given.no_browser, study, trust)
+        serve(store, given.port, not given.no_browser, study, trust, given.window)
     return 0
 
 
-def serve(store: Path, port: int | None, browser: bool, study: str | None = None, trust: Trust = NOBODY) -> None:
+def serve(
+    store: Path,
+    port: int | None,
+    browser: bool,
+    study: str | None = None,
+    trust: Trust = NOBODY,
+    window: bool = False,
+) -> None:
     """Serve a store's explorer on 127.0.0.1 until interrupted; of its latest study when none is named."""
     from pruneviz.study import open_study
     from pruneviz_apps.panel_app import serve as serve_panel
 
     opened = store if study is None else lambda: open_study(store, study)
+    if window:
+        from pruneviz_apps.window import serve as serve_window
+
+        serve_window(opened, port=port, trust=trust)
+        return
     serve_panel(opened, port=port, open_browser=browser, trust=trust)
 
 

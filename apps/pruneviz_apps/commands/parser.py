@@ -211,4 +211,5 @@ def _looking(command: Any) -> None:
         default="panel",
         help="panel shows everything (default); streamlit is lighter: pictures and tables, nothing is run from there",
     )
+    p.add_argument("--window", action="store_true", help="open it in a window of its own; needs the extra `window`")
     _serving(p)
