@@ -88,6 +88,9 @@ class ViewState:
     shown_sample: str = option("", "id of the test sample shown in detail; empty: none")
     first_sample: int = option(0, "number of the first sample shown among those that qualify", ge=0)
     theme: str = option("light", "colours", choices=("light", "dark"))
+    picture: str = option("", "the picture that the page Diff shows; empty: the first")
+    sidebar: bool = option(True, "whether the side of the page is open")
+    refining: bool = option(False, "whether what refines the selection is in sight")
 
     def __post_init__(self) -> None:
         """Bring lists into their canonical form, so that equal views are equal values.
@@ -111,6 +114,11 @@ class ViewState:
         """The same view showing only these values of a column; none: all of them."""
         kept = {k: v for k, v in self.filters if k != column}
         return replace(self, filters=_filters({**kept, column: values}, "view: filters"))
+
+    @property
+    def drawn(self) -> ViewState:
+        """The same without what pictures do not depend on: the page, its layout, and its colours."""
+        return replace(self, page="overview", theme="light", picture="", sidebar=True, refining=False)
 
     def to_plain(self) -> dict[str, Any]:
         """As dictionaries, lists and scalars, all fields included."""

@@ -23,7 +23,8 @@ from pruneviz.views.text import several
 if TYPE_CHECKING:
     import pandas as pd
 
-OF_THE_APP = ("page", "analysis", "method", "samples")  # pages are the explorer's; samples follow from the selection
+# Pages and their layout are the explorer's; samples follow from the selection.
+OF_THE_APP = ("page", "analysis", "method", "samples", "picture", "sidebar", "refining")
 KEYWORDS = tuple(f for f in fields(ViewState) if f.name not in OF_THE_APP)
 _RUNS = ("focus", "sort_of")  # fields that name one run, beside the reference
 

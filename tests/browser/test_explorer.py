@@ -148,6 +148,19 @@ def test_the_address_restores_page_models_and_reference(serve: Callable[..., Any
     second.says("The 2 models compared.")
     second.nav("Compare")
     assert all(m in second.page.url for m in (reference, *others))
+    second.page.get_by_role("button", name="Refine, save, export").click()
+    second.page.get_by_label("Save as", exact=True).wait_for()
+    second.nav("Diff")
+    second.page.get_by_label("Picture", exact=True).click()
+    second.page.locator("li").get_by_text("Class changes", exact=True).click()
+    second.says("What became of each class")
+    second.page.get_by_label("Close drawer").click()
+    second.page.wait_for_function("location.search.includes('sidebar=0')")
+    first.go(second.page.url.removeprefix(second.app.base).removeprefix("/"))
+    first.says("What became of each class")  # the layout comes back as well
+    first.page.get_by_label("Open drawer").click()
+    first.nav("Compare")
+    first.page.get_by_label("Save as", exact=True).wait_for()
 
 
 def test_a_selection_is_refined_saved_carried_undone_and_comes_back(

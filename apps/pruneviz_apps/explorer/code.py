@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from pprint import pformat
 
@@ -47,7 +47,7 @@ def code(tables: Tables, state: ViewState, workspace: Workspace) -> Code:
     opened = f"study = pv.open({store!r}, {workspace.study!r})"
     if not names:
         return _without_pictures(state, store, workspace.study, opened)
-    view = replace(state, page="overview", theme="light")
+    view = state.drawn
     python = ["import pruneviz as pv", "", opened, *_view(tables, view)]
     if state.samples and state.selection is not None:
         python += ["samples = study.select(view.selection)  # the ids of the images that it means"]
@@ -128,8 +128,7 @@ def _pictures(names: tuple[str, ...]) -> Iterator[str]:
 
 def _commands(names: tuple[str, ...], state: ViewState, store: str, study: str) -> str:
     """One line a picture; the view goes along as the address of the page."""
-    whole = replace(state, theme="light")
-    address = whole.to_query(most=LONGEST) or "?page=overview"
+    address = state.drawn.to_query(most=LONGEST) or "?page=overview"
     lost = (state.selection is not None or state.samples) and "select" not in address and "sample=" not in address
     if lost:
         return "# So many images do not fit into a command line. Save the view: its name stands for it.\n"

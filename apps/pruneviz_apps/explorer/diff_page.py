@@ -48,7 +48,7 @@ class DiffPage:
         self.suggest = pmui.Button(variant="contained", margin=0, on_click=lambda e: self._suggested())
         self.head, self.words, self.missing = html(), html(), html()
         self.picture = pmui.Select(label="Picture", options={}, width=360, **small)
-        self.picture.param.watch(lambda e: self._pictured(), "value")
+        self.picture.param.watch(lambda e: self._choose(e.new), "value")
         self.body = stack(gap=0)
         self.pictures = stack(html(fragments.section("Pictures")), self.picture, self.body)
         self.panel: Viewable = stack(
@@ -78,7 +78,6 @@ class DiffPage:
             self.model.visible = len(compared) > 1
             if list(self.picture.options) != [title(n) for n in names]:
                 self.picture.options = {title(n): n for n in names}
-                self.picture.value = next(iter(names), None)
             self.pictures.visible = bool(names)
         finally:
             self._filling = False
@@ -89,10 +88,20 @@ class DiffPage:
         self.words.object = said(d)
         self.missing.object = unsaid(d, s.tables.unfit())
 
+    def _choose(self, name: str | None) -> None:
+        if not self._filling and name:
+            self.session.change(picture=name)
+
     def _pictured(self) -> None:
         """Show the picture chosen; it is made when it is first asked for."""
-        name = self.picture.value
-        if self._filling or not name:
+        names, wanted = list(self.picture.options.values()), self.session.state.picture
+        name = wanted if wanted in names else next(iter(names), None)
+        self._filling = True
+        try:
+            self.picture.value = name
+        finally:
+            self._filling = False
+        if name is None:
             return
         if name not in self._shown:
             self._shown[name] = PicturePane(self.session, of_one(name), _NEEDS)

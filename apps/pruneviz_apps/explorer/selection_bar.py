@@ -50,7 +50,7 @@ class SelectionBar:
         self.clear = button("Clear selection", "close", lambda: session.select(None))
         self.invert = button("Invert", "flip", self._invert)
         self.more = pmui.Toggle(label="Refine, save, export", size="small", variant="outlined", margin=0)
-        self.more.param.watch(lambda e: self.show(), "value")
+        self.more.param.watch(lambda e: session.change(refining=e.new), "value")
         line = pn.Row(self.words, self.undo, self.redo, self.invert, self.clear, self.more, margin=0, styles=_LINE)
         self.column = pmui.Select(label="Column", options=list(FIELDS), **_SMALL)
         self.run = pmui.Select(label="of", options={}, **_SMALL)
@@ -87,8 +87,8 @@ class SelectionBar:
         self.words.object = fragments.note(words(s))
         self.undo.disabled, self.redo.disabled = not s.can_undo, not s.can_redo
         self.clear.disabled = self.invert.disabled = selection is None
-        self.details.visible = self.more.value
-        if self.more.value:
+        self.more.value = self.details.visible = s.state.refining
+        if s.state.refining:
             self._options()
 
     def _options(self) -> None:

@@ -97,6 +97,7 @@ class Shell:
             main=[main, self.code.dialog],
             sidebar_width=SIDEBAR_WIDTH,
             sidebar_resizable=False,
+            sidebar_open=session.state.sidebar,
             theme_config=theme_config(),
             dark_theme=session.state.theme == "dark",
             sx=PAGE_SX,
@@ -104,6 +105,7 @@ class Shell:
         )
         _unbusy(self.page)
         self.page.param.watch(lambda e: session.change(theme="dark" if e.new else "light"), "dark_theme")
+        self.page.param.watch(lambda e: session.change(sidebar=e.new), "sidebar_open")
         session.batch(_in_one_message if alone else self._in_a_cell)
         session.listen(self.show)
         session.on_notice(self.say)
@@ -112,6 +114,7 @@ class Shell:
     def show(self) -> None:
         """Show the page that the state names; the others keep what they show, out of sight."""
         s = self.session
+        self.page.sidebar_open = s.state.sidebar
         self.status.object = fragments.fill("<div class='pv-status'>{text}</div>", text=status(s.tables))
         if s.state.page not in self._pages:
             made = self._pages[s.state.page] = _makers()[s.state.page](s)
