@@ -53,7 +53,7 @@ class _Same:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self.weights = tuple(float(p.double().sum()) for p in model.net.parameters())
+        self.weights = tuple(float(p.detach().double().sum()) for p in model.net.parameters())
 
     def __hash__(self) -> int:
         return hash(self.weights)

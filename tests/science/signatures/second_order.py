@@ -9,6 +9,7 @@ from science.oracle import agreement
 
 # Without recovery, so that nothing but the choice of weights is seen.
 _CHOSEN = study(LENET, ["magnitude", "obd", "obs", {"name": "obs", "update": "none"}], [0.8, 0.9])
+_CURVED = {"name": "obd", "curvature": "hessian"}
 _SINGLE = study(LENET, [], [])
 
 
@@ -52,6 +53,18 @@ EXPERIMENTS = (
         study=_CHOSEN,
         measure=gain(_at("obd", "0.8"), _at("magnitude", "0.8"), "loss"),
         note="read at 0.8, no recovery; the paper: training error",
+    ),
+    Experiment(
+        name="obd-by-curvature-beyond-magnitude",
+        methods=("obd",),
+        claim="Deleting by saliency raises the error less than deleting the smallest weights, without retraining.",
+        source="LeCun et al. 1990, section 3, figure 1",
+        quantity="test loss of obd with the Hessian's own diagonal minus that of magnitude",
+        unit="nats",
+        below=0,
+        study=study(LENET, ["magnitude", _CURVED], [0.8]),
+        measure=gain(_CURVED, "magnitude", "loss"),
+        note="the diagonal by Hutchinson's estimator, 10 vectors, and not by the Fisher information; no recovery",
     ),
     Experiment(
         name="obs-beyond-magnitude",
