@@ -19,6 +19,7 @@ from pruneviz_apps.streamlit_ui import served
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+NAMES = (HOST, "localhost")  # other names may be a page's elsewhere that was made to lead here
 PACKAGES = ("streamlit", "streamlit_bokeh")
 SCRIPT = Path(__file__).parent / "streamlit_ui" / "script" / "explorer_page.py"
 # What a page may load: nothing but what this server gives, whatever a name in a study would have it do.
@@ -84,7 +85,7 @@ def settings(port: int) -> dict[str, Any]:
     return {
         "server.address": HOST,
         "server.port": port,
-        "server.allowedHosts": [HOST, "localhost"],
+        "server.allowedHosts": list(NAMES),
         "server.headless": True,  # asks for no e-mail address, opens no browser
         "server.fileWatcherType": "none",
         "server.enableAgentApi": False,
@@ -101,6 +102,7 @@ def settings(port: int) -> dict[str, Any]:
 def _application(begun: Callable[[], None]) -> Any:
     import streamlit
     from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from pruneviz_apps.streamlit_ui.shell import wrong
 
@@ -113,7 +115,7 @@ def _application(begun: Callable[[], None]) -> Any:
         begun()  # the socket listens already
         yield
 
-    middleware = [Middleware(OnlyFromHere)]
+    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=list(NAMES)), Middleware(OnlyFromHere)]
     return streamlit.App(SCRIPT, lifespan=lifespan, middleware=middleware, on_script_error=told_in_the_page)
 
 

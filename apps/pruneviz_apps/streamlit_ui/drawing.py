@@ -12,6 +12,7 @@ from typing import Any
 
 import streamlit as st
 
+from pruneviz.core.tables import Tables
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views.bokeh_renderer import Sources, draw
 from pruneviz.views.marks import Picture
@@ -55,7 +56,11 @@ def picture(session: Session, name: str, state: ViewState | None = None) -> None
     """A picture by its name, of the session's state or of another."""
     shown = session.state if state is None else state
     seen = (shown.models, *(getattr(shown, n) for n in needs(name)))
-    _show(session, name, seen, lambda: [attempt(PICTURES[name], session.tables, shown)])
+
+    def made(tables: Tables, state: ViewState) -> Picture:
+        return session.tables.once((name, seen), lambda: PICTURES[name](tables, state))
+
+    _show(session, name, seen, lambda: [attempt(made, session.tables, shown)])
 
 
 def together(session: Session, names: Sequence[str], columns: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import streamlit as st
+
 from pruneviz.views.bokeh_marks import FONT
 from pruneviz.views.palette import THEMES, ink
 from pruneviz_apps.explorer import look
@@ -38,6 +40,12 @@ def theme() -> dict[str, Any]:
             f"theme.{name}.sidebar.secondaryBackgroundColor": _RAISED[name],
         }
     return found
+
+
+def shown() -> str:
+    """The colours that the browser shows, which are chosen in Streamlit's own menu."""
+    found = st.context.theme.type
+    return found if found in THEMES else THEMES[0]
 
 
 def css(name: str) -> str:

@@ -12,7 +12,6 @@ import streamlit as st
 
 from pruneviz.core.errors import PrunevizError
 from pruneviz.core.viewstate import ViewState
-from pruneviz.views.palette import THEMES
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.live import CachedTables
 from pruneviz_apps.explorer.session import Session
@@ -30,7 +29,7 @@ def run() -> None:
     """Show the page."""
     about = "pruneviz: prune models in many ways, and see what each way did to them."
     st.set_page_config(page_title="pruneviz", layout="wide", menu_items={"About": about})
-    st.html(look.css(_theme()))
+    st.html(look.css(look.shown()))
     try:
         with served.reading:
             _page()
@@ -81,14 +80,8 @@ def _session(tables: CachedTables, asked: Pairs) -> Session:
     if session.state.page not in PAGES:
         session.notice = _ELSEWHERE.format(page=session.state.page.capitalize())
         session.state = replace(session.state, page="overview")
-    session.state = replace(session.state, theme=_theme())
+    session.state = replace(session.state, theme=look.shown())
     return session
-
-
-def _theme() -> str:
-    """The colours that the browser shows, which are chosen in Streamlit's own menu."""
-    found = st.context.theme.type
-    return found if found in THEMES else THEMES[0]
 
 
 def _asked() -> Pairs:

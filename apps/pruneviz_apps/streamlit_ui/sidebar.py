@@ -6,18 +6,17 @@ import streamlit as st
 
 from pruneviz.core.viewstate import MOST_MODELS
 from pruneviz.views import runs as on
-from pruneviz.views.findings import holdings
 from pruneviz.views.metrics import measured
 from pruneviz.views.text import elide, plain
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.telling import status
-from pruneviz_apps.streamlit_ui import served, taking
+from pruneviz_apps.streamlit_ui import look, served, taking
 from pruneviz_apps.streamlit_ui.bound import bound, button, choice
 from pruneviz_apps.streamlit_ui.navigation import PAGES
 
 LONGEST = 40  # characters of a model's name
-POLL_S = 3  # how often a study that is still running is looked at
+POLL_S = 2  # how often the study and the menu's colours are looked at: neither tells by itself that it has changed
 
 
 def show(session: Session) -> None:
@@ -48,28 +47,27 @@ def _study(session: Session) -> None:
     names = served.now().studies
     if len(names) > 1:
         choice("Study", session, "study", {n: plain(n) for n in names}, session.tables.name, _other_study)
-    holds = holdings(session.tables)
-    watched = st.fragment(_watch, run_every=POLL_S if holds.waiting else None)
-    watched(session, session.tables.version)
+    _watch(session, session.tables.version)
 
 
 def _other_study(name: str) -> None:
     st.query_params.from_dict({"study": name})
 
 
+@st.fragment(run_every=POLL_S)
 def _watch(session: Session, version: object) -> None:
-    """How many runs are measured; the whole page again where some have landed since it was made."""
+    """How many runs are measured; the whole page anew where some have landed, or the colours are others, since then."""
     with served.reading:
         session.tables.refresh()
         st.html(fragments.note(status(session.tables)))
-    if session.tables.version != version:
+    if session.tables.version != version or look.shown() != session.state.theme:
         st.rerun()
 
 
 def _comparison(session: Session) -> None:
     done = measured(session.tables)
     reference, chosen = session.reference, on.compared(done, session.state)
-    every = on.labels(done, list(done["run_id"]))
+    every = session.tables.once("labels", lambda: on.labels(done, list(done["run_id"])))
     told_apart = {**every, **on.labels(done, [r for r in (reference, *chosen) if r])}  # shorter where they can be
     labels = {r: elide(label, LONGEST) for r, label in told_apart.items()}
 

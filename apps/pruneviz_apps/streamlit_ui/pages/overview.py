@@ -21,7 +21,9 @@ def show(session: Session) -> None:
         return
     st.html(fragments.heading(plain(tables.name), summary(holds)))
     st.html(fragments.tiles(tiles(holds)))
-    sentences = fragments.sentences((*found(tables, session.state), *said(tables.findings())))
+    state = session.state
+    first = tables.once(("found", state.filters, state.size), lambda: found(tables, state))
+    sentences = fragments.sentences((*first, *said(tables.findings())))
     st.html(fragments.section("What was found") + (sentences or fragments.note(NOTHING_FOUND)))
     picture(session, "tradeoff")
     if failed := failures(tables):
