@@ -111,7 +111,7 @@ def conditions(spec: StudySpec, note: str = "") -> str:
 
 def _tuned(recovery: Choice) -> str:
     epochs = recovery.options.get("epochs")
-    return f"{recovery.name} for {epochs} epochs" if epochs else ""
+    return f"{recovery.name} for {epochs} epoch{'' if epochs == 1 else 's'}" if epochs else ""
 
 
 def _rounded(value: float) -> float:

@@ -64,7 +64,7 @@ EXPERIMENTS = (
         below=0,
         study=study(LENET, ["magnitude", _CURVED], [0.8]),
         measure=gain(_CURVED, "magnitude", "loss"),
-        note="the diagonal by Hutchinson's estimator, 10 vectors, and not by the Fisher information; no recovery",
+        note="the diagonal by Hutchinson's estimator, 10 vectors, negative entries taken as 0; no recovery",
     ),
     Experiment(
         name="obs-beyond-magnitude",
