@@ -49,11 +49,15 @@ SIGNATURES = """\
 
 For each method, an experiment that looks for the effect its paper claims, at the scale of the sample models; a method's
 entry below has it in full. The claim is a range for one number, and the verdict compares the number's 95 % interval
-with it: *shows* (the interval lies within the claim), *contradicts* (it lies outside) or *unresolved*. Differences are
-paired by dense model, and intervals are Student's over dense models, the test images being the same throughout; with
-fewer than five dense models there are points only. What is called exact is a fact of the models looked at. Each
-interval stands for itself: of many claims without any effect, one in forty would show. Nothing was tuned until an
-effect showed; `make science ARGS="-k NAME"` makes one again.
+with it: *shows* (the interval lies within the claim), *contradicts* (it lies outside) or *unresolved*. What contradicts
+a paper's claim here says nothing of the scale at which the paper made it.
+
+Differences are paired by dense model, and intervals are Student's over dense models, the test images being the same
+throughout; with fewer than five dense models there are points only. What is given over models, without an interval, is
+a fact of those models. Each interval stands for itself: of many claims that something is more or less, made without any
+such effect, one in forty would show. Nothing was tuned until an effect showed; where something further was tried, both
+are given. `make science ARGS="-k NAME"` makes one again, `pruneviz methods --where signature=contradicts` finds methods
+by what came out.
 
 """
 
