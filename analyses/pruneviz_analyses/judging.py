@@ -10,6 +10,11 @@ from pruneviz.measures.families import Judged
 from pruneviz.measures.statistics import POINTS_BELOW, Interval
 
 
+def question(key: tuple[str, ...]) -> tuple[str, ...]:
+    """What a comparison asks, of keys that begin with the arm: the same of other arms is the same question."""
+    return key[1:]
+
+
 def interval_of(row: Mapping[Any, Any], name: str, level: float, beside: str = "", ends: str = "") -> Interval:
     """The interval of a difference, as an arm's row holds it.
 
@@ -43,13 +48,22 @@ def verdict(j: Judged, more: str, less: str) -> str:
 
 
 def among(judged: Mapping[Any, Judged], level: float, what: str = "comparison") -> Iterator[str]:
-    """The sentence that says what the others are judged by; nothing where there is one comparison or none."""
-    number = len(judged)
-    if number > 1:
-        yield (
-            f"Judged together: {number:,} {_plural(what)}. Each interval holds at {100 * level:g} % alone; called "
-            f"found is what is left after Holm's correction for all {number:,}."
-        )
+    """The sentence that says what the others are judged by; nothing where there is one comparison or none.
+
+    Args:
+        judged: of one family, or of several whose keys end in their question.
+        level: of the intervals.
+        what: one comparison in words, the first of which has a plural in s.
+    """
+    number, sizes = len(judged), sorted({j.among for j in judged.values()})
+    if number < 2:
+        return
+    each = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    apart = f", those that ask the same at a time ({each} each)" if sizes[0] < number else ""
+    yield (
+        f"Judged together: {number:,} {_plural(what)}{apart}. Each interval holds at {100 * level:g} % alone; called "
+        "found is what is left after Holm's correction for the number judged together."
+    )
 
 
 def _plural(what: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -31,7 +31,9 @@ class Judged:
     among: int
 
 
-def judge(intervals: Mapping[Key, Interval]) -> dict[Key, Judged]:
+def judge(
+    intervals: Mapping[Key, Interval], question: Callable[[Key], Hashable] = lambda key: None
+) -> dict[Key, Judged]:
     """Hold comparisons against 0 and correct for their number (Holm), so that few are found where there is nothing.
 
     With a probability of at least the level, nothing is found in a family of comparisons that are all 0, however
@@ -41,12 +43,17 @@ def judge(intervals: Mapping[Key, Interval]) -> dict[Key, Judged]:
     Args:
         intervals: all that the reader is told of, or might have been, by any key; those without ends are left out of
             the result and of the count.
+        question: what a key's comparison asks; those that ask the same are a family. One family of all, when absent.
     """
-    shown = {k: i for k, i in intervals.items() if i.shown}
-    corrected = holm(np.array([i.p for i in shown.values()])) if shown else ()
+    families: dict[Hashable, dict[Key, Interval]] = {}
+    for key, interval in intervals.items():
+        if interval.shown:
+            families.setdefault(question(key), {})[key] = interval
     found = {}
-    for (key, i), p in zip(shown.items(), corrected, strict=True):
-        outside = i.low > 0 or i.high < 0
-        holds = outside and bool(p < 1 - i.level)
-        found[key] = Judged(int(math.copysign(1, i.mean)) if holds else 0, outside and not holds, float(p), len(shown))
-    return found
+    for own in families.values():
+        for (key, i), p in zip(own.items(), holm(np.array([i.p for i in own.values()])), strict=True):
+            outside = i.low > 0 or i.high < 0
+            holds = outside and bool(p < 1 - i.level)
+            sign = int(math.copysign(1, i.mean)) if holds else 0
+            found[key] = Judged(sign, outside and not holds, float(p), len(own))
+    return {key: found[key] for key in intervals if key in found}

@@ -29,6 +29,9 @@ def test_the_last_sentence_says_how_many_were_judged_and_is_left_out_for_one():
     assert list(among({1: FOUND}, 0.95)) == []
     (said,) = among(dict.fromkeys(range(9), NONE), 0.9, "layer against random pruning")
     assert said.startswith("Judged together: 9 layers against random pruning. Each interval holds at 90 % alone;")
+    apart = {("a", k): Judged(0, False, 1.0, n) for n in (2, 3) for k in range(n)}
+    (said,) = among(apart | {("b", 0): Judged(0, False, 1.0, 2)}, 0.95)
+    assert "comparisons, those that ask the same at a time (2 to 3 each). Each" in said
 
 
 def test_an_interval_read_back_from_a_row_says_what_it_said_when_it_was_made():

@@ -234,6 +234,8 @@ def test_layers_that_fall_beyond_retraining_are_told_and_those_that_do_not_are_n
     assert any("the same layer of two dense models has CKA l0 0.8" in w for w in words)
     few = next(w for w in layered(models=3).said(analysis) if w.startswith("net · magnitude"))
     assert "(too few dense models for an interval)" in few
+    lacking = next(w for w in layered(seeds=1, constant=True).said(analysis) if w.startswith("net · magnitude"))
+    assert "too few dense models with a CKA for an interval in l1 (−0.2" in lacking  # four of five are left
 
 
 def test_layers_without_a_cka_are_counted_and_named():

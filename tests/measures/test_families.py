@@ -73,3 +73,16 @@ def test_among_many_comparisons_of_nothing_something_is_seldom_found():
     error = math.sqrt(0.05 * 0.95 / 600)
     assert any_found / 600 <= 0.05 + 2 * error
     assert any_alone / 600 > 0.4  # what uncorrected intervals would have said
+
+
+def test_comparisons_that_ask_something_else_are_another_family():
+    strong = t_interval(values(6, 3.0, seed=1))
+    intervals = {("x", i): t_interval(values(6, 0.0, seed=i)) for i in range(2, 30)} | {
+        ("x", 0): strong,
+        ("y", 0): strong,
+    }
+    together, apart = judge(intervals), judge(intervals, lambda key: key[0])
+    assert list(together) == list(apart) == list(intervals)
+    assert (together["y", 0].among, apart["y", 0].among, apart["x", 0].among) == (30, 1, 29)
+    assert apart["y", 0].p == pytest.approx(strong.p)
+    assert apart["x", 0].p == pytest.approx(min(1, 29 * strong.p))

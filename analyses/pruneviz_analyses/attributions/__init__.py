@@ -31,10 +31,12 @@ class Attributions:
     name: ClassVar[str] = "attributions"
     summary: ClassVar[str] = "where models look: GradCAM, integrated gradients, occlusion, LRP, dense against pruned"
     reference: ClassVar[str] = (
-        "Selvaraju et al. 2017, Grad-CAM (ICCV); "
+        "Selvaraju et al. 2017, Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization "
+        "(ICCV); "
         "Sundararajan, Taly & Yan 2017, Axiomatic Attribution for Deep Networks (ICML); "
         "Zeiler & Fergus 2014, Visualizing and Understanding Convolutional Networks (ECCV); "
-        "Bach et al. 2015, On Pixel-Wise Explanations by Layer-Wise Relevance Propagation (PLoS ONE 10); "
+        "Bach et al. 2015, On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance "
+        "Propagation (PLoS ONE 10); "
         "Adebayo et al. 2018, Sanity Checks for Saliency Maps (NeurIPS)"
     )
     scope: ClassVar[str] = "study"

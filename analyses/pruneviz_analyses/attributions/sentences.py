@@ -12,7 +12,7 @@ from pruneviz.measures.attribution import ATTRIBUTIONS, relative_gap
 from pruneviz.measures.families import Judged, judge
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.attributions.schemas import ARMS, FLIPPED, MAPS, RANDOM, RUNS
-from pruneviz_analyses.judging import among, doubt, interval_of
+from pruneviz_analyses.judging import among, doubt, interval_of, question
 from pruneviz_analyses.pairs import REPLICATE
 from pruneviz_analyses.words import counted
 
@@ -57,7 +57,8 @@ def _judged(arms: Sequence[Arm], level: float) -> Told:
             for name, r in a.items()
             for column, beside in _SIDES.items()
             if r["kind"] != REPLICATE
-        }
+        },
+        question,
     )
 
 

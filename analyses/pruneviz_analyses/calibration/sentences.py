@@ -12,7 +12,7 @@ from pruneviz.core.tables import Tables
 from pruneviz.measures.families import Judged, judge
 from pruneviz.measures.statistics import POINTS_BELOW, Interval
 from pruneviz_analyses.calibration.schemas import ARMS, DIFFERENCES, RUNS
-from pruneviz_analyses.judging import among, doubt, interval_of, verdict
+from pruneviz_analyses.judging import among, doubt, interval_of, question, verdict
 from pruneviz_analyses.words import counted
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def _judged(arms: Sequence[Arm], level: float) -> Told:
             for m in _WORDS
             for column, beside in (("difference", ""), ("excess", "retrained_runs"))
             if a[m]["kind"] != "dense"
-        }
+        },
+        question,
     )
 
 

@@ -23,7 +23,7 @@ from pruneviz_analyses.corruption_robustness.schemas import (
     RUNS,
 )
 from pruneviz_analyses.corruption_robustness.shifts import ATTACK, CORRUPTION, STORED
-from pruneviz_analyses.judging import among, doubt
+from pruneviz_analyses.judging import among, doubt, question
 from pruneviz_analyses.words import percent
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _judged(arms: Sequence[Row], differences: Sequence[Row], level: float) -> To
         value, low, high = (float(a[f"relative_error{end}"]) - 1 for end in ("", "_low", "_high"))
         n = int(a["images"] if a["fixed"] else a["dense_models"])
         found[a["arm"], _RATIO, ""] = Interval(value, low, high, level, n, "")
-    return judge(found)
+    return judge(found, question)
 
 
 def _of(row: Row, differences: Sequence[Row]) -> dict[tuple[str, str], Row]:

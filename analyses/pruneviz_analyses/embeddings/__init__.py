@@ -31,7 +31,8 @@ class Embeddings:
     summary: ClassVar[str] = "each image's place among the others, in one plane for all models, and its neighbours"
     reference: ClassVar[str] = (
         "Schönemann 1966, A generalized solution of the orthogonal Procrustes problem (Psychometrika 31); "
-        "McInnes, Healy & Melville 2018, UMAP (arXiv 1802.03426)"
+        "McInnes, Healy & Melville 2018, UMAP: Uniform Manifold Approximation and Projection for Dimension Reduction "
+        "(arXiv 1802.03426)"
     )
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, ARMS, CHANGES)

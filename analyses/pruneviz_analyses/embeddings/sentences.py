@@ -11,7 +11,7 @@ from pruneviz.core.tables import Tables
 from pruneviz.measures.families import Judged, judge
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.embeddings.schemas import ARMS, RUNS, SEEN
-from pruneviz_analyses.judging import among, doubt, interval_of
+from pruneviz_analyses.judging import among, doubt, interval_of, question
 from pruneviz_analyses.words import counted
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, l
             for a in arms
             for column, beside in (("excess", "retrained_runs"), ("against_control", "control_runs"))
             if a["kind"] == "pruned"
-        }
+        },
+        question,
     )
     pruned = [a for a in arms if a["kind"] == "pruned"]
     pruned.sort(key=lambda a: (a["method"] in controls, -a["change"]))

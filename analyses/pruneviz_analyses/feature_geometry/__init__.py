@@ -39,7 +39,10 @@ class FeatureGeometry:
     name: ClassVar[str] = "feature_geometry"
     summary: ClassVar[str] = "where features lie: angle to the class, norm, margin to the boundary, clean and corrupted"
     reference: ClassVar[str] = (
-        "Li et al. 2022, Robustness Lottery (arXiv 2206.07918); McInnes, Healy & Melville 2018, UMAP (arXiv 1802.03426)"
+        'Li et al. 2022, "Understanding Robustness Lottery": A Geometric Visual Comparative Analysis of Neural Network '
+        "Pruning Approaches (IEEE Transactions on Visualization and Computer Graphics, arXiv 2206.07918); McInnes, "
+        "Healy & Melville 2018, UMAP: Uniform Manifold Approximation and Projection for Dimension Reduction "
+        "(arXiv 1802.03426)"
     )
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, ARMS, LAYOUT, TREE)

@@ -14,7 +14,7 @@ from pruneviz.measures.geometry import correlation_of
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.feature_geometry.likeness import MDS_UP_TO
 from pruneviz_analyses.feature_geometry.schemas import ARMS, CLASSES, CLEAN, LAYOUT, RUNS, SEEN
-from pruneviz_analyses.judging import among, doubt, interval_of, verdict
+from pruneviz_analyses.judging import among, doubt, interval_of, question, verdict
 from pruneviz_analyses.pairs import PRUNED, RETRAINED
 from pruneviz_analyses.words import counted
 
@@ -64,7 +64,7 @@ def _judged(arms: Sequence[Arm], level: float) -> Told:
             sides = _SIDES if metric == "margin_scaled" else _SIDES[:1]
             for column, ends, beside in sides if row is not None else ():
                 found[str(_any(a)["arm"]), metric, column] = interval_of(row or {}, column, level, beside, ends)
-    return judge(found)
+    return judge(found, question)
 
 
 def _arm(rows: pd.DataFrame) -> Arm:

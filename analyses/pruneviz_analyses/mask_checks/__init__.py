@@ -33,7 +33,8 @@ class MaskChecks:
     summary: ClassVar[str] = "masks shuffled within layers, and weights drawn anew, retrained alike and compared"
     reference: ClassVar[str] = (
         "Frankle et al. 2021, Pruning Neural Networks at Initialization: Why Are We Missing the Mark? (ICLR, arXiv "
-        "2009.08576); Su et al. 2020, Sanity-Checking Pruning Methods (NeurIPS, arXiv 2009.11094)"
+        "2009.08576); Su et al. 2020, Sanity-Checking Pruning Methods: Random Tickets can Win the Jackpot (NeurIPS, "
+        "arXiv 2009.11094)"
     )
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, ARMS)

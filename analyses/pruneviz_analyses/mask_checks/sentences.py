@@ -53,7 +53,7 @@ def _arm(r: Mapping[Any, Any], level: float, tests: int, chance: float) -> str:
         return f"{head}: no difference detected ({span})."
     holm = f"p {r['p_holm']:.2g} corrected for {tests} comparisons"
     if r["p_holm"] > 1 - level:
-        return f"{head}: a difference for this comparison alone, not among {tests} ({span}; {holm})."
+        return f"{head}: a difference by itself alone, not among {tests} ({span}; {holm})."
     verdict = _MATTERS[r["check"]] if r["low"] > 0 else "the destroyed one is better"
     if r["accuracy"] < _LEARNS * chance:
         verdict += f", though the destroyed one has learnt next to nothing in {epochs} and may with more"

@@ -29,7 +29,7 @@ class PredictionChanges:
     summary: ClassVar[str] = "which predictions pruning changes, beside those that retraining alone changes"
     reference: ClassVar[str] = (
         "Milani Fard et al. 2016, Launch and Iterate: Reducing Prediction Churn (NeurIPS); "
-        "Yan et al. 2021, Positive-Congruent Training (CVPR); "
+        "Yan et al. 2021, Positive-Congruent Training: Towards Regression-Free Model Updates (CVPR); "
         "Hooker et al. 2019, What Do Compressed Deep Neural Networks Forget? (arXiv 1911.05248)"
     )
     scope: ClassVar[str] = "study"

@@ -47,8 +47,10 @@ class Similarity:
     summary: ClassVar[str] = "how alike layers (CKA), masks (beside chance) and the criteria's rankings are"
     reference: ClassVar[str] = (
         "Kornblith et al. 2019, Similarity of Neural Network Representations Revisited (ICML, arXiv 1905.00414); "
-        "Song et al. 2012, Feature Selection via Dependence Maximization (JMLR 13), for the unbiased HSIC; "
-        "Nguyen et al. 2021, Do Wide and Deep Networks Learn the Same Things? (ICLR, arXiv 2010.15327)"
+        "Song et al. 2012, Feature Selection via Dependence Maximization (Journal of Machine Learning Research 13), "
+        "for the unbiased HSIC; "
+        "Nguyen, Raghu & Kornblith 2021, Do Wide and Deep Networks Learn the Same Things? Uncovering How Neural "
+        "Network Representations Vary with Width and Depth (ICLR, arXiv 2010.15327)"
     )
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, ARMS, OVERLAPS, METHODS, CRITERIA, TURNOVER)

@@ -83,11 +83,13 @@ def _pruned(own: pd.DataFrame, options: _Options, judged: Mapping[tuple[str, str
     further = [_changed(r) for r, j in rows if j is not None and j.sign < 0]
     nearer = [_changed(r) for r, j in rows if j is not None and j.sign > 0]
     alone = [_changed(r) for r, j in rows if j is not None and j.alone]
-    unclear = [str(r["layer"]) for r, j in rows if j is None or not (j.sign or j.alone)]
+    unclear = [str(r["layer"]) for r, j in rows if j is not None and not (j.sign or j.alone)]
+    few = [f"{r['layer']} ({_signed(r['change'])})" for r, j in rows if j is None]
     told = [f"further from dense in {', '.join(further)}"] if further else []
     told += [f"nearer to dense in {', '.join(nearer)}"] if nearer else []
     told += [f"by itself alone, not among {len(judged)}, in {', '.join(alone)}"] if alone else []
     told += [f"no difference detected in {', '.join(unclear)}"] if unclear else []
+    told += [f"too few dense models with a CKA for an interval in {', '.join(few)}"] if few else []
     return f"{text} Against retraining alone, at {100 * options.level:g} %: {'; '.join(told)}."
 
 

@@ -35,8 +35,8 @@ class ThreeRegime:
     summary: ClassVar[str] = "phase diagrams of temperature and density: connectivity, similarity, and what they advise"
     reference: ClassVar[str] = (
         "Zhou, Yang, Chang & Mahoney 2023, A Three-regime Model of Network Pruning (ICML, arXiv 2305.18383); "
-        "Frankle et al. 2020, Linear Mode Connectivity and the Lottery Ticket Hypothesis (ICML); "
-        "Kornblith et al. 2019, Similarity of Neural Network Representations Revisited (ICML)"
+        "Frankle et al. 2020, Linear Mode Connectivity and the Lottery Ticket Hypothesis (ICML, arXiv 1912.05671); "
+        "Kornblith et al. 2019, Similarity of Neural Network Representations Revisited (ICML, arXiv 1905.00414)"
     )
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (CELLS, MODELS, MOVES, CHOICES)
