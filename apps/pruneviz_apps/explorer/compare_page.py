@@ -13,10 +13,11 @@ from pruneviz.views.pictures.images import ROWS, images_info, pages
 from pruneviz.views.pictures.sample_scatter import FRAME, MOST_SCATTERS, sample_scatters
 from pruneviz.views.text import several
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.arranging import BAR, grid, scatters, step
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.selection_bar import SelectionBar
 from pruneviz_apps.explorer.session import Session
-from pruneviz_apps.explorer.toolkit import AS_HIGH_AS_IT_IS, html, side_by_side, stack, toolkit
+from pruneviz_apps.explorer.toolkit import html, side_by_side, stack, toolkit
 
 if TYPE_CHECKING:
     from panel.viewable import Viewable
@@ -49,7 +50,7 @@ class ComparePage:
         plot = html(fragments.note("Plot each image's"), sizing_mode=None, margin=(8, 0))
         metric = side_by_side(plot, self.metric, self.all_points)
         self.bar = stack(metric, self.selection.panel, gap=0)
-        self.bar.styles = _BAR
+        self.bar.styles = BAR
         self.suggest = pmui.Button(variant="contained", margin=(4, 0), on_click=lambda e: self._suggested())
         self.nothing = stack(html(fragments.note(_NOTHING)), self.suggest, gap=12)
         self.scatters = [
@@ -59,18 +60,13 @@ class ComparePage:
         self.classes = PicturePane(session, class_changes_info, _SELECTED)
         self.flips = PicturePane(session, flips_info, _SELECTED)
         self.images = PicturePane(session, images_info, (*_SELECTED, "first_sample"))
-        self.back = pmui.Button(label="Previous", icon="chevron_left", variant="text", size="small", margin=0)
-        self.on = pmui.Button(label="Next", icon="chevron_right", variant="text", size="small", margin=0)
-        self.back.on_click(lambda e: self._page(-ROWS))
-        self.on.on_click(lambda e: self._page(ROWS))
+        self.back = step("Previous", "chevron_left", lambda: self._page(-ROWS))
+        self.on = step("Next", "chevron_right", lambda: self._page(ROWS))
         self.more = html()
-        for scatter in self.scatters:
-            scatter.panel.styles = {"align-self": "end"}  # the first has the legend, the drawings stay level
-        left = stack(*(s.panel for s in self.scatters), styles=_SCATTERS, stylesheets=[_NO_BUTTON])
-        right = stack(self.flips.panel, self.classes.panel, gap=28)
-        self.linked = stack(
-            stack(left, right, styles=_SIDES, stylesheets=[_NO_BUTTON])
-        )  # the outer can be hidden, a grid cannot
+        # Wide windows have scatters beside the other views; narrow ones have pairs of scatters above them.
+        left, right = scatters(self.scatters, least=300), stack(self.flips.panel, self.classes.panel, gap=28)
+        sides = grid(left, right, least=440, **{"align-items": "start"})
+        self.linked = stack(sides)  # the outer can be hidden, a grid cannot
         self.panel: Viewable = stack(
             html(fragments.heading("Compare", "Select images in a scatter: every other view follows.")),
             self.bar,
@@ -135,22 +131,6 @@ class ComparePage:
 
     def _page(self, by: int) -> None:
         self.session.change(first_sample=max(0, self.session.state.first_sample // ROWS * ROWS + by))
-
-
-_BAR = {
-    "position": "sticky",
-    "top": "0",
-    "z-index": "5",
-    "padding": "8px 0",
-    "background": "var(--panel-surface-color)",
-    "border-bottom": "1px solid rgb(128 136 150 / 0.28)",
-    **AS_HIGH_AS_IT_IS,
-}
-_GRID = {"display": "grid", "gap": "28px 32px", **AS_HIGH_AS_IT_IS}
-# Wide windows have scatters beside the other views; narrow ones have pairs of scatters above them.
-_SIDES = _GRID | {"grid-template-columns": "repeat(auto-fit, minmax(min(440px, 100%), 1fr))", "align-items": "start"}
-_NO_BUTTON = ".scroll-button { display: none; }"  # Panel's button to scroll down would take a place in the grid
-_SCATTERS = _GRID | {"grid-template-columns": "repeat(auto-fit, minmax(min(300px, 100%), 1fr))"}
 
 
 def suggested(tables: Tables, state: ViewState) -> tuple[tuple[str, ...], str]:

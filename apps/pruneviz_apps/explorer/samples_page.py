@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.core.errors import PrunevizError
 from pruneviz.views import runs as on
 from pruneviz.views.metrics import measured
+from pruneviz.views.pictures.images import pages
 from pruneviz.views.pictures.projection import FRAME, MOST_MODELS, projections
 from pruneviz.views.pictures.sample_detail import sample_detail_info
 from pruneviz.views.pictures.sample_grid import COLUMNS, ON_PAGE, sample_grid_info, sorted_ids
 from pruneviz.views.text import elide, several
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.arranging import BAR, grid, scatters, step
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.selection_bar import SelectionBar
 from pruneviz_apps.explorer.session import Session
-from pruneviz_apps.explorer.toolkit import AS_HIGH_AS_IT_IS, html, side_by_side, stack, toolkit
+from pruneviz_apps.explorer.toolkit import html, side_by_side, stack, toolkit
 
 if TYPE_CHECKING:
     from panel.viewable import Viewable
@@ -65,26 +67,18 @@ class SamplesPage:
         sorting = {"sort": self.sort, "sort_of": self.sort_of, "descending": self.direction}
         for name, widget in {**fields, **sorting}.items():
             widget.param.watch(self._setter(name, restart=name in sorting), "value")
-        self.bar = stack(self.selection.panel, gap=0, styles=_BAR)
+        self.bar = stack(self.selection.panel, gap=0, styles=BAR)
         needs = (*_MODELS, "colour", "all_points")
         self.scatters = [PicturePane(session, self._scatter(i), needs) for i in range(1 + MOST_MODELS)]
-        for scatter in self.scatters:
-            scatter.panel.styles = {"align-self": "end"}  # the first has the legend, the drawings stay level
         self.drawing = side_by_side(self.colour, self.all_points, gap=20)
         self.more = html()
         self.grid = PicturePane(session, sample_grid_info, _SORTED)
         self.detail = PicturePane(session, sample_detail_info, (*_MODELS, "shown_sample"))
 
-        def step(label: str, icon: str, act: Any) -> Any:
-            made = pmui.Button(label=label, icon=icon, variant="text", **small)
-            made.on_click(lambda e: act())
-            return made
-
         self.back = step("Previous images", "chevron_left", lambda: self._page(-ON_PAGE))
         self.on = step("Next images", "chevron_right", lambda: self._page(ON_PAGE))
         self.before = step("Image before", "chevron_left", lambda: self._walk(-1))
         self.after = step("Image after", "chevron_right", lambda: self._walk(1))
-        scatters = stack(*(s.panel for s in self.scatters), styles=_SCATTERS, stylesheets=[_NO_BUTTON])
         many = stack(
             pn.FlexBox(self.sort, self.sort_of, self.direction, **_WRAP),
             self.grid.panel,
@@ -101,9 +95,9 @@ class SamplesPage:
             ),
             self.bar,
             self.drawing,
-            stack(scatters),  # the outer can be hidden, a grid cannot
+            stack(scatters(self.scatters, least=330, gap=_GAP)),  # the outer can be hidden, a grid cannot
             self.more,
-            stack(stack(many, one, styles=_SIDES, stylesheets=[_NO_BUTTON])),
+            stack(grid(many, one, least=410, most="max-content", gap=_GAP)),
         )
 
     def show(self) -> None:
@@ -131,7 +125,7 @@ class SamplesPage:
         self.more.object = fragments.note(" ".join(notes))
         self.grid.show()
         self.detail.show()
-        total = len(state.samples) or len(sorted_ids(s.tables, state))
+        total = len(state.samples) or pages(s.tables, state)
         self.back.disabled = state.first_sample <= 0
         self.on.disabled = state.first_sample // ON_PAGE * ON_PAGE + ON_PAGE >= total
         self.before.disabled = self.after.disabled = not state.shown_sample
@@ -197,17 +191,5 @@ def walk(session: Session, by: int) -> None:
         session.change(shown_sample=ids[here], first_sample=here // ON_PAGE * ON_PAGE)
 
 
-_BAR = {
-    "position": "sticky",
-    "top": "0",
-    "z-index": "5",
-    "padding": "8px 0",
-    "background": "var(--panel-surface-color)",
-    "border-bottom": "1px solid rgb(128 136 150 / 0.28)",
-    **AS_HIGH_AS_IT_IS,
-}
-_GRID = {"display": "grid", "gap": "24px 28px", **AS_HIGH_AS_IT_IS}
-_SCATTERS = _GRID | {"grid-template-columns": "repeat(auto-fit, minmax(min(330px, 100%), 1fr))"}
-_SIDES = _GRID | {"grid-template-columns": "repeat(auto-fit, minmax(min(410px, 100%), max-content))"}
-_NO_BUTTON = ".scroll-button { display: none; }"  # Panel's button to scroll down would take a place in the grid
+_GAP = "24px 28px"
 _WRAP: dict[str, Any] = {"gap": "10px", "align_items": "center", "margin": 0, "sizing_mode": "stretch_width"}

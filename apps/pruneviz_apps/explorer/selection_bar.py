@@ -11,6 +11,7 @@ from pruneviz.views import runs as on
 from pruneviz.views.metrics import measured
 from pruneviz.views.text import elide, plain
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.arranging import step
 from pruneviz_apps.explorer.selecting import (
     FIELDS,
     LABEL,
@@ -40,15 +41,10 @@ class SelectionBar:
         self.session = session
         self.words = html(margin=(8, 0))
 
-        def button(label: str, icon: str, act: Any) -> Any:
-            made = pmui.Button(label=label, icon=icon, variant="text", size="small", margin=0)
-            made.on_click(lambda e: act())
-            return made
-
-        self.undo = button("Undo", "undo", session.undo)
-        self.redo = button("Redo", "redo", session.redo)
-        self.clear = button("Clear selection", "close", lambda: session.select(None))
-        self.invert = button("Invert", "flip", self._invert)
+        self.undo = step("Undo", "undo", session.undo)
+        self.redo = step("Redo", "redo", session.redo)
+        self.clear = step("Clear selection", "close", lambda: session.select(None))
+        self.invert = step("Invert", "flip", self._invert)
         self.more = pmui.Toggle(label="Refine, save, export", size="small", variant="outlined", margin=0)
         self.more.param.watch(lambda e: session.change(refining=e.new), "value")
         line = pn.Row(self.words, self.undo, self.redo, self.invert, self.clear, self.more, margin=0, styles=_LINE)
@@ -62,12 +58,12 @@ class SelectionBar:
         self.apply.on_click(lambda e: self._apply())
         self.column.param.watch(lambda e: self._fields(), "value")
         self.saved = pmui.Select(label="Saved selections", options=[], **_SMALL)
-        self.take = button("Select it", "playlist_add_check", self._take)
-        self.drop = button("Delete it", "delete", self._drop)
+        self.take = step("Select it", "playlist_add_check", self._take)
+        self.drop = step("Delete it", "delete", self._drop)
         self.name = pmui.TextInput(label="Save as", placeholder="a name", width=170, size="small", margin=0)
-        self.save = button("Save", "save", self._save)
+        self.save = step("Save", "save", self._save)
         self.to = pmui.Select(label="Carry to", options={}, **_SMALL)
-        self.carry = button("Carry", "redo", self._carry)
+        self.carry = step("Carry", "redo", self._carry)
         self.csv = pmui.FileDownload(callback=self._csv, filename="selection.csv", label="CSV", **_FILE)
         self.parquet = pmui.FileDownload(callback=self._parquet, filename="selection.parquet", label="Parquet", **_FILE)
         filtering = pn.FlexBox(self.column, self.run, self.values, self.low, self.high, self.way, self.apply, **_WRAP)

@@ -119,6 +119,7 @@ class Sidebar:
         items = [
             {
                 "label": elide(labels[r], 40),
+                **({"tooltip": labels[r]} if len(labels[r]) > 40 else {}),
                 "value": r,
                 "avatar": " ",
                 "color": ink(inks[str(methods[r])], self.session.state.theme),
