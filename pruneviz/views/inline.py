@@ -33,7 +33,8 @@ _NO_ECHO = """
   mend(1000)
 })()
 """
-_carrier: str | None = None  # the cell whose output holds the scripts
+_carrier = ""  # the cell whose output holds the scripts
+_of_cell: dict[str, tuple[str, list[Any]]] = {}  # what each cell shows, and by which run of it
 
 
 class Showing:
@@ -86,6 +87,7 @@ class Showing:
     def bundle(self, include: Any, exclude: Any, words: str) -> Any:
         """What a notebook takes to show it, with words for where it cannot be drawn."""
         load()
+        replaces(self.panel)
         data, about = self.panel._repr_mimebundle_(include, exclude)
         return {**data, "text/plain": words}, about
 
@@ -114,9 +116,9 @@ def load(*extensions: str) -> None:
     from panel.io.notebook import LOAD_MIME
 
     pn = _panel()
-    here = _cell()
+    here, _ = _running()
     wanting = set(extensions) - set(pn.extension._loaded_extensions)
-    if not pn.extension._loaded or wanting or (here is not None and here == _carrier):
+    if not pn.extension._loaded or wanting or (here and here == _carrier):
         _carrier = here
         _keep_here()
         _leave_output()
@@ -182,14 +184,31 @@ def data_uri(kind: str, path: Path) -> str:
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
-def _cell() -> str | None:
-    """The id of the cell that is being run, where the notebook tells it."""
+def replaces(panel: Any) -> None:
+    """Take what an earlier run of this cell showed out of use: its output is gone, and Jupyter does not always say so.
+
+    Args:
+        panel: what is about to be shown.
+    """
+    cell, run = _running()
+    if not cell:
+        return
+    before, shown = _of_cell.get(cell, (run, []))
+    for old in shown if before != run else ():
+        for ref in list(old._models):
+            for end in _panel().extension._delete_actions:
+                end(ref)
+    _of_cell[cell] = run, [*(shown if before == run else ()), panel]
+
+
+def _running() -> tuple[str, str]:
+    """The cell that is being run and which run of it that is; empty where the notebook does not tell."""
     from IPython import get_ipython
 
     kernel = getattr(get_ipython(), "kernel", None)
     parent = kernel.get_parent("shell") if kernel is not None else {}
-    found = parent.get("metadata", {}).get("cellId")
-    return str(found) if found else None
+    cell = parent.get("metadata", {}).get("cellId") or ""
+    return str(cell), str(parent.get("header", {}).get("msg_id", ""))
 
 
 def page(pictures: tuple[Picture, ...], theme: str) -> str:

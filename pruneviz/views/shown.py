@@ -112,7 +112,7 @@ class Shown:
             UsageError: another ending.
             PrunevizError: there is nothing to draw, and what to do.
         """
-        from pruneviz.views.matplotlib_renderer import FORMATS, TWO_COLUMNS, draw
+        from pruneviz.views.matplotlib_renderer import FORMATS, ONE_COLUMN, TWO_COLUMNS, draw
 
         target, infos = Path(path), self.infos
         if target.suffix.lower().removeprefix(".") not in (*FORMATS, "html"):
@@ -126,13 +126,14 @@ class Shown:
             target.write_text(page(infos, self.view.theme), encoding="utf-8")
             return (target,)
         numbered = [target.with_stem(f"{target.stem}_{i}") for i in range(1, len(infos) + 1)]
-        files = numbered if len(infos) > 1 else [target]
+        files, wide = (numbered, ONE_COLUMN) if len(infos) > 1 else ([target], TWO_COLUMNS)
         for file, picture in zip(files, infos, strict=True):
-            draw(picture, width=TWO_COLUMNS, title=True).save(file)
+            draw(picture, width=wide, title=True).save(file)
         return tuple(files)
 
     def show(self) -> None:
         """Bring what notebooks show of it up to date; a state calls this when it has changed."""
+        self._showings = [s for s in self._showings if s.alive]
         for showing in self._showings:
             showing.show(self.infos, self.view.theme, self.state.selected)
 
@@ -142,8 +143,9 @@ class Shown:
         if not in_notebook():
             return {"text/plain": repr(self)}, {}
         showing = Showing(self.infos, self.view.theme, self.state.selected, self)
-        self._showings = [s for s in self._showings if s.alive] + [showing]
-        return showing.bundle(include, exclude, repr(self))
+        found = showing.bundle(include, exclude, repr(self))
+        self._showings.append(showing)
+        return found
 
     def __repr__(self) -> str:
         """What it says in words, for where nothing can be drawn."""

@@ -21,7 +21,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 TOKEN = "for-this-test-alone"
 PATIENCE_MS = 90_000
 HERE = Path(__file__).parents[1]
-OFF = ["apputils-extension:announcements", "debugger-extension", "extensionmanager-extension"]
+OFF = [f"@jupyterlab/{n}-extension" for n in ("debugger", "extensionmanager")] + [
+    "@jupyterlab/apputils-extension:announcements",
+    "@bokeh/jupyter_bokeh",  # pictures need none of these, which may be installed
+    "@jupyter-widgets/jupyterlab-manager",
+    "anywidget",
+]
 STARTING = """
 import pruneviz as pv
 from synthetic import SyntheticTables
@@ -49,7 +54,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("lab")
     page_config = home / "config" / "labconfig" / "page_config.json"
     page_config.parent.mkdir(parents=True)
-    page_config.write_text(json.dumps({"disabledExtensions": {f"@jupyterlab/{name}": True for name in OFF}}))
+    page_config.write_text(json.dumps({"disabledExtensions": dict.fromkeys(OFF, True)}))
     cells = [
         {
             "cell_type": "code",

@@ -221,7 +221,10 @@ def test_outside_a_notebook_it_is_words() -> None:
 
 def showing(shown: Any) -> Showing:
     """One as a notebook has it, without a notebook."""
+    from bokeh.document import Document
+
     found = Showing(shown.infos, shown.view.theme, shown.state.selected, shown)
+    found.panel.get_root(Document())
     shown._showings.append(found)
     return found
 
@@ -269,6 +272,18 @@ def test_a_line_around_places_is_a_rule() -> None:
     shown.state.outlined(shown.infos[1], (), ("test:3",))
     assert shown.selection.rule == Ids(("test:3",))
     assert shown.state.view.shown_sample == "test:3"
+
+
+def test_what_no_cell_shows_any_more_is_not_drawn() -> None:
+    shown = pv.views.images(STUDY, models=MODELS)
+    found = showing(shown)
+    before = found.drawn[0].picture
+    found.panel._cleanup(
+        next(m for m, _ in found.panel._models.values())
+    )  # what Panel does with an output that is gone
+    shown.selection = SHIRTS
+    assert found.drawn[0].picture is before
+    assert shown._showings == []
 
 
 def test_more_models_make_more_scatters_where_they_are_shown() -> None:

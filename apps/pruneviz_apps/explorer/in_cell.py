@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.core.errors import SpecError
 from pruneviz.core.selection import Selection
 from pruneviz.core.viewstate import ViewState
-from pruneviz.views.inline import data_uri, in_notebook, load, sent_as
+from pruneviz.views.inline import data_uri, in_notebook, load, replaces, sent_as
 from pruneviz.views.state import selection_of
 from pruneviz_apps.explorer.live import CachedTables, LiveTables
 from pruneviz_apps.explorer.look import theme_config
@@ -95,6 +95,7 @@ class InCell:
         from IPython import get_ipython
         from panel.io.notebook import LOAD_MIME
 
+        replaces(self._shell.page)
         code = _COME.format(code=json.dumps(_material()))
         publish = get_ipython().display_pub.publish
         publish({"text/html": f"<style>{_icons()}</style>"})
