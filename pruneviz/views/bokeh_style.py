@@ -256,7 +256,7 @@ def unselected(mark: m.Mark) -> dict[str, float]:
     if isinstance(mark, m.LinkedPoints) and mark.ring:
         return {}
     if isinstance(mark, m.LinkedPoints):
-        return {"fill_alpha": 0.05 if mark.filled else 0.0, "line_alpha": 0.09}
+        return {"fill_alpha": 0.07, "line_alpha": 0.09}
     return {"fill_alpha": 0.25, "line_alpha": 0.3} if isinstance(mark, m.Points) and mark.keys else {}
 
 

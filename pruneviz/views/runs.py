@@ -150,7 +150,8 @@ def _parts(r: Mapping[str, Any], methods: Mapping[str, str], recoveries: Mapping
 
 
 def _records(runs: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in r.items()} for r in runs.to_dict("records")]
+    names = [str(c) for c in runs]
+    return [dict(zip(names, row, strict=True)) for row in zip(*(runs[c].tolist() for c in runs), strict=True)]
 
 
 def missing(value: object) -> bool:

@@ -170,10 +170,20 @@ def at(rows: npt.NDArray[np.intp], values: npt.NDArray[Any], missing: float) -> 
     return np.where(rows >= 0, values[rows], missing) if len(values) else np.full(len(rows), missing)
 
 
+# What was asked for last: several views of one page ask which of the same samples are selected.
+_HELD: list[tuple[Ids, Collection[str], npt.NDArray[np.bool_]]] = []
+_MOST_HELD = 4
+
+
 def held(ids: Ids, selected: Collection[str]) -> npt.NDArray[np.bool_]:
-    """(N,) which of the ids are selected."""
-    wanted = selected if isinstance(selected, frozenset) else set(selected)
-    return np.fromiter(map(wanted.__contains__, ids), bool, len(ids))
+    """(N,) which of the ids are selected; not to be changed."""
+    for known, wanted, found in _HELD:
+        if known is ids and wanted is selected:
+            return found
+    wanted = selected if isinstance(selected, frozenset) else frozenset(selected)
+    found = np.fromiter(map(wanted.__contains__, ids), bool, len(ids))
+    _HELD[:] = [(ids, selected, found), *_HELD[: _MOST_HELD - 1]]
+    return found
 
 
 def aligned(tables: Tables, run_ids: Sequence[str]) -> Samples:

@@ -69,7 +69,7 @@ def sorted_ids(tables: Tables, state: ViewState) -> tuple[str, ...]:
         return ()
     run = sorted_run(c, state)
     order, _ = _order(c, state, _values(tables, state, c, run), run)
-    return tuple(c.samples.ids[i] for i in order)
+    return tuple(np.array(c.samples.ids, dtype=object)[order])
 
 
 def _values(tables: Tables, state: ViewState, c: Comparison, run: str) -> Floats | None:
