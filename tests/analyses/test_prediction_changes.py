@@ -11,9 +11,11 @@ from references import prediction_changes_slow as slow
 from scipy.stats import binomtest
 from synthetic import SyntheticTables, empty
 
+from pruneviz.api import read_study
 from pruneviz.core.errors import DataError, Unsupported
 from pruneviz.core.spec import study_from_plain
 from pruneviz.measures.statistics import hierarchical_bootstrap, resampled_means
+from pruneviz.shipped import find_study
 from pruneviz_analyses import Subject
 from pruneviz_analyses.prediction_changes import PredictionChanges
 
@@ -421,3 +423,14 @@ def test_no_class_is_named_where_nothing_was_lost(make_study):
 
 def disturb(rng, labels, share):
     return np.where(rng.random(len(labels)) < share, (labels + 1) % 10, labels)
+
+
+def test_the_quick_study_from_end_to_end(tmp_path):
+    result = read_study(find_study("prediction_changes"), quick=True).result(tmp_path / "s", executor="inline")
+    assert not result.failed
+    study = result.study
+    table, runs = study.table("prediction_changes").set_index("run_id"), study.runs.set_index("run_id")
+    dense = runs.loc[runs["dense_run_id"].iloc[0], "accuracy"]
+    change = table["accuracy_difference"].to_dict()
+    assert change == pytest.approx({r: runs.loc[r, "accuracy"] - dense for r in table.index})
+    assert study.findings()["prediction_changes"][0].startswith("lenet5-fashion, for comparison: finetune(")
