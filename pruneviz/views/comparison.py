@@ -123,10 +123,10 @@ def _baseline(done: pd.DataFrame, reference: str) -> tuple[Pairs, Pairs]:
 def _why_empty(done: pd.DataFrame, reference: str, compared: tuple[str, ...], have: set[str], samples: Samples) -> str:
     if done.empty or not reference:
         return "No dense model has been measured yet, so there is nothing to compare with."
-    if not compared:
-        return "Choose up to 16 models to compare with the reference, in the table of runs for instance."
     if reference not in have:
         return "The reference has no table of samples, so its predictions cannot be compared. Choose another one."
+    if not compared:
+        return "Choose up to 16 models to compare with the reference, in the table of runs for instance."
     if not any(c in have for c in compared):
         return "None of the models compared has a table of samples."
     return "" if len(samples.ids) else "None of the selected images is in this study's test split. Clear the selection."
