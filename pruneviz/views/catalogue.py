@@ -54,7 +54,9 @@ def find(name: str, where: str) -> Make:
         return PICTURES[name]
     if (points := _installed(GROUP).get(name)) is None:
         raise unknown(where, name, names())
-    return partial(_made, name, tuple(points))
+    made = partial(_made, name, tuple(points))
+    made.__doc__ = f"A picture of {_packages(points)}."
+    return made
 
 
 def of_analysis(analysis: str) -> tuple[str, ...]:
@@ -89,9 +91,13 @@ def _announced(group: str, path: Sequence[str]) -> dict[str, list[EntryPoint]]:
     return found
 
 
+def _packages(points: Sequence[EntryPoint]) -> str:
+    return " and ".join(p.dist.name if p.dist is not None else p.value for p in points)
+
+
 def _made(name: str, points: Sequence[EntryPoint], tables: Tables, state: ViewState) -> Picture:
     """Another package's picture, or one that says what is wrong with it."""
-    packages = " and ".join(p.dist.name if p.dist is not None else p.value for p in points)
+    packages = _packages(points)
     try:
         if len(points) > 1:
             raise PrunevizError("they share this name")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from synthetic import SyntheticTables
 
+import pruneviz as pv
 from pruneviz.api import open_store
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import catalogue
@@ -270,6 +271,13 @@ def test_the_report_draws_its_pictures_and_names_those_that_fail(store, tmp_path
     assert page.count("of the installed package their-package cannot be shown") == 6
     assert main(["report", str(store), "-o", str(tmp_path / "r.md")]) == 0
     assert "their-package" in (tmp_path / "r.md").read_text()
+
+
+def test_a_notebook_has_a_function_for_each_of_its_pictures(store):
+    shown = pv.views.weight_size(open_store(store))
+    assert (shown.info.title, shown.info.empty) == (TITLE, "")
+    assert "A picture of their-package." in (pv.views.weight_size.__doc__ or "")
+    assert pv.views.weight_size_broken(open_store(store)).info.failed
 
 
 def test_its_picture_is_a_figure_for_paper(store, tmp_path, capsys):
