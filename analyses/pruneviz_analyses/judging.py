@@ -61,8 +61,8 @@ def among(judged: Mapping[Any, Judged], level: float, what: str = "comparison") 
     each = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     apart = f", those that ask the same at a time ({each} each)" if sizes[0] < number else ""
     yield (
-        f"Judged together: {number:,} {_plural(what)}{apart}. Each interval holds at {100 * level:g} % alone; called "
-        "found is what is left after Holm's correction for the number judged together."
+        f"Judged together: {number:,} {_plural(what)}{apart}. Each interval holds at {100 * level:g} % alone; a "
+        "difference is said to be there only where Holm's correction for the number judged together leaves it."
     )
 
 

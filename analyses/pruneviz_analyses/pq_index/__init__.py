@@ -35,7 +35,7 @@ class PQIndex:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, LEVELS, PHASES)
     observed: ClassVar[tuple[Schema, ...]] = (SEEN, NEURONS)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     p: float = option(0.5, "the smaller norm, below q", gt=0)
     q: float = option(1.0, "the larger norm", gt=0)
