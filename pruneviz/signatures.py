@@ -139,11 +139,13 @@ def read(file: Path) -> tuple[Signature, ...]:
 
 def write(file: Path, signatures: Mapping[str, Signature]) -> None:
     """Write signatures as text, ordered by name, numbers with six digits."""
-    with file.open("w", encoding="utf-8", newline="") as f:
+    part = file.with_name(f".{file.name}.part")
+    with part.open("w", encoding="utf-8", newline="") as f:
         rows = csv.DictWriter(f, COLUMNS, lineterminator="\n")
         rows.writeheader()
         for _, s in sorted(signatures.items()):
             rows.writerow(_to_row(s))
+    part.replace(file)  # whole, for whoever reads meanwhile
 
 
 def _to_row(s: Signature) -> dict[str, str]:

@@ -8,6 +8,7 @@ methods' page.
 
 from __future__ import annotations
 
+import csv
 import math
 
 import pytest
@@ -36,6 +37,8 @@ def test_committed_outcomes_are_those_of_the_experiments() -> None:
     assert COMMITTED.keys() <= EXPERIMENTS.keys()
     for name, kept in COMMITTED.items():
         assert repr(kept) == repr(EXPERIMENTS[name].outcome(kept.values))  # as text, where NaN is NaN
+    with path().open(encoding="utf-8", newline="") as f:
+        assert {r["name"]: r["verdict"] for r in csv.DictReader(f)} == {n: s.verdict for n, s in COMMITTED.items()}
 
 
 def test_experiments_are_of_methods_that_there_are() -> None:
