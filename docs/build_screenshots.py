@@ -24,8 +24,7 @@ from chromium import ARGS, SETTLED, executable  # noqa: E402  # the tests' own f
 
 OUT = HERE / "images" / "pages"
 WIDE, HIGH = 1280, 800
-HIGHER = {"samples": 1640}  # the scatters, and the images below them
-COLOURS = 160  # of the palette of a file: what people do not miss
+HIGHER = {"samples": 2060}  # the scatters, and the images below them
 METHODS = ("magnitude", "taylor", "snip")  # compared where pages compare
 PATIENCE_MS = 120_000
 
@@ -72,9 +71,12 @@ def asked(store: Path) -> dict[str, str]:
 
 
 def _first(store: Path, selection: Any) -> str:
+    """The first image selected whose neighbours are known."""
     import pruneviz as pv
 
-    return next(iter(pv.open(store).select(selection)), "")
+    study = pv.open(store)
+    known = set(study.table("embeddings_samples")["sample_id"].astype(str))
+    return next((i for i in study.select(selection) if i in known), "")
 
 
 def shot(browser: Any, address: str, page: str) -> bytes:
@@ -102,9 +104,8 @@ def small(png: bytes) -> bytes:
 
     made = io.BytesIO()
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    image.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        made, "PNG", optimize=True
-    )
+    flat = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE, kmeans=2)
+    flat.save(made, "PNG", optimize=True)
     return made.getvalue()
 
 

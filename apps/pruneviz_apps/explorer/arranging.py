@@ -17,20 +17,25 @@ BAR = {
     "border-bottom": "1px solid rgb(128 136 150 / 0.28)",
     **AS_HIGH_AS_IT_IS,
 }
+SIDES = {"display": "flex", "flex-direction": "row", "flex-wrap": "wrap", "gap": "24px 28px", **AS_HIGH_AS_IT_IS}
 _NO_BUTTON = ".scroll-button { display: none; }"  # Panel's button to scroll down would take a place in the grid
 
 
-def grid(*parts: Any, least: int, most: str = "1fr", gap: str = "28px 32px", **styles: str) -> Any:
+def beside(width: int) -> dict[str, str]:
+    """The styles of a part of :data:`SIDES`, so many pixels wide: below the others where there is no room."""
+    return {"flex": f"1 1 {width}px", "max-width": f"{width}px", "gap": "16px", "height": "max-content"}
+
+
+def grid(*parts: Any, least: int, gap: str = "28px 32px", **styles: str) -> Any:
     """Parts beside each other, as many as there is room for.
 
     Args:
         parts: what stands there.
         least: how wide each is at least, in pixels.
-        most: how wide each may become, in CSS.
         gap: between rows and columns, in CSS.
         styles: further CSS.
     """
-    columns = f"repeat(auto-fit, minmax(min({least}px, 100%), {most}))"
+    columns = f"repeat(auto-fit, minmax(min({least}px, 100%), 1fr))"
     look = {"display": "grid", "gap": gap, "grid-template-columns": columns, **styles, **AS_HIGH_AS_IT_IS}
     return stack(*parts, styles=look, stylesheets=[_NO_BUTTON])
 

@@ -10,11 +10,12 @@ from pruneviz.views import runs as on
 from pruneviz.views.metrics import measured
 from pruneviz.views.pictures.images import pages
 from pruneviz.views.pictures.projection import FRAME, MOST_MODELS, projections
+from pruneviz.views.pictures.sample_detail import WIDE as DETAIL
 from pruneviz.views.pictures.sample_detail import sample_detail_info
-from pruneviz.views.pictures.sample_grid import COLUMNS, ON_PAGE, sample_grid_info, sorted_ids
+from pruneviz.views.pictures.sample_grid import COLUMNS, ON_PAGE, TILE, sample_grid_info, sorted_ids
 from pruneviz.views.text import elide, several
 from pruneviz_apps.explorer import fragments
-from pruneviz_apps.explorer.arranging import BAR, grid, scatters, step
+from pruneviz_apps.explorer.arranging import BAR, SIDES, beside, scatters, step
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.selection_bar import SelectionBar
 from pruneviz_apps.explorer.session import Session
@@ -83,8 +84,11 @@ class SamplesPage:
             pn.FlexBox(self.sort, self.sort_of, self.direction, **_WRAP),
             self.grid.panel,
             pn.Row(self.back, self.on, margin=0),
+            styles=beside(COLUMNS * TILE),
         )
-        one = stack(pn.Row(self.before, self.after, margin=0), self.detail.panel, gap=8)
+        one = stack(
+            pn.Row(self.before, self.after, margin=0), self.detail.panel, styles=beside(DETAIL) | {"gap": "8px"}
+        )
         self.panel: Viewable = stack(
             html(
                 fragments.heading(
@@ -97,7 +101,7 @@ class SamplesPage:
             self.drawing,
             stack(scatters(self.scatters, least=330, gap=_GAP)),  # the outer can be hidden, a grid cannot
             self.more,
-            stack(grid(many, one, least=410, most="max-content", gap=_GAP)),
+            stack(many, one, styles=SIDES),
         )
 
     def show(self) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pruneviz.core.viewstate import ViewState
+from pruneviz.views.analysed import table_of
 from pruneviz.views.comparison import Comparison, class_name, comparison
-from pruneviz.views.embedded import changes_of, neighbours_of
+from pruneviz.views.embedded import ANALYSIS, changes_of, neighbours_of
 from pruneviz.views.marks import Boxes, Images, Key, Mark, Picture, Text
 from pruneviz.views.text import elide, number, percent, plain
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pruneviz.core.tables import Tables
 
 MOST_NEIGHBOURS = 8
-_WIDE, _HEAD, _LARGE = 400, 128, 112
+WIDE, _HEAD, _LARGE = 400, 128, 112
 _WORDS, _SMALL, _GAP = 44, 44, 14  # lines of words, thumbnails, and what is left below them
 _TITLE = "One image"
 
@@ -44,14 +45,19 @@ def sample_detail_info(tables: Tables, state: ViewState) -> Picture:
         marks += _model(tables, c, state.shown_sample, r, near[r], top)
         top += _WORDS + (_SMALL if near[r] else 0) + _GAP
     same = (Key("nearest images: of its class", "area", "right-fill"), Key("of another", "area", "wrong-fill"))
-    how = "Neighbours are not known: add embeddings = {} under [analyses] of the study's file and run it again."
+    how = (
+        "Neighbours are not known: add embeddings = {} under [analyses] of the study's file and run it again."
+        if table_of(tables, ANALYSIS, "embeddings_seen") is None
+        else f"This image was not looked at, so its neighbours are not known; samples under [analyses.{ANALYSIS}] "
+        "changes that."
+    )
     return Picture(
         "sample_detail",
         _TITLE,
         notes=() if known else (how,),
         marks=tuple(marks),
         legend=same if known else (),
-        width=_WIDE,
+        width=WIDE,
         height=int(top),
     )
 
@@ -92,12 +98,12 @@ def _model(tables: Tables, c: Comparison, sample: str, run: str, near: tuple[str
     }
     marks: list[Mark] = [
         Boxes(
-            *(np.array([0.0]), np.array([float(_WIDE)]), np.array([top]), np.array([top + _WORDS - 4])),
+            *(np.array([0.0]), np.array([float(WIDE)]), np.array([top]), np.array([top + _WORDS - 4])),
             ["right-fill" if right else "wrong-fill"],
             hover=hover,
         ),
         Text(*at(8, 12), [star + elide(plain(c.labels[run]), 34)], bold=True, size=11.5),
-        Text(*at(_WIDE - 8, 12), [sign], align="right", size=12.0),
+        Text(*at(WIDE - 8, 12), [sign], align="right", size=12.0),
         Text(*at(8, 29), [" · ".join(parts)], "soft", size=11.0),
     ]
     if near:

@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 COLUMNS, ROWS = 7, 6
 ON_PAGE = COLUMNS * ROWS
-_TILE, _HIGH, _IMAGE = 96, 122, 68
+TILE, _HIGH, _IMAGE = 96, 122, 68
 _TITLE = "The images"
 
 
@@ -51,7 +51,7 @@ def sample_grid_info(tables: Tables, state: ViewState) -> Picture:
             Key("✗ wrong", "area", "wrong-fill"),
         ),
         selects="shown_sample",
-        width=COLUMNS * _TILE,
+        width=COLUMNS * TILE,
         height=rows * _HIGH,
     )
 
@@ -101,7 +101,7 @@ def _marks(
     tables: Tables, state: ViewState, c: Comparison, run: str, page: npt.NDArray[np.intp], values: Floats | None
 ) -> list[Mark]:
     n = len(page)
-    left = (np.arange(n) % COLUMNS * _TILE).astype(float)
+    left = (np.arange(n) % COLUMNS * TILE).astype(float)
     top = (np.arange(n) // COLUMNS * _HIGH).astype(float)
     ids = tuple(c.samples.ids[i] for i in page)
     names = [class_name(tables.classes, int(c.samples.labels[i])) for i in page]
@@ -119,20 +119,20 @@ def _marks(
         told: texts,
     }
     clicked = Cells(
-        left + _TILE / 2,
+        left + TILE / 2,
         top + _HIGH / 2,
         np.full(n, np.nan),
         "density",
         [""] * n,
         (),
         "",
-        size=(_TILE - 4.0, _HIGH - 4.0),
+        size=(TILE - 4.0, _HIGH - 4.0),
         keys=[(s,) for s in ids],
     )
     inks = ["right-fill" if r else "wrong-fill" for r in right]
     marks: list[Mark] = [
         clicked,
-        Boxes(left + 3, left + _TILE - 3, top + 3, top + _HIGH - 3, inks, hover=hover),
+        Boxes(left + 3, left + TILE - 3, top + 3, top + _HIGH - 3, inks, hover=hover),
     ]
     if state.shown_sample in ids:
         i = ids.index(state.shown_sample)
@@ -140,7 +140,7 @@ def _marks(
     pixels = tables.pictures(ids)
     scale = _IMAGE / max(pixels.shape[1:3])
     w, h = pixels.shape[2] * scale, pixels.shape[1] * scale
-    marks.append(Images(pixels, left + (_TILE - w) / 2, top + 8 + (_IMAGE - h) / 2, w, h))
+    marks.append(Images(pixels, left + (TILE - w) / 2, top + 8 + (_IMAGE - h) / 2, w, h))
     line = np.full(n, 1.0)
     marks.append(Text(left + 8, top + 88 * line, [elide(s, 13) for s in names], bold=True, size=11))
     signs = [f"{'✓' if r else '✗'} {elide(s, 11)}" for s, r in zip(said, right, strict=True)]
@@ -151,6 +151,6 @@ def _marks(
 
 def _frame(left: float, top: float) -> list[Mark]:
     """A frame around the tile that is shown in detail, of four bars."""
-    a, z, up, down = left + 1, left + _TILE - 1, top + 1, top + _HIGH - 1
+    a, z, up, down = left + 1, left + TILE - 1, top + 1, top + _HIGH - 1
     edges = np.array([(a, z, up, up + 3), (a, z, down - 3, down), (a, a + 3, up, down), (z - 3, z, up, down)])
     return [Boxes(edges[:, 0], edges[:, 1], edges[:, 2], edges[:, 3], "ink")]
