@@ -7,7 +7,7 @@ import logging
 import os
 import webbrowser
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,8 @@ def serve(
         if open_browser:
             webbrowser.open(address)
 
-    _application(begun).run(config=settings(port))
+    with suppress(KeyboardInterrupt):
+        _application(begun).run(config=settings(port))
 
 
 def needed() -> None:

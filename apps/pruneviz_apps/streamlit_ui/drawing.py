@@ -15,8 +15,8 @@ import streamlit as st
 from pruneviz.core.tables import Tables
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views.bokeh_renderer import Sources, draw
+from pruneviz.views.catalogue import find
 from pruneviz.views.marks import Picture
-from pruneviz.views.pictures import PICTURES
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.needs import needs
 from pruneviz_apps.explorer.picture_pane import MakeMany, attempt, attempts
@@ -58,7 +58,7 @@ def picture(session: Session, name: str, state: ViewState | None = None) -> None
     seen = (shown.models, *(getattr(shown, n) for n in needs(name)))
 
     def made(tables: Tables, state: ViewState) -> Picture:
-        return session.tables.once((name, seen), lambda: PICTURES[name](tables, state))
+        return session.tables.once((name, seen), lambda: find(name, "picture")(tables, state))
 
     _show(session, name, seen, lambda: [attempt(made, session.tables, shown)])
 
@@ -68,7 +68,7 @@ def together(session: Session, names: Sequence[str], columns: str) -> None:
     seen = tuple(getattr(session.state, n) for name in names for n in needs(name))
 
     def make() -> Sequence[Picture]:
-        return [attempt(PICTURES[n], session.tables, session.state) for n in names]
+        return [attempt(find(n, "picture"), session.tables, session.state) for n in names]
 
     _show(session, "-".join(names), seen, make, columns)
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from pruneviz.core.errors import PrunevizError
 from pruneviz.core.tables import Column, Schema
 from pruneviz.views.text import several
 from pruneviz_apps.commands.export import write
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.streamlit_ui.served import reading
 
 if TYPE_CHECKING:
@@ -48,30 +50,38 @@ def _column(column: Column) -> Any:
     return st.column_config.Column(title, help=column.meaning)
 
 
-def downloads(name: str, make: Callable[[], pd.DataFrame]) -> None:
+def downloads(session: Session, name: str, make: Callable[[], pd.DataFrame]) -> None:
     """Buttons for the whole table as CSV and Parquet, as ``pruneviz export`` writes it; made on the click.
 
     Args:
+        session: what goes wrong is told to it.
         name: of the files, and of the buttons.
         make: gives the table.
     """
     with st.container(horizontal=True, gap="small"):
         for ending in ENDINGS:
-            download(f"{name}.{ending}", partial(_made, make, ending), f"table-{name}-{ending}")
+            download(session, f"{name}.{ending}", partial(_made, make, ending), f"table-{name}-{ending}")
 
 
-def download(file: str, make: Callable[[], bytes], key: str, disabled: bool = False, label: str = "") -> None:
-    """A button that makes a file and downloads it."""
+def download(
+    session: Session, file: str, make: Callable[[], bytes], key: str, disabled: bool = False, label: str = ""
+) -> None:
+    """A button that makes a file and downloads it; ``make`` is called in another thread than the page's."""
 
     def made() -> bytes:
-        with reading:
+        try:
             return make()
+        except Exception as e:
+            why = str(e) if isinstance(e, PrunevizError) else f"{type(e).__name__}: {e}"
+            session.say(f"{file} could not be made: {why}")
+            raise
 
     st.download_button(label or file, made, file_name=file, key=key, on_click="ignore", disabled=disabled)
 
 
 def _made(make: Callable[[], pd.DataFrame], ending: str) -> bytes:
-    return contents(make(), ending)
+    with reading:
+        return contents(make(), ending)
 
 
 def contents(frame: pd.DataFrame, ending: str) -> bytes:

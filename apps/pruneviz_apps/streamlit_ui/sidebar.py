@@ -16,7 +16,7 @@ from pruneviz_apps.streamlit_ui.bound import bound, button, choice
 from pruneviz_apps.streamlit_ui.navigation import PAGES
 
 LONGEST = 40  # characters of a model's name
-POLL_S = 2  # how often the study and the menu's colours are looked at: neither tells by itself that it has changed
+POLL_S = 3  # how often the study and the menu's colours are looked at: neither tells of itself that it has changed
 
 
 def show(session: Session) -> None:
@@ -47,7 +47,7 @@ def _study(session: Session) -> None:
     names = served.now().studies
     if len(names) > 1:
         choice("Study", session, "study", {n: plain(n) for n in names}, session.tables.name, _other_study)
-    _watch(session, session.tables.version)
+    _watch(session, session.tables.version, session.notice)
 
 
 def _other_study(name: str) -> None:
@@ -55,12 +55,12 @@ def _other_study(name: str) -> None:
 
 
 @st.fragment(run_every=POLL_S)
-def _watch(session: Session, version: object) -> None:
-    """How many runs are measured; the whole page anew where some have landed, or the colours are others, since then."""
+def _watch(session: Session, version: object, notice: str) -> None:
+    """How many runs are measured; the whole page anew where it has something else to show since then."""
     with served.reading:
         session.tables.refresh()
         st.html(fragments.note(status(session.tables)))
-    if session.tables.version != version or look.shown() != session.state.theme:
+    if (session.tables.version, look.shown(), session.notice) != (version, session.state.theme, notice):
         st.rerun()
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 import streamlit as st
 
 from pruneviz.core.errors import PrunevizError
+from pruneviz.views import runs as on
+from pruneviz.views.metrics import measured
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.code import code
+from pruneviz_apps.explorer.report_process import ReportProcess
 from pruneviz_apps.explorer.session import Session
-from pruneviz_apps.explorer.taking_away import pictures_of, report_of, tells_all, view_pdf
+from pruneviz_apps.explorer.taking_away import pictures_of, tells_all, view_pdf
 from pruneviz_apps.streamlit_ui.bound import button, choice
 from pruneviz_apps.streamlit_ui.frames import download
 from pruneviz_apps.streamlit_ui.served import reading
+
+POLL_S = 0.2  # how often it is looked whether a report is written
 
 
 def show(session: Session) -> None:
@@ -22,21 +28,42 @@ def show(session: Session) -> None:
         _views(session)
     with st.expander("Take away"):
         download(
+            session,
             "view.pdf",
-            partial(view_pdf, session),
+            partial(_pictures, session),
             "take-view",
             not pictures_of(session),
             label="This page's pictures (PDF)",
         )
         for ending in (".html", ".pdf") if tells_all(session.tables.study) else ():
             download(
+                session,
                 f"report{ending}",
-                partial(report_of, session, ending),
+                partial(_report, session, ending),
                 f"take-report{ending}",
                 label=f"Report ({ending[1:].upper()})",
             )
         if st.button("Code of this page", key="code"):
             _code(session)
+
+
+def _pictures(session: Session) -> bytes:
+    with reading:
+        return view_pdf(session)
+
+
+def _report(session: Session, ending: str) -> bytes:
+    """The report, written by a process of its own: meanwhile every tab goes on."""
+    with reading:
+        compared = on.compared(measured(session.tables), session.state)
+        models = (session.reference, *compared) if compared else ()
+        process = ReportProcess(session.tables.workspace, ending, models, session.state.samples)
+    try:
+        while not process.poll():
+            time.sleep(POLL_S)
+        return process.file.read_bytes()
+    finally:
+        process.stop()
 
 
 def _views(session: Session) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pruneviz.views.pictures import OF_ANALYSIS
+from pruneviz.views.catalogue import of_analysis
 from pruneviz.views.text import plain, several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.analyses_page import LEAD, NONE, SAID
@@ -39,7 +39,7 @@ def _one(session: Session, found: Mapping[str, tuple[str, ...]]) -> None:
     said = found[name]
     more = fragments.folded_sentences(several(len(said) - SAID, "more finding"), said[SAID:])
     st.html(fragments.section(plain(name)) + fragments.sentences(said[:SAID]) + more)
-    for shown in OF_ANALYSIS.get(name, ()):
+    for shown in of_analysis(name):
         picture(session, shown)
     names = session.tables.tables_of(name)
     if not names:
@@ -47,7 +47,7 @@ def _one(session: Session, found: Mapping[str, tuple[str, ...]]) -> None:
     st.html(fragments.section("Tables"))
     wanted = st.selectbox("Table", names, key=f"table-of-{name}", width=420)
     table(session.tables.table(wanted))
-    downloads(wanted, lambda: session.tables.table(wanted))
+    downloads(session, wanted, lambda: session.tables.table(wanted))
 
 
 def _choose(session: Session) -> Callable[[Any], None]:

@@ -56,7 +56,7 @@ def _classes(session: Session) -> None:
     if not rows.empty:
         st.html(fragments.section("Classes"))
         table(rows.drop(columns="run_id"), meanings(CLASSES))
-        downloads("classes", lambda: rows)
+        downloads(session, "classes", lambda: rows)
 
 
 def nothing(session: Session) -> None:

@@ -31,7 +31,7 @@ def show(session: Session) -> None:
         st.html(fragments.note("There are no runs yet. The overview says how to begin."))
         return
     _table(session, frame)
-    downloads("runs", lambda: session.tables.runs)
+    downloads(session, "runs", lambda: session.tables.runs)
     picture(session, "lineage")
 
 

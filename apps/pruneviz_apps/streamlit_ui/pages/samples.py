@@ -93,4 +93,4 @@ def _numbers(session: Session) -> None:
 
     shown = frame.drop(columns="run_id")
     table(shown, meanings(SAMPLES), key="samples-table", on_select=acting(session, tick), selection_mode="single-row")
-    downloads("samples", lambda: frame)
+    downloads(session, "samples", lambda: frame)
