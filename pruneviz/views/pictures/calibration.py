@@ -13,8 +13,9 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
 from pruneviz.views.analysed import nothing_of, table_of
+from pruneviz.views.columns import Scale
 from pruneviz.views.looks import method_keys
-from pruneviz.views.marks import Axis, Boxes, Intervals, Key, Line, Mark, Picture, Points, Text
+from pruneviz.views.marks import Axis, Boxes, Intervals, Key, Mark, Picture, Points
 from pruneviz.views.metrics import measured
 from pruneviz.views.text import elide, number, plain, several
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _NAME = "calibration"
 _TITLE = "Calibration: the error, and what pruning changes"
 _MOST_ROWS = 40
-_ROOM = 0.42  # of a column's width of 1, to either side of its middle
 _CHANGES = ("squared_error", "brier", "nll")
 _COLUMNS = ("ece_mass", *_CHANGES)
 _HEADS = ("ECE", "ECE squared, change", "Brier, change", "NLL, change (nats)")
@@ -176,7 +176,7 @@ def _marks(rows: Sequence[_Row], inks: Mapping[str, str]) -> Iterator[Mark]:
             [[r.mass, r.width, r.floor, 0.0] if column == 0 else c for r, c in zip(rows, cells, strict=True)]
         )
         each = [v for r in rows for v in r.each] if column == 0 else []
-        scale = _scale(column, np.array([*told[np.isfinite(told)], *each, 0.0]))
+        scale = Scale.around(column, np.array([*told[np.isfinite(told)], *each]))
         yield from scale.marks(len(rows))
         if column == 0:
             yield from _error_marks(rows, scale, y, colours)
@@ -184,40 +184,7 @@ def _marks(rows: Sequence[_Row], inks: Mapping[str, str]) -> Iterator[Mark]:
             yield from _change_marks(rows, metric, told, scale, y, colours)
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """Values of a column as places on the picture's axis."""
-
-    column: int
-    low: float
-    high: float
-    ticks: tuple[float, ...]
-
-    def at(self, values: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Places, within the column."""
-        share = (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
-        return self.column - _ROOM + 2 * _ROOM * share
-
-    def marks(self, rows: int) -> Iterator[Mark]:
-        """Faint lines at round values, a stronger one at 0, and the values above them."""
-        at = self.at(self.ticks)
-        for x, value in zip(at, self.ticks, strict=True):
-            yield Line(np.array([x, x]), np.array([0.4, rows + 0.5]), "soft" if value == 0 else "faint", width=1.0)
-        texts = [number(t, 2) for t in self.ticks]
-        yield Text(at, np.zeros(len(at)), texts, "soft", "center", size=11)
-
-
-def _scale(column: int, values: np.ndarray[Any, np.dtype[np.float64]]) -> _Scale:
-    low, high = float(values.min()), float(values.max())
-    room = max(high - low, 1e-3)
-    step = 10 ** math.floor(math.log10(room))
-    step *= next(k for k in (0.5, 1, 2, 5) if room / (k * step) <= 3)
-    low, high = low - 0.04 * room if low < 0 else 0.0, high + 0.06 * room
-    first, last = math.ceil(low / step), math.floor(high / step)
-    return _Scale(column, low, high, tuple(i * step for i in range(first, last + 1)))
-
-
-def _error_marks(rows: Sequence[_Row], scale: _Scale, y: Any, colours: Sequence[str]) -> Iterator[Mark]:
+def _error_marks(rows: Sequence[_Row], scale: Scale, y: Any, colours: Sequence[str]) -> Iterator[Mark]:
     hover = {
         "arm": [r.label for r in rows],
         "of": [r.about for r in rows],
@@ -236,7 +203,7 @@ def _error_marks(rows: Sequence[_Row], scale: _Scale, y: Any, colours: Sequence[
 
 
 def _change_marks(
-    rows: Sequence[_Row], metric: str, told: Any, scale: _Scale, y: Any, colours: Sequence[str]
+    rows: Sequence[_Row], metric: str, told: Any, scale: Scale, y: Any, colours: Sequence[str]
 ) -> Iterator[Mark]:
     here = np.array([metric in r.changes for r in rows])
     sure = here & np.isfinite(told[:, 1])

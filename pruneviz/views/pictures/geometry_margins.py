@@ -13,9 +13,10 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
 from pruneviz.views.analysed import nothing_of, table_of
+from pruneviz.views.columns import Scale
 from pruneviz.views.featured import ANALYSIS, CLEAN
 from pruneviz.views.looks import method_keys
-from pruneviz.views.marks import Axis, Floats, Intervals, Key, Line, Mark, Picture, Points, Text
+from pruneviz.views.marks import Axis, Floats, Intervals, Key, Mark, Picture, Points
 from pruneviz.views.text import elide, number, plain, several
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _NAME = "geometry_margins"
 _TITLE = "Distance to the boundary"
 _MOST_ROWS = 40
-_ROOM = 0.4  # of a column's width of 1, to either side of its middle
 _COLUMNS = ("margin", "margin_scaled", "change", "angle")
 _HEADS = ("margin (features)", "margin over norm", "its change from dense", "angle (°)")
 
@@ -157,7 +157,7 @@ def _marks(rows: Sequence[_Row], inks: Mapping[str, str]) -> Iterator[Mark]:
         ends = [v for r in rows for v in (r.low, r.high)] if name == "change" else []
         alone = [r.retrained for r in rows] if name == "margin_scaled" else []
         told = np.array([*mean, *(v for v, *_ in others), *(v for v, _ in each), *ends, *alone])
-        scale = _Scale.around(column, told[np.isfinite(told)], name != "angle")
+        scale = Scale.around(column, told[np.isfinite(told)], name != "angle")
         yield from scale.marks(len(rows))
         if others:
             at = [i for _, i, _ in others]
@@ -195,43 +195,3 @@ def _span(r: _Row) -> str:
         return number(r.mean["change"])
     none = "" if r.low > 0 or r.high < 0 else ", none detected"
     return f"{number(r.mean['change'])} ({number(r.low)} … {number(r.high)}{none})"
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """Values of a column as places on the picture's axis."""
-
-    column: int
-    low: float
-    high: float
-    ticks: tuple[float, ...]
-
-    @classmethod
-    def around(cls, column: int, values: Floats, with_zero: bool) -> _Scale:
-        """A scale for finite values, with 0 where that means something."""
-        known = np.append(values, 0.0) if with_zero or not len(values) else values
-        low, high = float(known.min()), float(known.max())
-        room = max(high - low, 1e-3)
-        low, high = low - 0.05 * room, high + 0.05 * room
-        step = 10 ** math.floor(math.log10(room))
-        step *= next(k for k in (0.2, 0.5, 1, 2, 5) if room / (k * step) <= 3)
-        return cls(
-            column, low, high, tuple(i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1))
-        )
-
-    def at(self, values: Any) -> Floats:
-        """Places, within the column."""
-        share = (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
-        return np.asarray(self.column - _ROOM + 2 * _ROOM * share)
-
-    def marks(self, rows: int) -> Iterator[Mark]:
-        """An axis as wide as the column, faint lines at round values, a stronger one at 0, and the values above them.
-
-        Columns stand close, and the axes alone say to which of two a point between their numbers belongs.
-        """
-        at = self.at(self.ticks)
-        ends = np.array([self.column - _ROOM, self.column + _ROOM])
-        yield Line(ends, np.full(2, rows + 0.5), "soft", width=1.0)
-        for x, value in zip(at, self.ticks, strict=True):
-            yield Line(np.array([x, x]), np.array([0.4, rows + 0.5]), "soft" if value == 0 else "faint", width=1.0)
-        yield Text(at, np.zeros(len(at)), [number(t, 2) for t in self.ticks], "soft", "center", size=11)
