@@ -42,10 +42,12 @@ CELLS = {
     "set": "look.selection = {'column': 'label', 'values': ['Shirt']}\nprint(f'set {len(look.selected)}')",
     "chart": "chart = pv.views.tradeoff(look)\nchart",
     "empty": "pv.views.pq_index(look)",
-    "explorer": "from pruneviz_apps.panel_app import inline\ne = inline(study)\ne",
+    "explorer": "e = pv.Study.explorer(study)\ne",
     "explored": "e.selection = ['test:1', 'test:2']\nprint(f'{len(e.selected)} of {e.view.page}')",
 }
 FIGURES = "[...(window.Bokeh?.index.all_views() ?? [])].filter(v => v.model.type == 'Figure')"
+
+SELECTED = "Math.max(...f.model.renderers.map(r => r.data_source.selected.indices.length))"
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +145,13 @@ class Notebook:
 
     def selected(self, name: str) -> int:
         """How many points the browser shows as selected."""
-        return int(self.figure(name, "Math.max(...f.model.renderers.map(r => r.data_source.selected.indices.length))"))
+        return int(self.figure(name, SELECTED))
+
+    def wait_for_selected(self, name: str, test: str) -> int:
+        """Wait until the browser shows so many points as selected, and give how many they are."""
+        find = f"{FIGURES}.find(v => v.model.name == '{name}')"
+        self.page.wait_for_function(f"(f => {{ const n = {SELECTED}; return n {test} }})({find})")
+        return self.selected(name)
 
 
 @pytest.fixture
@@ -180,15 +188,15 @@ def test_pictures_and_explorer_are_brushed_read_and_set(notebook: Notebook) -> N
     n.drawn("sample_scatter_1")
     n.drawn("images")
     n.brush("sample_scatter_1", (0.02, 0.02), (0.6, 0.98))
-    brushed = n.selected("sample_scatter_1")
-    assert 0 < brushed < 120
+    brushed = n.wait_for_selected("sample_scatter_1", "> 0")
+    assert brushed < 120
     n.page.get_by_text(f"of {brushed} selected images").wait_for()  # the picture in the other cell follows
     n.run("read", f"{brushed} by Ids")
 
     shirts = int(n.run("set", re.compile(r"set \d+")).split()[-1])
     assert shirts != brushed
     n.page.get_by_text(f"of {shirts} selected images").wait_for()
-    assert n.selected("sample_scatter_1") == shirts
+    n.wait_for_selected("sample_scatter_1", f"== {shirts}")
 
     n.run("chart", "Accuracy over compression")
     n.run("empty", "Add pq_index = {} under [analyses]")
