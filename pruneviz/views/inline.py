@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from pruneviz.views.bokeh_marks import FONT
 from pruneviz.views.bokeh_renderer import Drawn, Sources, draw, update
 from pruneviz.views.marks import Picture
 from pruneviz.views.palette import ink
@@ -212,14 +214,21 @@ def _running() -> tuple[str, str]:
 
 
 def page(pictures: tuple[Picture, ...], theme: str) -> str:
-    """The pictures as a page of their own, which can be brushed without Python."""
-    from bokeh.embed import file_html
+    """The pictures as a page of their own, which can be brushed without Python and fetches nothing."""
+    from bokeh.embed import components
     from bokeh.layouts import column
-    from bokeh.resources import INLINE
+    from bokeh.resources import Resources
 
     sources = Sources()
     layouts = [draw(picture, theme=theme, sources=sources).layout for picture in pictures]
-    return file_html(column(layouts, sizing_mode="stretch_width"), INLINE, pictures[0].title)
+    script, place = components(column(layouts, sizing_mode="stretch_width"))
+    library = Resources(mode="inline", components=["bokeh", "bokeh-widgets"]).js_raw  # and nobody else's, as Panel's
+    scripts = "".join(f"<script>{code}</script>" for code in library)
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(pictures[0].title)}</title>'
+        f"<style>body {{ margin: 20px; background: {ink('surface', theme)}; font-family: {FONT} }}</style>"
+        f"{scripts}</head><body>{place}{script}</body></html>"
+    )
 
 
 def _panel() -> Any:

@@ -224,18 +224,29 @@ class State:
     def _selected(self, found: Selection | None, kind: str) -> dict[str, Any]:
         """The fields that change when this is selected."""
         if (found.kind if found is not None else kind) == "runs":
-            runs = self._meant(found) if found is not None else ()
+            runs = meant(found, self.tables, self.study) if found is not None else ()
             return {"models": tuple(r for r in runs if r != self.view.reference)}
-        samples = self._meant(found) if found is not None else ()
+        samples = meant(found, self.tables, self.study) if found is not None else ()
         return {"selection": found, "samples": samples, "first_sample": 0}
 
-    def _meant(self, selection: Selection) -> tuple[str, ...]:
-        if isinstance(selection.rule, Ids):
-            known = set(sample_ids(self.tables)) if selection.kind == "samples" else set(self.tables.runs["run_id"])
-            if absent := [i for i in selection.rule.ids if i not in known]:
-                allowed = f"ids of the study's {selection.kind}; {len(absent)} of {len(selection.rule.ids)} are not"
-                raise SpecError("selection", absent[0], allowed)
-        return chosen(selection, self.tables, saved_selections(self.study))
+
+def meant(selection: Selection, tables: Tables, study: Any) -> tuple[str, ...]:
+    """The ids that a selection means, all of which must be there.
+
+    Args:
+        selection: of runs or of test samples.
+        tables: the study.
+        study: the same with its workspace, where saved selections are looked up.
+
+    Raises:
+        SpecError: it names what the study does not have.
+    """
+    if isinstance(selection.rule, Ids):
+        known = set(sample_ids(tables)) if selection.kind == "samples" else set(tables.runs["run_id"])
+        if absent := [i for i in selection.rule.ids if i not in known]:
+            allowed = f"ids of the study's {selection.kind}; {len(absent)} of {len(selection.rule.ids)} are not"
+            raise SpecError("selection", absent[0], allowed)
+    return chosen(selection, tables, saved_selections(study))
 
 
 def view_of(study: Any, view: ViewState | str) -> ViewState:

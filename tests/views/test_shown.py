@@ -189,14 +189,14 @@ def test_what_cannot_be_shown_says_so_and_is_not_saved(tmp_path: Path) -> None:
 
 
 class Links(HTMLParser):
-    """What a page fetches."""
+    """What a page fetches, and what it runs by itself."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [f"{tag} {k}={v}" for k, v in attrs if k in ("src", "href")]
+        self.found += [f"{tag} {k}={v}" for k, v in attrs if k in ("src", "href", "onerror")]
 
 
 def test_pictures_are_saved_for_screens_and_for_paper(tmp_path: Path) -> None:
@@ -210,6 +210,14 @@ def test_pictures_are_saved_for_screens_and_for_paper(tmp_path: Path) -> None:
     assert [f.name for f in written] == ["a_1.png", "a_2.png"]
     assert all(f.read_bytes().startswith(b"\x89PNG") for f in written)
     assert pv.views.tradeoff(STUDY).save(tmp_path / "b.svg") == (tmp_path / "b.svg",)
+
+
+def test_a_saved_page_shows_hostile_names_as_text(tmp_path: Path) -> None:
+    study = SyntheticTables(replicates=1, methods=1, sparsities=(0.9,), samples=20, hostile=True)
+    pv.views.flips(study).save(tmp_path / "a.html")
+    links = Links()
+    links.feed((tmp_path / "a.html").read_text("utf-8"))
+    assert links.found == []
 
 
 def test_outside_a_notebook_it_is_words() -> None:

@@ -11,7 +11,7 @@ from pruneviz.core.errors import SpecError
 from pruneviz.core.selection import Selection
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views.inline import data_uri, in_notebook, load, replaces, sent_as
-from pruneviz.views.state import selection_of
+from pruneviz.views.state import meant, selection_of
 from pruneviz_apps.explorer.live import CachedTables, LiveTables
 from pruneviz_apps.explorer.look import theme_config
 from pruneviz_apps.explorer.toolkit import toolkit
@@ -82,6 +82,8 @@ class InCell:
         found = selection_of(selection, self._study)
         if found is not None and found.kind != "samples":
             raise SpecError("selection", found.text, "a selection of samples", "Models are chosen on the left.")
+        if found is not None:
+            meant(found, self._study, self._study)  # a mistake is told here, and not only in the page
         self._shell.session.select(found.rule if found is not None else None)
 
     @property
