@@ -1,6 +1,6 @@
 """Signature experiments: for each method, whether the effect its paper claims shows on small models and data.
 
-``make science ARGS="-k test_signature"`` runs all of them (about an hour of one core), ``-k NAME`` one; what is in
+``make science ARGS="-k test_signature"`` runs all of them (under an hour of one core), ``-k NAME`` one; what is in
 ``runs/signatures`` already is not done again. Each outcome is written to
 ``sample_models/pruneviz_samples/signatures.csv``, to be committed; `python docs/build_methods.py` puts it on the
 methods' page.
