@@ -101,7 +101,10 @@ def test_keys_do_what_pointers_do(serve: Callable[..., Any], tab: Callable[..., 
     press(t, "Enter")
     t.page.wait_for_function("location.search.includes('reference')")
 
-    t.go(f"?page=samples&models={RUNS[3]}")
+    t.go(f"?page=samples&models={RUNS[3]},not-here")
+    t.says("1 model asked for is not here.")
+    press(t, "Escape")  # closes what is said
+    t.page.get_by_text("1 model asked for is not here.").wait_for(state="hidden")
     press(t, "Tab Enter")
     tab_to(t, r"^Picture: The images\.")
     first = t.page.url

@@ -192,6 +192,7 @@ export function render({ model }) {
       return
     }
     if (held || event.altKey || typing) return
+    if (event.key == "Escape" && model.said) model.send_msg({ close: true })
     if (at.classList?.contains("bk-events")) {
       const f = figures().find(v => path.includes(v.el))
       const grid = f?.model.name == "sample_grid" && event.key in ARROWS

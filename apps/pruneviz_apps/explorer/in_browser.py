@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from pruneviz_apps.explorer.toolkit import toolkit
 ARROWS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown")
 
 
-def browser_side(query: str, study: str, walk: Callable[[str], None]) -> Any:
+def browser_side(query: str, study: str, walk: Callable[[str], None], close: Callable[[], None]) -> Any:
     """A part of the page whose ``query`` is that of the address, both ways, and which shows that the server is busy.
 
     Panel writes addresses, too, but does not hear of the back button. With ``step`` true a change of the query is a
@@ -25,11 +26,29 @@ def browser_side(query: str, study: str, walk: Callable[[str], None]) -> Any:
         query: of the address that was asked for.
         study: its name.
         walk: called with the name of an arrow key that was pressed in the grid of images.
+        close: called when Escape was pressed while ``said``, a sentence lies over the page.
     """
     pn, _ = toolkit()
-    side = _component()(query=query, study=study, busy=pn.state.param.busy, width=84, height=24, margin=(0, 8))
-    side.walk = walk
+    side = _component()(query=query, study=study, busy=pn.state.busy, width=84, height=24, margin=(0, 8))
+    side.walk, side.close = walk, close
+    _follow_busy(pn.state, weakref.ref(side))
     return side
+
+
+def _follow_busy(state: Any, side: weakref.ref[Any]) -> None:
+    """Tell a part of a page whether the server works, as long as there is that page.
+
+    The server's state outlives every session: were the part linked to it, no session would ever be freed.
+    """
+
+    def tell(event: Any) -> None:
+        found = side()
+        if found is not None:
+            found.busy = event.new
+        else:
+            state.param.unwatch(watcher)
+
+    watcher = state.param.watch(tell, "busy")
 
 
 @functools.cache
@@ -47,10 +66,13 @@ def _component() -> Any:
         redone = param.Integer()
         study = param.String()
         label = param.String()
+        said = param.Boolean()
         _esm = Path(__file__).with_name("in_browser.js").read_text("utf-8")
 
         def _handle_msg(self, msg: Any) -> None:
             if isinstance(msg, dict) and msg.get("walk") in ARROWS:
                 self.walk(msg["walk"])
+            elif isinstance(msg, dict) and "close" in msg:
+                self.close()
 
     return BrowserSide

@@ -76,7 +76,7 @@ class Shell:
         self._pages: dict[str, Any] = {}
         self._version = tables.version
         self._shown = session.state.page, session.state.reference
-        self.browser = browser_side(query, plain(tables.name), self._walk)
+        self.browser = browser_side(query, plain(tables.name), self._walk, lambda: session.say(""))
         self.browser.param.watch(lambda e: self._went(e.new), "query")
         self.browser.param.watch(lambda e: self._again(session.undo, e), "undone")
         self.browser.param.watch(lambda e: self._again(session.redo, e), "redone")
@@ -132,7 +132,7 @@ class Shell:
 
     def say(self, text: str) -> None:
         """Show a sentence above the page; none when it is empty."""
-        self.notice.visible = bool(text)
+        self.notice.visible = self.browser.said = bool(text)
         self.words.object = fragments.notice(text, "over")
 
     def _went(self, query: str) -> None:
