@@ -13,6 +13,7 @@ OWN_FIGURES = ("Axis", "Legend", "BaseColorBar", "ColorBar", "Title", "Grid", "P
 
 
 _LOW = {"paddingTop": "6px !important", "paddingBottom": "6px !important", "minHeight": "24px !important"}
+_PLAIN = "&:not([class*='MuiIconButton-color'])"  # buttons without a colour of their own
 _LABEL = {"transform": "translate(14px, 8px)"}
 
 
@@ -28,12 +29,12 @@ def _theme(theme: str, primary: str, on_primary: str) -> dict[str, Any]:
             "background": {"default": ink("surface", theme), "paper": ink("surface", theme)},
             "text": {"primary": ink("ink", theme), "secondary": ink("soft", theme)},
             "divider": ink("faint", theme),
-            "action": {"active": ink("soft", theme)},
         },
         "typography": {"fontFamily": FONT, "fontSize": 13},
         "shape": {"borderRadius": 6},
         "components": {
             "MuiToggleButton": {"styleOverrides": {"root": {**_button(), "color": primary}}},
+            "MuiIconButton": {"styleOverrides": {"root": {_PLAIN: {"color": ink("soft", theme)}}}},
             "MuiButton": {"styleOverrides": {"root": _button()}},
             # Fields beside each other are level, also those for several values while nothing is chosen.
             "MuiOutlinedInput": {"styleOverrides": {"root": {"minHeight": 36}}},
