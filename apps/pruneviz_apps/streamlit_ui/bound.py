@@ -12,7 +12,7 @@ from pruneviz.core.errors import PrunevizError
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.streamlit_ui.served import reading
 
-CLICKED = "clicked"  # whether this run of the page comes from a widget of ours, not from the address
+CLICKED = "clicked"  # whether this run of the page comes from a widget that has changed what the address says
 log = logging.getLogger(__name__)
 
 
@@ -64,7 +64,7 @@ def acting(session: Session, act: Callable[[], None]) -> Callable[[], None]:
     """What a widget calls: ``act``, undisturbed by other tabs, its errors told in the page."""
 
     def done() -> None:
-        st.session_state[CLICKED] = True
+        before = session.address
         try:
             with reading:
                 act()
@@ -73,5 +73,7 @@ def acting(session: Session, act: Callable[[], None]) -> Callable[[], None]:
         except Exception as e:
             log.exception("what was asked for could not be done")
             session.say(f"This could not be done: {type(e).__name__}: {e}")
+        if session.address != before:  # Streamlit calls this again where the run after it was broken off
+            st.session_state[CLICKED] = True
 
     return done
