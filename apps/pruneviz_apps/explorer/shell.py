@@ -176,7 +176,13 @@ def _in_one_message(tell: Callable[[], None]) -> None:
 
 
 def _unbusy(page: Any) -> None:
-    """Take the page's own busy sign away: every change of it makes Panel walk through all models of all sessions."""
+    """Take the page's own busy sign away: every change of it makes Panel walk through all models of all sessions.
+
+    Its link to the server's state goes, too, which would keep the page for as long as the server runs.
+    """
     pn, _ = toolkit()
     with pn.util.edit_readonly(page):
         page.busy = False
+    for watcher in list(pn.state.param.watchers["busy"]["value"]):
+        if getattr(getattr(watcher.fn, "__self__", None), "self", None) is page:
+            pn.state.param.unwatch(watcher)
