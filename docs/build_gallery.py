@@ -26,7 +26,7 @@ from pruneviz_analyses import ANALYSES
 
 HERE = Path(__file__).parent
 PAGE, IMAGES = HERE / "gallery.md", HERE / "gallery"
-WIDTH = 900  # pixels of two columns of paper
+WIDTH = 800  # pixels of two columns of paper
 DPI = (300, 300)  # of what is saved, where it does not say
 COLOURS = 128  # chosen so that each hue is kept, however little there is of it
 BESIDE = 2  # of pictures that come for each model, as many as stand side by side
@@ -98,7 +98,7 @@ SECTIONS = (
             "sample_detail": 'pv.views.sample_detail(study, shown_sample="test:19")',
         },
     ),
-    _of("calibration", "reliability", "calibration"),
+    _of("calibration", "reliability", "calibration", quick=True),
     _of("attributions", "attribution_similarity", "attribution_maps"),
     _of("corruption_robustness", "robustness", "corruption_errors", "redundancy", "fragile_images"),
     _of("similarity", "similarity_layers", "similarity_matrix", "similarity_masks"),
@@ -150,12 +150,12 @@ def made(section: Section, stores: Path, quick: bool) -> Any:
 
     store = stores / section.study
     try:
-        study = pv.open(store)
+        study = pv.open(store, section.study)  # a store may hold others besides
     except StoreError:
         way = ["--quick"] if quick or section.quick else []
         command = ["run", section.study, "--store", str(store), *way]
         subprocess.run([sys.executable, "-m", "pruneviz_apps.cli", *command], check=True)
-        study = pv.open(store)
+        study = pv.open(store, section.study)
     return study
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,11 +14,16 @@ from pruneviz.views.bokeh_marks import FONT
 from pruneviz.views.bokeh_renderer import Drawn, Sources, draw, update
 from pruneviz.views.marks import Picture
 from pruneviz.views.palette import ink
+from pruneviz.views.words_html import CSS, footing
 
 if TYPE_CHECKING:
     from pruneviz.views.shown import Shown
 
-_WIDEST = 460  # pixels of a picture beside others
+_BESIDE = {  # several pictures, as many beside each other as there is room for
+    "display": "grid",
+    "gap": "8px 20px",
+    "grid-template-columns": "repeat(auto-fit, minmax(min(380px, 100%), 1fr))",
+}
 # Panel's notebooks send everything that Python has changed back to Python: twice the work for a selection, and where
 # a picture is replaced more than Jupyter takes, which then drops the connection and the output of the cell. What was
 # told by Python is marked so by Bokeh (sync), and need not be told again.
@@ -35,6 +41,7 @@ _NO_ECHO = """
   mend(1000)
 })()
 """
+_WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
 _carrier = ""  # the cell whose output holds the scripts
 _of_cell: dict[str, tuple[str, list[Any]]] = {}  # what each cell shows, and by which run of it
 
@@ -57,8 +64,9 @@ class Showing:
         self.panes: list[Any] = []
         self.drawn: list[Drawn] = []
         around = {"background": ink("surface", theme), "padding": "12px 16px", "border-radius": "8px"}
-        box = pn.FlexBox if len(pictures) > 1 else pn.Column
-        self.panel = box(styles=around, sizing_mode="stretch_width", margin=0)
+        self.grid = pn.Column(styles=_BESIDE if len(pictures) > 1 else {}, **_WIDE)
+        self.notes = pn.pane.HTML("", stylesheets=[CSS], **_WIDE)
+        self.panel = pn.Column(self.grid, self.notes, styles=around, **_WIDE)
         self.show(pictures, theme, selected)
 
     @property
@@ -69,21 +77,28 @@ class Showing:
     def show(self, pictures: tuple[Picture, ...], theme: str, selected: tuple[str, ...]) -> None:
         """Bring it up to date, there where it is."""
         pn = _panel()
+        self.grid.styles = _BESIDE if len(pictures) > 1 else {}
+        if len(pictures) > 1:  # what is said of all of them stands below, for the drawings to be level
+            notes = tuple(dict.fromkeys(n for p in pictures for n in p.notes))
+            self.notes.object = footing(replace(pictures[0], notes=notes), theme)
+            pictures = tuple(replace(p, notes=()) for p in pictures)
+        else:
+            self.notes.object = ""
         kept = zip(self.drawn, pictures, strict=False)
         self.drawn = [update(old, picture, theme=theme) for old, picture in kept]
         new = pictures[len(self.drawn) :]
         self.drawn += [draw(picture, theme=theme, sources=self.sources) for picture in new]
-        alone = len(pictures) == 1
-        size = {"sizing_mode": "stretch_width", "margin": 0} if alone else {"width": _WIDEST, "margin": (0, 12, 12, 0)}
         self.panes = self.panes[: len(pictures)]
-        self.panes += [pn.pane.Bokeh(autodispatch=False, **size) for _ in range(len(pictures) - len(self.panes))]
+        for _ in range(len(pictures) - len(self.panes)):
+            self.panes.append(pn.pane.Bokeh(autodispatch=False, **_WIDE))
         for pane, drawn in zip(self.panes, self.drawn, strict=True):
+            pane.styles = {"align-self": "end"} if len(pictures) > 1 else {}
             if pane.object is not drawn.layout:
                 pane.object = drawn.layout
         for name in self.sources.by_name:
             self.sources.select(name, selected)
-        if list(self.panel.objects) != self.panes:
-            self.panel.objects = self.panes
+        if list(self.grid.objects) != self.panes:
+            self.grid.objects = self.panes
         pn.io.push_notebook(self.panel)
 
     def bundle(self, include: Any, exclude: Any, words: str) -> Any:

@@ -297,9 +297,9 @@ def test_what_no_cell_shows_any_more_is_not_drawn() -> None:
 def test_more_models_make_more_scatters_where_they_are_shown() -> None:
     shown = pv.views.sample_scatter(STUDY, models=MODELS)
     found = showing(shown)
-    assert len(found.panel.objects) == 2
+    assert len(found.grid.objects) == 2
     shown.state.models = [*MODELS, RUNS[8]]
-    assert len(found.panel.objects) == 3
+    assert len(found.grid.objects) == 3
     shown.state.models = MODELS[:1]
-    assert len(found.panel.objects) == 1
+    assert len(found.grid.objects) == 1
     assert found.drawn[0].picture.title == shown.info.title
