@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 PAGE, IMAGES = HERE / "gallery.md", HERE / "gallery"
 WIDTH = 800  # pixels of two columns of paper
 DPI = (300, 300)  # of what is saved, where it does not say
-COLOURS = 128  # chosen so that each hue is kept, however little there is of it
+COLOURS = 64  # chosen so that each hue is kept, however little there is of it
 BESIDE = 2  # of pictures that come for each model, as many as stand side by side
 
 INTRO = """\
@@ -102,7 +102,7 @@ SECTIONS = (
     _of("attributions", "attribution_similarity", "attribution_maps"),
     _of("corruption_robustness", "robustness", "corruption_errors", "redundancy", "fragile_images"),
     _of("similarity", "similarity_layers", "similarity_matrix", "similarity_masks"),
-    Section("similarity of criteria", "similarity", _plain("similarity_criteria", "similarity_turnover")),
+    Section("Criteria of pruning", "similarity", _plain("similarity_criteria", "similarity_turnover")),
     _of(
         "feature_geometry",
         "geometry_margins",
@@ -129,11 +129,10 @@ def page() -> str:
 
 def _section(section: Section) -> Iterator[str]:
     known = section.title in ANALYSES
-    more = f" The analysis [{section.title}](analyses/{section.title}.md)." if known else ""
-    about = f"{ANALYSES[section.title].summary.capitalize()}." if known else ""
-    yield f"## {section.title.replace('_', ' ').capitalize()}\n"
-    if about:
-        yield f"{about}{more}\n"
+    yield f"## {section.title}\n"
+    if known:
+        summary = ANALYSES[section.title].summary
+        yield f"{summary[0].upper()}{summary[1:]} ([{section.title}](analyses/{section.title}.md)).\n"
     yield f"```python\nimport pruneviz as pv\n\n{section.opening}\n```\n"
     for name, line in section.pictures.items():
         yield f"### {name}\n\n{_said(name)}\n\n```python\n{line}\n```\n\n![{name}](gallery/{name}.png)\n"
