@@ -81,7 +81,7 @@ def _points(p: m.Points, theme: str) -> Columns:
         "line": line,
         "fill": [c if f else surface for c, f in zip(line, filled, strict=True)],
         "marker": [p.marker] * n if isinstance(p.marker, str) else list(p.marker),
-        "key": list(p.keys) if p.keys else [""] * n,
+        **({"key": list(p.keys)} if p.keys else {}),
     }
 
 

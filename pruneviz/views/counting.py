@@ -18,7 +18,7 @@ from pruneviz.views.palette import ink
 from pruneviz.views.text import several
 
 MOST_EACH = 100_000  # points of their own that a browser still draws, if slowly
-FAINTEST = 0.22  # opacity of a cell with one point, beside others with many
+FAINTEST = 0.35  # opacity of a cell with one point, beside others with many
 FADED = 0.25  # of all cells, while some rows are selected
 CODES = 256  # of a byte: one for each look of a cell
 

@@ -45,7 +45,7 @@ class ComparePage:
         self.selection = SelectionBar(session)
         self.metric = pmui.RadioButtonGroup(label="", options=["margin", "confidence", "loss"], size="small", margin=0)
         self.metric.param.watch(self._changed, "value")
-        self.all_points = pmui.Switch(label="Draw all images", margin=(8, 0), visible=False)
+        self.all_points = pmui.Switch(label="Draw all images", margin=0, visible=False)
         self.all_points.param.watch(self._each, "value")
         plot = html(fragments.note("Plot each image's"), sizing_mode=None, margin=(8, 0))
         metric = side_by_side(plot, self.metric, self.all_points)
