@@ -100,7 +100,7 @@ EXPERIMENTS = (
         above=0,
         study=_PARTED,
         measure=gain("mask-sparsity", _SCALES),
-        note="few steps: most scales are not near zero when they go",
+        note="the pull takes up the first half of the steps, which are few: most scales are not near zero when they go",
     ),
     Experiment(
         name="polarised-scales-beyond-plain",
@@ -112,7 +112,7 @@ EXPERIMENTS = (
         above=0,
         study=_PARTED,
         measure=gain("polarization", _SCALES),
-        note="the paper compares with an L1 penalty on all scales",
+        note="the penalty takes up the first half of the steps; the paper compares with an L1 penalty on all scales",
     ),
     Experiment(
         name="edited-beyond-unedited",
