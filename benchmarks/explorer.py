@@ -9,7 +9,7 @@ Makes two stores (1,000 runs of 10,000 images; 6 runs of 1,000,000) and serves e
 * ``brush``: a box drawn in one of four linked scatters of 10,000 images, from letting go of the mouse until all four
   are painted, and until every other view of the page is. Peer: the same four scatters in a plain Bokeh page.
 * ``million``: the same with a million images: opened, zoomed, and a line drawn. Peer of the counting: datashader.
-* ``memory``: six sessions opened, brushed and closed, one after the other, to warm up: what the server's process holds
+* ``memory``: four sessions opened, brushed and closed, one after the other, to warm up: what the server's process holds
   when they are freed is the start. Then twelve more, and what it holds when those are freed.
 
 Bytes are those of the session's websocket, which carries everything but the scripts. Run it on a quiet machine: times
@@ -41,10 +41,10 @@ from chromium import ARGS, executable  # noqa: E402
 COMMAND = str(Path(sys.executable).with_name("pruneviz"))
 STORES = {"many": (1000, 10_000), "million": (6, 1_000_000)}  # runs, images
 SESSIONS = 12
-REPEATS = 5
+REPEATS = 3
 PATIENCE_MS = 120_000
-WARMING = 6
-KEEPS_CLOSED_S = 40  # Bokeh looks for closed sessions every 17 s, and frees those that are 15 s old
+WARMING = 4
+KEEPS_CLOSED_S = 34  # Bokeh looks for closed sessions every 17 s, and frees those that are 15 s old
 HELD_TO: dict[str, float] = {
     "first picture": 2.0,
     "four scatters painted": 0.5,
