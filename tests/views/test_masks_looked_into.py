@@ -66,6 +66,17 @@ def test_layers_stand_side_by_side_each_from_nothing_to_everything_removed() -> 
     assert picture.sentences[0].startswith("Hurt most, mean fall over the sparsities in points: a by magnitude (")
 
 
+def test_curves_of_one_dense_model_by_the_names_of_their_weights_have_room() -> None:
+    study = INFOS["layer_sensitivity"][1](models=1)
+    table = study.table("layer_sensitivity")
+    named = table.assign(layer=[f"{name}.weight" for name in table["layer"]])  # as studies write them
+    given = study.table
+    study.table = lambda name, ids=None: named if name == "layer_sensitivity" else given(name, ids)
+    picture = layer_sensitivity_info(study, ViewState())
+    assert picture.x.categories == ("a", "b")
+    assert picture.y.low == pytest.approx(min(108 * float(named["change"].min()), -1.0))
+
+
 def test_what_is_cut_off_stands_over_the_compression_with_its_intervals() -> None:
     study = INFOS["effective_sparsity"][1]()
     picture = effective_sparsity_info(study, ViewState())

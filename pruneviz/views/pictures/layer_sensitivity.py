@@ -43,7 +43,7 @@ def layer_sensitivity_info(tables: Tables, state: ViewState) -> Picture:
     shown = [name for name in layers if name in _worst(own, _MOST)]
     criteria, inks = on.unique(own["criterion"]), _inks(tables, own)
     n = int(own["dense_models"].max())
-    low = 100 * float(own.loc[own["layer"].isin(shown), ["change", "change_low"]].min().min())
+    low = 100 * float(own.loc[own["layer"].map(_module).isin(shown), ["change", "change_low"]].min().min())
     split = "validation" if str(own["split"].iloc[0]) == "val" else "training"
     notes = []
     if len(layers) > len(shown):
