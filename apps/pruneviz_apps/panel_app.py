@@ -69,7 +69,7 @@ def start(
     pn, _ = toolkit()
     pn.extension("tabulator", notifications=False)
     names = [f"{HOST}:{port}", f"localhost:{port}"]
-    return pn.serve(
+    server = pn.serve(
         {"/": lambda: page(tables)},
         port=port,
         address=HOST,
@@ -79,6 +79,8 @@ def start(
         title="pruneviz",
         verbose=False,
     )
+    server.start()  # else closed tabs are never cleaned up after, and connections not kept alive
+    return server
 
 
 def page(tables: CachedTables) -> Viewable:

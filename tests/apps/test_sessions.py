@@ -21,6 +21,7 @@ def test_the_sessions_of_closed_tabs_are_freed(monkeypatch):
     monkeypatch.setattr(Session, "__init__", lambda self, *given: (alive.add(self), begin(self, *given))[1])
     tables = SyntheticTables(samples=60)
     server = start(lambda: tables, port=0)
+    assert server._tornado._cleanup_job.is_running()  # what looks for closed tabs
     counted = []
 
     async def visit():
