@@ -251,7 +251,7 @@ class BatchNorm(Recovery):
     name = "bn"
     summary = "measure the batch-norm statistics again on training images; no weight is changed"
     reference = (
-        "Li et al. 2020, EagleEye: fast sub-net evaluation for efficient neural network pruning (ECCV, section 3.3, "
+        "Li et al. 2020, EagleEye: fast sub-net evaluation for efficient neural network pruning (ECCV, "
         "arXiv 2007.02491), for adaptive batch normalisation"
     )
 

@@ -17,7 +17,7 @@ EXPERIMENTS = (
     Experiment(
         name="federated-parts-beyond-neither",
         methods=("fedtiny",),
-        claim="Choosing among candidates and exchanging weights between rounds prunes better than neither.",
+        claim="Choosing candidates and pruning on outperforms the state of the art; our reading: and doing neither.",
         source="Huang et al. 2023, abstract",
         quantity="test accuracy of fedtiny minus that of one mask by magnitude that stays",
         unit="points",
@@ -29,7 +29,7 @@ EXPERIMENTS = (
     Experiment(
         name="candidates-beyond-one",
         methods=("fedtiny",),
-        claim="Choosing by batch norm's statistics over clients among candidate masks prunes better than one mask.",
+        claim="Choosing by clients' batch-norm statistics mitigates bias in pruning; our reading: it beats one mask.",
         source="Huang et al. 2023, abstract",
         quantity="test accuracy of fedtiny without exchanges minus that of one mask by magnitude that stays",
         unit="points",
@@ -41,7 +41,7 @@ EXPERIMENTS = (
     Experiment(
         name="exchanges-beyond-none",
         methods=("fedtiny",),
-        claim="Exchanging weights between rounds, layer by layer, prunes better than a mask that stays.",
+        claim="Masks are refined layer by layer between rounds; our reading: that beats a mask that stays.",
         source="Huang et al. 2023, abstract",
         quantity="test accuracy of fedtiny with one candidate minus that of the same mask that stays",
         unit="points",

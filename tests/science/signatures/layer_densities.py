@@ -51,7 +51,7 @@ EXPERIMENTS = (
     Experiment(
         name="erk-plus-beyond-uniform",
         methods=("random-erk-plus", "sparse-erk-plus"),
-        claim="Layer densities chosen beforehand boost the training of randomly pruned networks.",
+        claim="Appropriate layer densities chosen beforehand boost the training of randomly pruned networks.",
         source=_LIU,
         quantity="test accuracy of sparse-erk-plus minus that of sparse-uniform",
         unit="points",
@@ -63,7 +63,7 @@ EXPERIMENTS = (
     Experiment(
         name="uniform-plus-beyond-uniform",
         methods=("random-uniform-plus",),
-        claim="Layer densities chosen beforehand boost the training of randomly pruned networks.",
+        claim="Appropriate layer densities chosen beforehand boost the training of randomly pruned networks.",
         source=_LIU,
         quantity="test accuracy of random-uniform-plus, pruned at the start and trained, minus that of sparse-uniform",
         unit="points",
@@ -75,8 +75,8 @@ EXPERIMENTS = (
     Experiment(
         name="scaled-beyond-unscaled",
         methods=("sparse-erk", "sparse-uniform", "sparse-erk-plus"),
-        claim="Initial weights scaled by how many inputs are left train sparse networks better than those as drawn.",
-        source="Evci et al. 2022 (gradient flow in sparse neural networks), section 3.1, table 1",
+        claim="Initial weights scaled by how many inputs are left are important for training sparse networks.",
+        source="Evci et al. 2022 (gradient flow in sparse neural networks, arXiv 2010.03533), abstract",
         quantity="test accuracy of sparse-erk minus that without the scaling",
         unit="points",
         above=0,
@@ -109,7 +109,7 @@ EXPERIMENTS = (
     Experiment(
         name="uniform-magnitude-beyond-random",
         methods=("magnitude-uniform",),
-        claim="Plain magnitude is a strong baseline where other ways of choosing weights are not.",
+        claim="Simple magnitude pruning is comparable to complex methods or better; our reading: it beats chance.",
         source="Gale et al. 2019, abstract",
         quantity="test accuracy of magnitude-uniform minus that of random-uniform",
         unit="points",
@@ -121,8 +121,8 @@ EXPERIMENTS = (
     Experiment(
         name="uniform-plus-magnitude-beyond-uniform",
         methods=("magnitude-uniform-plus",),
-        claim="Sparing the first convolution and the last layer keeps more accuracy at high sparsity.",
-        source="Gale et al. 2019, section 5",
+        claim="Sparing the first convolution and the last layer helps magnitude pruning to keep accuracy.",
+        source="Gale et al. 2019 (arXiv 1902.09574), as told by Lee et al. 2021, section 1",
         quantity="test accuracy of magnitude-uniform-plus minus that of magnitude-uniform",
         unit="points",
         above=0,
@@ -134,7 +134,7 @@ EXPERIMENTS = (
         name="erk-magnitude-beyond-uniform",
         methods=("magnitude-erk",),
         claim="Layer densities by the Erdős-Rényi-Kernel rule keep more accuracy than equal ones.",
-        source="Evci et al. 2020, section 4.1, figure 2",
+        source="Evci et al. 2020, sections 4.1 and 4.4, figures 2 and 5",
         quantity="test accuracy of magnitude-erk minus that of magnitude-uniform",
         unit="points",
         above=0,
@@ -145,7 +145,7 @@ EXPERIMENTS = (
     Experiment(
         name="erk-plus-magnitude-beyond-uniform",
         methods=("magnitude-erk-plus",),
-        claim="Layer densities chosen beforehand matter: ERK with a dense last layer keeps more than equal ones.",
+        claim="Layer densities chosen beforehand matter; our reading: ERK with a dense last layer beats equal ones.",
         source=_LIU,
         quantity="test accuracy of magnitude-erk-plus minus that of magnitude-uniform",
         unit="points",
