@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -33,6 +36,17 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"needs the reference data of {SHARED}, which is not here")
     return SHARED
+
+
+@pytest.fixture
+def elsewhere() -> Callable[[Callable[[], Any]], Any]:
+    """Runs a function in a thread of its own: Playwright leaves the event loop of this one running."""
+
+    def run(work: Callable[[], Any]) -> Any:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(work).result()
+
+    return run
 
 
 @pytest.fixture(scope="session")

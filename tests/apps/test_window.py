@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from synthetic import SyntheticTables
 from pruneviz.core.errors import UsageError
 from pruneviz_apps import window
 from pruneviz_apps.cli import main
+
+Elsewhere = Callable[[Callable[[], Any]], Any]
 
 
 class Stand(types.ModuleType):
@@ -48,9 +51,9 @@ def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
 
 
 def test_the_window_shows_the_explorer_and_its_end_is_the_servers(
-    stand: Stand, capsys: pytest.CaptureFixture[str]
+    stand: Stand, capsys: pytest.CaptureFixture[str], elsewhere: Elsewhere
 ) -> None:
-    window.serve(lambda: SyntheticTables(samples=20, replicates=1, methods=1), port=0)
+    elsewhere(lambda: window.serve(lambda: SyntheticTables(samples=20, replicates=1, methods=1), port=0))
     assert "<title>" in stand.shown[0]
     assert stand.address.startswith("http://127.0.0.1:")
     assert stand.address in capsys.readouterr().out
@@ -67,11 +70,11 @@ def test_without_pywebview_it_says_what_to_install(
 
 
 def test_without_a_screen_or_a_toolkit_it_says_so(
-    stand: Stand, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], elsewhere: Elsewhere
 ) -> None:
     stand.broken = True
     with pytest.raises(UsageError, match="cannot open a window: You must have either QT or GTK"):
-        window.serve(lambda: SyntheticTables(samples=20, replicates=1, methods=1), port=0)
+        elsewhere(lambda: window.serve(lambda: SyntheticTables(samples=20, replicates=1, methods=1), port=0))
     assert main(["app", "nowhere", "--window", "--ui", "streamlit"]) == 2
     assert "--window: got --ui streamlit beside it" in capsys.readouterr().err
     monkeypatch.setattr(sys, "platform", "linux")
