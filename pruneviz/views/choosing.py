@@ -92,11 +92,12 @@ def _own_dense(done: pd.DataFrame, run_id: str) -> str:
 
 
 def find_run(runs: pd.DataFrame, text: str, where: str = "models") -> str:
-    """The id of the run that a name, an id or the beginning of an id means.
+    """The id of the run that a name, what pictures call it, an id or the beginning of an id means.
 
     Args:
         runs: the table of runs.
-        text: what is looked for.
+        text: what is looked for: ``magnitude 90% finetune #0``, say; what comes last may be left out where nothing
+            else begins like it.
         where: for messages.
 
     Raises:
@@ -104,14 +105,25 @@ def find_run(runs: pd.DataFrame, text: str, where: str = "models") -> str:
     """
     names = runs.loc[(runs["name"] == text).fillna(False).astype(bool), "run_id"]
     ids = [str(r) for r in runs["run_id"] if r == text] or [str(r) for r in names]
+    labels = {} if ids else on.labels(runs, [str(r) for r in runs["run_id"]])
+    labels = {r: label.replace("\xa0", " ") for r, label in labels.items()}
+    words, called = _words(text), {r: _words(label) for r, label in labels.items()}
+    ids = ids or [r for r, label in called.items() if label == words]
+    ids = ids or [r for r, label in called.items() if words and label[: len(words)] == words]
     ids = ids or [str(r) for r in runs["run_id"] if text and str(r).startswith(text)]
     if len(ids) == 1:
         return ids[0]
     problem = f"fits {len(ids)} runs" if ids else "fits no run"
-    every = [str(n) for n in runs["name"]]
-    holding = [n for n in every if text and text.lower() in n.lower()][:SUGGESTED]
-    hint = nearest(text, every) or (f"Some that hold it: {listed(map(repr, holding))}." if holding else "")
+    every = list(dict.fromkeys([*(str(n) for n in runs["name"]), *labels.values()]))
+    holding = [labels.get(r, r) for r in ids] or [n for n in every if text and text.lower() in n.lower()]
+    close = "" if ids else nearest(text, every)
+    hint = close or (f"Some that hold it: {listed(map(repr, holding[:SUGGESTED]))}." if holding else "")
     raise UsageError(f"{where}: {text!r} {problem}; allowed: a run's name or run_id. {hint}".strip())
+
+
+def _words(label: str) -> list[str]:
+    """Of a label, so that ``90%`` is ``90 %``."""
+    return label.replace("%", " % ").split()
 
 
 def _by_rule(done: pd.DataFrame, tables: Tables) -> Choice:

@@ -42,7 +42,7 @@ class State:
 
     A state sees the study as it was when it was made; runs that land later are seen by a new one. ::
 
-        look = pv.views.State(study, models=["magnitude 90% finetune"])
+        look = pv.views.State(study, models=["magnitude 90% finetune #0"])
         pv.views.sample_scatter(look)       # in one cell
         pv.views.images(look)               # in another: what is brushed in one is selected in both
         look.selection = "the hard ones"    # and so is what is set here: a saved selection, a rule, ids

@@ -10,7 +10,7 @@ from reportable import Reportable
 
 from pruneviz.core.errors import UsageError
 from pruneviz.views import runs as on
-from pruneviz.views.choosing import AT_ONCE, choose
+from pruneviz.views.choosing import AT_ONCE, choose, find_run
 from pruneviz.views.once import Once
 
 
@@ -71,6 +71,18 @@ def test_a_named_dense_model_is_the_reference() -> None:
     dense = runs.loc[on.is_original(runs), "run_id"].iloc[1]
     choice = choose(Once(study), [runs["run_id"].iloc[5], dense])
     assert (choice.reference, choice.compared) == (dense, (runs["run_id"].iloc[5],))
+
+
+def test_a_run_is_found_by_what_pictures_call_it() -> None:
+    runs = Reportable(samples=20, replicates=2).runs
+    labels = on.labels(runs, list(runs["run_id"]))
+    for run_id, label in labels.items():
+        assert find_run(runs, label) == run_id
+        assert find_run(runs, label.replace("\xa0", "").replace("%", "  % ")) == run_id
+    with pytest.raises(UsageError, match=r"2 runs; .* 'magnitude 50 % finetune #0' and 'magnitude 50 % finetune #1'"):
+        find_run(runs, "magnitude 50% finetune")
+    with pytest.raises(UsageError, match="fits no run"):  # a word is not a part of a word
+        find_run(runs, "magnitude 5")
 
 
 def test_what_cannot_be_compared_is_told() -> None:
