@@ -21,6 +21,11 @@ class Once:
         self._frames: dict[tuple[str, tuple[str, ...] | None], pd.DataFrame] = {}
         self._environment: dict[str, Any] | None = None
 
+    def forget(self) -> None:
+        """Read everything again when it is next asked for."""
+        self._frames.clear()
+        self._environment = None
+
     @property
     def name(self) -> str:
         """The study's name."""

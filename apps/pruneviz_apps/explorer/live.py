@@ -6,11 +6,10 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pruneviz.core.tables import Tables
+from pruneviz.views.once import Once
 from pruneviz_apps.trust import NOBODY, Trust
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import pandas as pd
 
     from pruneviz.study.workspace import Workspace
@@ -46,7 +45,7 @@ class LiveTables(Tables, Protocol):
         ...
 
 
-class CachedTables:
+class CachedTables(Once):
     """The same tables, read from the study once and not for every picture; :meth:`refresh` looks for new runs.
 
     All sessions of a server share one, and nobody may change the frames that it gives.
@@ -55,11 +54,12 @@ class CachedTables:
         trust: whose code may be imported to prune more.
     """
 
+    _study: LiveTables
+
     def __init__(self, study: LiveTables, trust: Trust = NOBODY) -> None:
-        self._study = study
+        super().__init__(study)
         self.trust = trust
         self.version = study.version
-        self._frames: dict[str, pd.DataFrame] = {}
         self._made: dict[Hashable, Any] = {}
 
     def refresh(self) -> bool:
@@ -68,7 +68,7 @@ class CachedTables:
         if version == self.version:
             return False
         self.version = version
-        self._frames.clear()
+        self.forget()
         self._made.clear()
         return True
 
@@ -86,50 +86,15 @@ class CachedTables:
         """The study itself, for what reads it whole."""
         return self._study
 
-    @property
-    def name(self) -> str:
-        """The study's name."""
-        return self._study.name
-
-    @property
-    def runs(self) -> pd.DataFrame:
-        """Every planned run, with its status."""
-        return self.table("runs")
-
     def table(self, name: str, run_ids: Sequence[str] | None = None) -> pd.DataFrame:
         """A table by name, of the given runs or of all.
 
         Raises:
             KeyError: there is no such table.
         """
-        if name == "samples" or run_ids is not None:  # pruneviz.views keeps what is large, in another form
+        if run_ids is not None:  # sessions ask for any runs there are: keeping each answer would never end
             return self._study.table(name, run_ids)
-        if name not in self._frames:
-            self._frames[name] = self._study.runs if name == "runs" else self._study.table(name)
-        return self._frames[name]
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The classes' names, in the order of their numbers."""
-        return self._study.classes
-
-    def pictures(self, sample_ids: Sequence[str]) -> npt.NDArray[np.uint8]:
-        """Test images as shown to people.
-
-        Raises:
-            KeyError: an id is not in the study's test split.
-        """
-        return self._study.pictures(sample_ids)
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        """The study as asked, as plain data."""
-        return self._study.spec
-
-    @property
-    def environment(self) -> dict[str, Any]:
-        """Versions, hardware and settings recorded while it ran."""
-        return self._study.environment
+        return super().table(name)
 
     @property
     def workspace(self) -> Workspace:
