@@ -1,7 +1,8 @@
-"""Pruning from the explorer: a study extended by what somebody wishes, estimated and run by another process.
+"""Pruning and measuring from the explorer: a study extended by what is wished, estimated and run by another process.
 
-It is the same as adding an ``[[also]]`` table to the study file and running it again. One job at a time works in a
-store; it outlives the explorer, and its state is a file in the store, so that every explorer sees it.
+It is the same as adding an ``[[also]]`` table, or a line under ``[analyses]``, to the study file and running it again.
+One job at a time works in a store; it outlives the explorer, and its state is a file in the store, so that every
+explorer sees it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pruneviz.core.spec import StudySpec, anchored, study_from_plain
 from pruneviz.report.study_file import study_toml
 from pruneviz.study.disk import told, write_atomically
 from pruneviz_apps.job_process import LEASE
-from pruneviz_apps.trust import Trust, hindrance
+from pruneviz_apps.trust import Trust, hindrance, out_of_reach
 
 if TYPE_CHECKING:
     from pruneviz.study import Study
@@ -46,7 +47,7 @@ class Job:
 
     Attributes:
         state: ``starting``, ``running``, ``done``, ``cancelled``, ``failed`` or ``lost`` (its process has vanished).
-        what: what it prunes, in words.
+        what: what it prunes or measures, in words.
         began, ended: seconds since the epoch; ended is 0 while it runs.
         done, total: steps.
         title: the step in hand.
@@ -103,6 +104,34 @@ def also_toml(spec: StudySpec) -> str:
     return study_toml({"name": "", "also": [to_plain(spec.also[-1])]}).partition("\n")[2].strip()
 
 
+def measuring(spec: Mapping[str, Any], analysis: str, options: Mapping[str, Any]) -> StudySpec:
+    """A study with an analysis asked for; one that it has already gets these options.
+
+    Args:
+        spec: the study as plain data.
+        analysis: its name.
+        options: those that differ from their defaults.
+
+    Raises:
+        PrunevizError: something is not allowed, in a sentence that names it.
+    """
+    import tomllib
+
+    from pruneviz.api import analyses_of
+
+    table = anchored(tomllib.loads(study_toml(spec)), Path.cwd(), "study")
+    table["analyses"] = {**table.get("analyses", {}), analysis: dict(options)}
+    found = study_from_plain(table, "study")
+    analyses_of(found)  # complains of names and options
+    return found
+
+
+def analysis_toml(spec: StudySpec, analysis: str) -> str:
+    """The lines that an analysis is in a study file."""
+    asked = next(c for c in spec.analyses if c.name == analysis)
+    return study_toml({"name": "", "analyses": [to_plain(asked)]}).partition("\n")[2].strip()
+
+
 class Estimate:
     """What a study will take, worked out by a process of its own: it builds models and times a batch."""
 
@@ -151,6 +180,11 @@ class Jobs:
         return hindrance(self.study.spec, self.trust)
 
     @property
+    def out_of_reach(self) -> str:
+        """Why no model can be looked at again here; empty where it can."""
+        return out_of_reach(self.study.spec, self.trust, "Measuring", "measure")
+
+    @property
     def job(self) -> Job | None:
         """The job that runs, or the last one; None where there was none."""
         try:
@@ -181,7 +215,7 @@ class Jobs:
         Raises:
             PrunevizError: it may not be run here.
         """
-        self._allow()
+        self._allow(spec)
         folder = self._written(spec)
         answer = {"answer": str(folder / "answer.json")}
         return Estimate(self._begin(folder, {"mode": "estimate", **answer}, subprocess.DEVNULL), folder)
@@ -191,12 +225,12 @@ class Jobs:
 
         Args:
             spec: the study, extended.
-            what: what is pruned, in words.
+            what: what is pruned or measured, in words.
 
         Raises:
             PrunevizError: it may not be run here, another job is running, or the store cannot be written.
         """
-        self._allow()
+        self._allow(spec)
         if (job := self.job) is not None and job.runs:
             raise UsageError(f"In this store a job is running ({job.what}). Wait until it is done, or cancel it.")
         try:
@@ -216,8 +250,8 @@ class Jobs:
         with told(self.study.store.root):
             (self.folder / "cancel").touch()
 
-    def _allow(self) -> None:
-        if reason := self.hindrance:
+    def _allow(self, spec: StudySpec) -> None:
+        if reason := out_of_reach(to_plain(spec), self.trust, "This", "ask for"):
             raise UsageError(reason)
 
     def _written(self, spec: StudySpec) -> Path:

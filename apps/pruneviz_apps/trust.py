@@ -57,14 +57,25 @@ def hindrance(spec: Mapping[str, Any], trust: Trust) -> str:
             "The models of this study were given as they are, to be compared; nothing is pruned in it. `pruneviz "
             "prune` prunes one of them, a study file without [compare] prunes in many ways."
         )
+    return out_of_reach(spec, trust, "Pruning", "prune")
+
+
+def out_of_reach(spec: Mapping[str, Any], trust: Trust, doing: str, do: str) -> str:
+    """Why a study's models and data cannot be made again here, with the remedy; empty where they can.
+
+    Args:
+        spec: the study as plain data.
+        trust: whose code may be imported.
+        doing, do: what they are wanted for, such as ``Pruning`` and ``prune``.
+    """
     code = code_of(spec)
     if given := [c for c in code if c.startswith("memory:")]:
         shown = listed(plain(c.removeprefix("memory:")) for c in given)
-        return f"{shown} was given in Python, which this app cannot reach: prune more from there, with pv.new_study."
+        return f"{shown} was given in Python, which this app cannot reach: {do} more from there, with pv.new_study."
     if lacking := trust.lacking(code):
         shown = listed(elide(plain(c), 60) for c in lacking)
         return (
-            f"Pruning would import code that this store names ({shown}), and a store is not trusted just because it is "
+            f"{doing} would import code that this store names ({shown}), and a store is not trusted just because it is "
             "opened. If you trust it, start the app with --trust, or with --model and the same source."
         )
     return ""

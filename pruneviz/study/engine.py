@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,7 +123,7 @@ def run_study(
     kept = kept or Store.create(store)
     for step in pending:
         kept.forgive(step.key)
-    _write_record(kept, made, spec.name)
+    _write_record(kept, made, spec.name, {a.name for a in analyses})
     coordinator = Coordinator(kept, made.steps, listener, _weight(costs))
     if coordinator.left(alone=False):
         if executor == "local":
@@ -134,7 +134,7 @@ def run_study(
         run_inline(coordinator, _benches(kept, device, live), device, alone=True)
     study = Study(kept, spec.name)
     failed = {made.steps[k].title: reason for k, reason in coordinator.outcome.failed.items()}
-    failed |= _analyse(study, analyses)
+    failed |= _analyse(study, analyses, record_of(made)["observations"])
     outcome = coordinator.outcome
     reused = len(made.steps) - coordinator.total + len(outcome.found)
     return Result(study, len(outcome.made), reused, failed, len(outcome.blocked))
@@ -192,22 +192,47 @@ def device_of(name: str) -> str:
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
-def _write_record(store: Store, made: Plan, name: str) -> None:
+def _write_record(store: Store, made: Plan, name: str, analyses: Container[str]) -> None:
     record = record_of(made)
     try:
         before = store.read_study(name)
     except StoreError:  # there is none, or it is damaged
         before = {}
+    record |= _still_shown(before, record, analyses)
     if any(before.get(k) != v for k, v in record.items()):
         store.write_study(name, record)
 
 
-def _analyse(study: Study, analyses: Sequence[Analysis]) -> dict[str, str]:
+def _still_shown(before: Mapping[str, Any], record: Mapping[str, Any], analyses: Container[str]) -> dict[str, Any]:
+    """What analyses found earlier stays in sight until they are done again, where the study has only grown.
+
+    Of one that is asked with other options also what it observed with the old ones.
+    """
+    runs = {r["run_id"] for r in record["runs"]}
+    if before.get("data") != record["data"] or not all(r["run_id"] in runs for r in before["runs"]):
+        return {}
+    was, asked = ({c["name"]: c["options"] for c in r["spec"]["analyses"]} for r in (before, record))
+    kept = {name: key for name, key in before.get("analyses", {}).items() if name in analyses}
+    changed = [n for n in kept if was.get(n) != asked.get(n) and n in before["observations"]]
+    observed = {n: before["observations"][n] for n in changed}
+    return {"analyses": kept, "observations": {**record["observations"], **observed}}
+
+
+def _analyse(study: Study, analyses: Sequence[Analysis], observations: Mapping[str, Any]) -> dict[str, str]:
     """Carry out what the finished runs allow; a result is made again when the runs it rests on change.
+
+    Args:
+        study: as it is in the store.
+        analyses: those asked for.
+        observations: keys of the steps in which each of them looked at models, as now planned.
 
     Returns:
         Why analyses failed, by title.
     """
+    record = study.store.read_study(study.name)
+    if record["observations"] != observations:
+        study.store.write_study(study.name, {**record, "observations": observations}, replace=True)
+        study.refresh()
     done = sorted(r for r, state in zip(study.runs["run_id"], study.runs["status"], strict=True) if state == "done")
     keys, failed = {}, {}
     for analysis in analyses if done else ():

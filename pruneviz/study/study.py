@@ -57,11 +57,12 @@ class Study:
         return dict(self._record["spec"])
 
     @property
-    def version(self) -> tuple[int, int, int]:
-        """Changes whenever runs have been asked for, landed or failed since; cheap to ask for."""
+    def version(self) -> tuple[int, int, int, tuple[str, ...]]:
+        """Changes whenever runs have been asked for, landed or failed since, or analyses are done; cheap to ask for."""
         self.refresh()
         finished = sum(self._artifact(r) is not None for r in self._runs.values())
-        return len(self._runs), finished, len(list((self.store.root / "failures").glob("*.json")))
+        failures = len(list((self.store.root / "failures").glob("*.json")))
+        return len(self._runs), finished, failures, tuple(self._record.get("analyses", {}).values())
 
     def refresh(self) -> None:
         """Read the study's record again, should it have been extended meanwhile."""

@@ -24,7 +24,7 @@ COLUMNS = (*AXES, CHANGE)  # of samples, which rules may read of any run that ha
 _PLACES, _CHANGES, _NEIGHBOURS = "embeddings_samples", "embeddings_changes", "embeddings_neighbours"
 _MOST_BYTES = 256_000_000  # of numbers kept of a study
 
-# What was last read of each study, by run: a run's places never change.
+# What was last read of each study, by run.
 _RECENT: WeakKeyDictionary[Tables, dict[tuple[str, str], _Own]] = WeakKeyDictionary()
 
 
@@ -74,6 +74,11 @@ def embedded(tables: Tables, run_ids: Sequence[str], ids: Sequence[str]) -> Embe
         {r: own.of("y", kept) for r, own in found.items()},
         str(seen["by"].iloc[0]) if seen is not None else "PCA",
     )
+
+
+def forget(tables: Tables) -> None:
+    """Read places again when they are next asked for: the analysis may have been done with other options."""
+    _RECENT.pop(tables, None)
 
 
 def axis(tables: Tables, column: Column, ids: Sequence[str]) -> Floats:

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from pruneviz.core.analysis import Observation, Seen, Subject
-from pruneviz.core.errors import Unsupported
+from pruneviz.core.errors import Cancelled, Unsupported
 from pruneviz.core.options import option
 from pruneviz.core.spec import study_from_plain
 from pruneviz.core.tables import Column, Schema, Tables
-from pruneviz.study import run_study
+from pruneviz.study import Event, run_study
 
 SEEN = Schema(
     "norms_seen",
@@ -155,6 +155,34 @@ def test_an_observation_may_come_after_another_and_is_given_its_tables(table: di
     assert len(norms) == 4
     assert twice.to_dict() == pytest.approx((2 * norms).to_dict())
     assert run(Doubled(power=1)).made == 2 * len(norms)  # what was seen before decides what is seen after
+
+
+def test_what_an_analysis_found_stays_in_sight_until_it_is_done_with_other_options(
+    table: dict[str, Any], tmp_path: Path
+) -> None:
+    table["recover"]["recoveries"] = ["none"]
+
+    def run(power: int, listener: Any = None) -> Any:
+        spec = study_from_plain({**table, "analyses": {"norms": {"power": power}}}, "test")
+        ways: dict[str, Any] = {"executor": "inline", "device": "cpu", "listener": listener}
+        return run_study(spec, tmp_path / "s", analyses=(Norms(power=power),), **ways)
+
+    def stop(event: Event) -> None:
+        if event.done == 1:
+            raise Cancelled
+
+    study = run(2).study
+    before, version = study.table("norms_seen"), study.version
+    said = study.findings()
+    with pytest.raises(Cancelled):
+        run(1, stop)
+    assert study.version == version
+    pd.testing.assert_frame_equal(study.table("norms_seen"), before)
+    assert study.findings() == said
+    assert run(1).made == len(before) - 1
+    assert study.version != version
+    assert set(study.table("norms_seen")["power"]) == {1}
+    assert study.findings() != said
 
 
 def test_an_analysis_sees_a_model_of_each_kind_before_anything_starts(table: dict[str, Any], tmp_path: Path) -> None:

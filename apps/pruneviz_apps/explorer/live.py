@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pruneviz.core.tables import Tables
+from pruneviz.views import embedded
 from pruneviz.views.once import Once
 from pruneviz_apps.trust import NOBODY, Trust
 
@@ -24,7 +25,7 @@ class LiveTables(Tables, Protocol):
 
     @property
     def version(self) -> Hashable:
-        """Changes whenever runs have landed or failed; cheap to ask for."""
+        """Changes whenever runs have landed or failed, or analyses are done; cheap to ask for."""
         ...
 
     @property
@@ -69,6 +70,7 @@ class CachedTables(Once):
             return False
         self.version = version
         self.forget()
+        embedded.forget(self)
         self._made.clear()
         return True
 
