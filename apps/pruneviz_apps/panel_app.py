@@ -64,21 +64,25 @@ def start(
         StoreError: the store cannot be opened.
         UsageError: the port is taken.
     """
+    from pruneviz_apps.explorer.ahead import heads_ahead
+
     tables = CachedTables(_open(study), trust)
     port = free_port(port)
     pn, _ = toolkit()
     pn.extension("tabulator", notifications=False)
     names = [f"{HOST}:{port}", f"localhost:{port}"]
-    server = pn.serve(
-        {"/": lambda: page(tables)},
-        port=port,
-        address=HOST,
-        websocket_origin=names,
-        show=open_browser,
-        start=False,
-        title="pruneviz",
-        verbose=False,
-    )
+    with heads_ahead() as answered:
+        server = pn.serve(
+            {"/": lambda: page(tables)},
+            port=port,
+            address=HOST,
+            websocket_origin=names,
+            show=open_browser,
+            start=False,
+            title="pruneviz",
+            verbose=False,
+            log_function=answered.note,
+        )
     server.start()  # else closed tabs are never cleaned up after, and connections not kept alive
     return server
 
