@@ -55,7 +55,8 @@ HELD_TO: dict[str, float] = {
 
 DONE = """() => {
     const loader = document.querySelector('#loader')
-    if (!window.Bokeh || (loader && loader.style.display != 'none')) return false
+    const veiled = loader && loader.style.display != 'none' && loader.clientHeight > 10
+    if (!window.Bokeh || veiled) return false
     const figures = [...Bokeh.index.all_views()].filter(v => v.model.type == 'Figure' && v.el.checkVisibility())
     return figures.length > 0 && figures.every(f => f._has_finished)
 }"""

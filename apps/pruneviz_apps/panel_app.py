@@ -65,11 +65,12 @@ def start(
         UsageError: the port is taken.
     """
     from pruneviz_apps.explorer.ahead import heads_ahead
+    from pruneviz_apps.explorer.look import LOADING
 
     tables = CachedTables(_open(study), trust)
     port = free_port(port)
     pn, _ = toolkit()
-    pn.extension("tabulator", notifications=False)
+    pn.extension("tabulator", notifications=False, raw_css=[LOADING])
     names = [f"{HOST}:{port}", f"localhost:{port}"]
     with heads_ahead() as answered:
         server = pn.serve(

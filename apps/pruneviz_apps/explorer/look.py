@@ -54,6 +54,15 @@ def _focused(colour: str) -> dict[str, Any]:
     return {"outline": f"2px solid {colour}", "outlineOffset": "1px"}
 
 
+# While a page comes: a line along its top, in place of a veil over pictures that are painted long before all is done.
+LOADING = """
+#loader:not(.error) { height: 3px !important; background: none !important; pointer-events: none; overflow: hidden; }
+#loader .spinner { flex: none; width: 30%; height: 3px; border: 0; border-radius: 0; background: #6f8cf0;
+  animation: pv-loading 1.2s ease-in-out infinite; }
+@keyframes pv-loading { from { transform: translateX(-250%); } to { transform: translateX(250%); } }
+"""
+
+
 PAGE_SX: dict[str, Any] = {
     ".MuiAppBar-root": {
         "bgcolor": "primary.contrastText",

@@ -11,7 +11,7 @@ from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.telling import BEGIN, NOTHING_FOUND, NOTHING_YET, said, summary, tiles
-from pruneviz_apps.explorer.toolkit import WIDE, html, side_by_side, stack, toolkit
+from pruneviz_apps.explorer.toolkit import AS_HIGH_AS_IT_IS, WIDE, html, stack, toolkit
 from pruneviz_apps.explorer.tradeoff_page import TRADEOFF_NEEDS
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Overview:
     """Tiles, findings, the way on; or how to begin."""
 
     def __init__(self, session: Session) -> None:
-        _, pmui = toolkit()
+        pn, pmui = toolkit()
         self.session = session
         self.head, self.tiles, self.words, self.failed, self.begin = (html() for _ in range(5))
         self.tradeoff = PicturePane(session, tradeoff_info, TRADEOFF_NEEDS, shared=True)
@@ -53,8 +53,10 @@ class Overview:
         pages = {label: page for page, label, _, _ in _GO}
         ways.on_click(lambda item: session.change(page=pages[item["label"]]))
         go = stack(html(fragments.section("Where to go")), ways, gap=4, sizing_mode=None, width=290)
-        found_and_go = side_by_side(self.words, go, gap=40)
-        self.full = stack(self.tiles, found_and_go, self.tradeoff.panel, self.failed, gap=32)
+        # The picture is in sight of a common window; in a narrow one the way on comes below it.
+        seen = stack(self.words, self.tradeoff.panel, styles={"gap": "28px", "flex": "1 1 600px", **AS_HIGH_AS_IT_IS})
+        both = pn.FlexBox(seen, go, gap="40px", **WIDE)
+        self.full = stack(self.tiles, both, self.failed, gap=32)
         self.panel: Viewable = stack(self.head, self.begin, self.full, gap=24)
 
     def show(self) -> None:
