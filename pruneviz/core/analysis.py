@@ -29,6 +29,7 @@ class Observation:
         trained: images trained on, repeats counted, for the estimate of time.
         evaluated: images evaluated, likewise.
         epochs: passes over the study's training images, likewise, besides ``trained``.
+        seconds: what takes long whatever the model is, roughly, on one core; likewise.
         after: what must have been seen before, and whose tables are given to :meth:`Observing.observe`; they are
             planned with it, and decide its result.
     """
@@ -39,6 +40,7 @@ class Observation:
     trained: int = 0
     evaluated: int = 0
     epochs: float = 0.0
+    seconds: float = 0.0
     after: tuple[Observation, ...] = ()
 
 

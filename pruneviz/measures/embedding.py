@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +13,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+WINDOW = 3  # models before and after each that AlignedUMAP holds it to: umap-learn's own
 _ROWS = 512  # whose distances to all others are held at once
 
 
@@ -144,12 +148,9 @@ def umap_places(features: npt.ArrayLike, start: npt.ArrayLike, neighbours: int, 
         neighbours: how many of the nearest each sample is held to; at most N − 1 are used.
         seed: of the optimisation; with it one thread is used, so that the places are the same again.
     """
-    import warnings
-
     x, begin = np.asarray(features, np.float32), np.asarray(start, np.float64)
     reach = float(np.abs(begin - begin.mean(axis=0)).max()) or 1.0
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Tensorflow not installed", category=ImportWarning)
+    with _quiet():
         import umap
 
         reducer = umap.UMAP(
@@ -159,3 +160,55 @@ def umap_places(features: npt.ArrayLike, start: npt.ArrayLike, neighbours: int, 
             n_jobs=1,
         )
         return np.asarray(reducer.fit_transform(x), np.float64)
+
+
+def aligned_umap_places(
+    features: Sequence[npt.ArrayLike], which: Sequence[Ints], start: npt.ArrayLike, neighbours: int, seed: int
+) -> tuple[Floats, ...]:
+    """UMAP of several models at once, each sample held to its places in the others (umap-learn's AlignedUMAP), seeded.
+
+    All are turned alike, so that the first model's places lie as near as may be to ``start``. Needs umap-learn; its
+    first use in a process compiles for 20 to 40 seconds.
+
+    Args:
+        features: of each model (N, D), finite; the widths may differ.
+        which: of each model, which sample each row is, ascending.
+        start: (N, 2): of the first model's rows; it decides what is left and right, up and down.
+        neighbours: how many of the nearest each sample is held to; at most N − 1 are used.
+        seed: of the optimisation.
+
+    Returns:
+        Places (N, 2) of each model; NaN where a sample is nobody's neighbour.
+    """
+    least = min(len(w) for w in which)
+    relations = []
+    for a, b in pairwise(which):
+        _, i, j = np.intersect1d(a, b, assume_unique=True, return_indices=True)
+        relations.append(dict(zip(i.tolist(), j.tolist(), strict=True)))
+    with _quiet():
+        import umap
+
+        reducer = umap.AlignedUMAP(
+            n_neighbors=max(2, min(neighbours, least - 1)),
+            alignment_window_size=WINDOW,
+            random_state=seed,
+            transform_seed=seed,
+        )
+        rows = [np.asarray(x, np.float32) for x in features]
+        found = [np.asarray(p, np.float64) for p in reducer.fit_transform(rows, relations=relations)]
+    first, target = found[0], np.asarray(start, np.float64)
+    known = np.isfinite(first).all(axis=1)
+    middle = first[known].mean(axis=0)
+    u, _, v = np.linalg.svd((first[known] - middle).T @ (target[known] - target[known].mean(axis=0)))
+    return tuple((p - middle) @ u @ v for p in found)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what umap-learn says of packages that it could use, and of the one thread that a seed means."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Tensorflow not installed", category=ImportWarning)
+        warnings.filterwarnings("ignore", message="n_jobs value", category=UserWarning)
+        yield

@@ -50,6 +50,7 @@ class Costs:
             return 2 * SMALL_STEP
         trained, evaluated = self._images(step)
         timed = 2 * float(step.params["seconds"]) if step.kind == "latency" else 0.0
+        timed = step.context["observation"].seconds if step.kind == "observe" else timed
         return SMALL_STEP + timed + trained * self.train_s[model.label] + evaluated * self.predict_s[model.label]
 
     def _images(self, step: Step) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from references import embedding_slow as slow
 from torch import nn
 
 from pruneviz.api import read_study
-from pruneviz.core.errors import ModelError, Unsupported
+from pruneviz.core.errors import ModelError, SpecError, Unsupported
 from pruneviz.core.selection import Inside, Selection
 from pruneviz.core.spec import study_from_plain
 from pruneviz.core.viewstate import ViewState
@@ -201,6 +201,52 @@ def test_umap_begins_at_the_anchors_places(monkeypatch):
     assert begun[1] == pytest.approx(places(study, "d0"), abs=1e-6)
     assert places(study, "m0") == pytest.approx(places(study, "d0"), abs=1e-5)
     assert study.seen["m0"][SEEN.name]["by"].iloc[0] == "UMAP"
+
+
+def test_aligned_places_are_those_of_all_models_laid_out_at_once(monkeypatch):
+    given = {}
+
+    def laid(features, which, start, neighbours, seed):
+        given.update(features=features, which=which, start=start)
+        return tuple(np.asarray(start)[w] + i for i, w in enumerate(which))
+
+    monkeypatch.setattr("pruneviz_analyses.embeddings.observing.aligned_umap_places", laid)
+    dense, dead = trained(net(), ON, 5), net(seed=3)
+    dead[1].weight.data[:], dead[1].bias.data[:] = 0, -1  # all images have the same features
+    options = Embeddings(neighbours=5, layout="aligned")
+    study = Study(ON, options).add("d0", dense)
+    study.add("m0", disturbed(dense, 0.5, None), method="magnitude", dense="d0").add("b0", dead, dense="d0")
+    *each, together = options.observations(study.runs)
+    assert [o.run_ids for o in each] == [("d0",), ("d0", "m0"), ("d0", "b0")]
+    assert together.run_ids == ("d0", "m0", "b0")
+    models = [seen(study.nets[r], ON, r) for r in together.run_ids]
+    apart = options.observe(models[:2], each[1].part, lambda *at: None)
+    assert set(apart) == {SEEN.name, NEIGHBOURS.name}
+    assert apart[SEEN.name]["by"].iloc[0] == "AlignedUMAP"
+    told = []
+    found = options.observe(models, together.part, lambda *at: told.append(at))[SAMPLES.name]
+    at = {r: f[["x", "y"]].to_numpy(float) for r, f in found.groupby("run_id", observed=True)}
+    assert [list(w) for w in given["which"]] == [list(range(len(at["d0"])))] * 2
+    assert given["features"][0] == pytest.approx(features(study, "d0"), abs=1e-5)
+    assert at["m0"] == pytest.approx(at["d0"] + 1)
+    assert np.isnan(at["b0"]).all()
+    assert told[-1] == (3, 3)
+    many = [{"run_id": f"r{i}", "name": f"r{i}", "dense_run_id": "r0"} for i in range(65)]
+    with pytest.raises(Unsupported, match=r"65 are asked for, 64 are the most. Name those wanted with `runs`"):
+        options.observations(pd.DataFrame(many))
+
+
+def test_runs_that_are_named_are_looked_at_with_what_they_are_held_against(two):
+    names = dict(zip(two.runs["run_id"], two.runs["name"], strict=True))
+    options = Embeddings(neighbours=5, runs=(names["m1"],))
+    assert {o.run_ids[-1] for o in options.observations(two.runs)} == {"d0", "d1", "r1", "m1", "x1"}
+    some = Study(ON, options, two.rows, two.nets)
+    look(some)
+    said = options.findings(some, some.frames)
+    assert any("3 runs left out: `runs` does not name them." in text for text in said)
+    assert any("Random pruning:" in text and "Training on alone:" in text for text in said)
+    with pytest.raises(SpecError, match="embeddings: runs: got 'nobody'"):
+        Embeddings(runs=("nobody",)).observations(two.runs)
 
 
 def subject(given, samples=60):

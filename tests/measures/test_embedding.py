@@ -10,6 +10,7 @@ from scipy.stats import ortho_group
 
 from pruneviz.measures.embedding import (
     aligned_places,
+    aligned_umap_places,
     change_by_chance,
     nearest_samples,
     neighbourhood_change,
@@ -103,6 +104,29 @@ def test_places_without_axes_are_turned_onto_others():
     p = features(20, 2)
     turned = 0.2 * p @ ortho_group.rvs(2, random_state=4) - 3
     assert turned_onto(turned, p) == pytest.approx(p)
+
+
+def test_several_models_are_laid_out_at_once_and_turned_alike(monkeypatch):
+    asked = {}
+    turn = ortho_group.rvs(2, random_state=1)
+    given = features(8, 2), features(8, 2, 1)[1:]
+
+    class Stub:
+        def __init__(self, **options):
+            asked.update(options)
+
+        def fit_transform(self, x, relations):
+            asked["relations"] = relations
+            return [np.asarray(v) @ turn + 4 for v in x]
+
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(AlignedUMAP=Stub))
+    which = np.arange(8), np.arange(1, 8)
+    first, second = aligned_umap_places(given, which, given[0], 15, 4)
+    assert asked["relations"] == [{i + 1: i for i in range(7)}]  # by sample, not by row
+    assert (asked["random_state"], asked["transform_seed"], asked["n_neighbors"]) == (4, 4, 6)
+    middle = given[0].mean(axis=0)
+    assert first == pytest.approx(given[0] - middle, abs=1e-5)
+    assert second == pytest.approx(given[1] - middle, abs=1e-5)
 
 
 def test_umap_is_begun_at_given_places_and_can_be_repeated(monkeypatch):

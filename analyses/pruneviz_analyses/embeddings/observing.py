@@ -1,4 +1,4 @@
-"""The features of one run's test samples: places in the anchor's plane, and nearest neighbours."""
+"""The features of test samples: places in the anchor's plane, and nearest neighbours."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pruneviz.core.analysis import Seen
 from pruneviz.core.errors import ModelError, located
 from pruneviz.measures.embedding import (
     aligned_places,
+    aligned_umap_places,
     nearest_samples,
     principal_scores,
     turned_onto,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
+NAMES = {"pca": "PCA", "umap": "UMAP", "aligned": "AlignedUMAP"}  # of the layouts
 _BATCH = 500
 
 
@@ -48,8 +50,7 @@ def observe(
         ModelError: too few samples have finite features.
     """
     anchor, seen = models[0], models[-1]
-    test = seen.data.test
-    chosen = np.sort(spread_order(test.labels, part["seed"])[: part["samples"]])
+    test, chosen = seen.data.test, _chosen(seen, part)
     total, done = len(chosen) * len(models) + len(chosen), 0  # neighbours count as one more look
 
     def told(more: int) -> None:
@@ -71,9 +72,8 @@ def observe(
         )
     scores = principal_scores(own[finite])
     places, residual = aligned_places(scores, principal_scores(basis[finite]))
-    by = "PCA"
-    if part["layout"] == "umap" and scores.size > 0:
-        by = "UMAP"
+    by = NAMES[part["layout"]] if scores.size > 0 else "PCA"
+    if by == "UMAP":
         ids = test.ids[chosen][finite]
         places = _by_umap(own[finite], places, ids, part, earlier[0][SAMPLES.name] if earlier else None)
     k = part["neighbours"] if scores.size > 0 else 0
@@ -94,7 +94,50 @@ def observe(
         "variance_shown": float(scores.variance[:2].sum()),
         "neighbours": k,
     }
-    return {SEEN.name: SEEN.frame([row]), **_frames(seen.run_id, test.ids[chosen], finite, places, near, apart)}
+    ids = [str(i) for i in test.ids[chosen]]
+    found = {SEEN.name: SEEN.frame([row]), NEIGHBOURS.name: _neighbours(seen.run_id, ids, finite, near, apart)}
+    return found if part["layout"] == "aligned" else {**found, SAMPLES.name: _places(seen.run_id, ids, finite, places)}
+
+
+def together(
+    models: Sequence[Seen], part: Mapping[str, Any], progress: Callable[[int, int], None]
+) -> Mapping[str, pd.DataFrame]:
+    """The places of all models, laid out at once.
+
+    Args:
+        models: the anchor, then the others, in an order in which those that are alike are near each other.
+        part: the observation's: see :meth:`Embeddings.observations`.
+        progress: told of models looked at.
+    """
+    import pandas as pd
+
+    anchor = models[0]
+    test, chosen = anchor.data.test, _chosen(anchor, part)
+    found = []
+    for i, model in enumerate(models):
+        with located("embeddings"):
+            head = find_head(model, part["layer"], dead=True)
+        found.append(_features(model, head, test.images[chosen], lambda more: None))
+        progress(i, len(models))  # what is left is the layout
+    finite = [np.asarray(np.isfinite(x).all(axis=1)) for x in found]
+    fit = [i for i, (x, f) in enumerate(zip(found, finite, strict=True)) if f.sum() > part["neighbours"] and x[f].std()]
+    rows = [np.flatnonzero(finite[i]) for i in fit]
+    start = principal_scores(found[fit[0]][rows[0]]).values[:, :2] if fit else np.zeros((0, 2))
+    given = [found[i][r] for i, r in zip(fit, rows, strict=True)]
+    how = start, part["umap_neighbours"], part["seed"]
+    laid = aligned_umap_places(given, rows, *how) if len(fit) > 1 else [umap_places(x, *how) for x in given]
+    ids = [str(i) for i in test.ids[chosen]]
+    nowhere = np.zeros(len(ids), bool), np.zeros((0, 2))
+    at = {i: (finite[i], places) for i, places in zip(fit, laid, strict=True)}
+    frames = [_places(m.run_id, ids, *at.get(i, nowhere)) for i, m in enumerate(models)]
+    progress(len(models), len(models))
+    return {SAMPLES.name: pd.concat(frames, ignore_index=True)}
+
+
+def _chosen(seen: Seen, part: Mapping[str, Any]) -> npt.NDArray[np.int64]:
+    """Which test samples are looked at."""
+    order = spread_order(seen.data.test.labels, part["seed"])
+    return np.sort(order[: part["samples"]])
 
 
 def _by_umap(
@@ -123,33 +166,32 @@ def _features(seen: Seen, head: Head, images: npt.NDArray[Any], told: Callable[[
     return np.concatenate(found)
 
 
-def _frames(
-    run_id: str,
-    ids: npt.NDArray[Any],
-    finite: npt.NDArray[np.bool_],
-    places: Floats,
-    near: npt.NDArray[np.int64],
-    apart: Floats,
-) -> dict[str, pd.DataFrame]:
-    names, where = [str(i) for i in ids], np.flatnonzero(finite)
-    at = np.full((len(names), 2), np.nan)
-    at[where] = places
-    n, k = near.shape
+def _run(run_id: str, count: int) -> Any:
+    return repeated([run_id], np.zeros(count, np.int64))
 
-    def run(count: int) -> Any:
-        return repeated([run_id], np.zeros(count, np.int64))
 
-    samples = {
-        "run_id": run(len(names)),
-        "sample_id": repeated(names, np.arange(len(names))),
+def _places(run_id: str, ids: Sequence[str], finite: npt.NDArray[np.bool_], places: Floats) -> pd.DataFrame:
+    at = np.full((len(ids), 2), np.nan)
+    at[finite] = places
+    columns = {
+        "run_id": _run(run_id, len(ids)),
+        "sample_id": repeated(ids, np.arange(len(ids))),
         "x": at[:, 0],
         "y": at[:, 1],
     }
-    neighbours = {
-        "run_id": run(n * k),
-        "sample_id": repeated(names, np.repeat(where, k)),
+    return frame_of(SAMPLES, columns)
+
+
+def _neighbours(
+    run_id: str, ids: Sequence[str], finite: npt.NDArray[np.bool_], near: npt.NDArray[np.int64], apart: Floats
+) -> pd.DataFrame:
+    where = np.flatnonzero(finite)
+    n, k = near.shape
+    columns = {
+        "run_id": _run(run_id, n * k),
+        "sample_id": repeated(ids, np.repeat(where, k)),
         "rank": np.tile(np.arange(1, k + 1), n),
-        "neighbour_id": repeated(names, where[near.reshape(-1)]),
+        "neighbour_id": repeated(ids, where[near.reshape(-1)]),
         "distance": apart.reshape(-1),
     }
-    return {SAMPLES.name: frame_of(SAMPLES, samples), NEIGHBOURS.name: frame_of(NEIGHBOURS, neighbours)}
+    return frame_of(NEIGHBOURS, columns)

@@ -14,7 +14,7 @@ SEEN = Schema(
     (
         RUN,
         Column("anchor_run_id", "str", "the model whose plane all are shown in"),
-        Column("by", "str", "PCA (the anchor's first two components) or UMAP"),
+        Column("by", "str", "PCA (the anchor's first two components), UMAP or AlignedUMAP"),
         Column("samples", "int", "test samples looked at", "samples"),
         Column("samples_all", "int", "test samples there are", "samples"),
         Column("undefined", "int", "of those looked at, with features that are NaN or infinite: they have no place"),

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 Told = Mapping[tuple[str, str], Judged]  # by arm and the column of the difference
 
 
-def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, limit: int) -> tuple[str, ...]:
+def findings(
+    tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, limit: int, all_runs: bool = True
+) -> tuple[str, ...]:
     """What dense models do by themselves first, then the arms that changed most, then what was left out and why."""
     arms = [{str(k): v for k, v in r.items()} for r in frames[ARMS.name].to_dict("records")]
     runs = tables.runs
@@ -48,7 +50,7 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, l
     if (more := len(pruned) - limit) > 0:
         said.append(f"{counted(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
     said += among(judged, level, "difference from training on alone or random pruning")
-    return (*said, *_left_out(tables, frames))
+    return (*said, *_left_out(tables, frames, all_runs))
 
 
 def _beside(a: Mapping[str, Any], level: float) -> str:
@@ -95,7 +97,7 @@ def _over(a: Mapping[str, Any]) -> str:
     return f"{counted(a['runs'], 'run')} of {counted(a['dense_models'], 'dense model')}"
 
 
-def _left_out(tables: Tables, frames: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+def _left_out(tables: Tables, frames: Mapping[str, pd.DataFrame], all_runs: bool) -> Iterator[str]:
     status = tables.runs["status"]
     for name, words in (("failed", "failed"), ("waiting", "not done yet")):
         if count := int((status == name).sum()):
@@ -106,7 +108,8 @@ def _left_out(tables: Tables, frames: Mapping[str, pd.DataFrame]) -> Iterator[st
         seen = SEEN.frame([])
     done = set(tables.runs.loc[status == "done", "run_id"])
     if unseen := len(done - set(seen["run_id"].astype(str))):
-        yield f"{counted(unseen, 'run')} left out: the features have not been looked at. Run the study again."
+        why = "the features have not been looked at. Run the study again." if all_runs else "`runs` does not name them."
+        yield f"{counted(unseen, 'run')} left out: {why}"
     if not len(seen):
         return
     least, most = int(seen["samples"].min()), int(seen["samples_all"].max())
