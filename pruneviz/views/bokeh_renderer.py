@@ -118,12 +118,21 @@ def update(drawn: Drawn, picture: m.Picture, *, theme: str | None = None) -> Dra
     style.restyle(drawn.figure, picture, theme)
     if style.other_ranges(before, picture):
         drawn.window = None
-    if [type(k) for k in before.marks] == [type(k) for k in picture.marks]:
+    if _shapes(before) == _shapes(picture):
         _refresh(drawn)
     else:
         _build(drawn)
     style.set_ranges(drawn.figure, picture, before)
     return drawn
+
+
+def _shapes(picture: m.Picture) -> list[tuple[type, int]]:
+    """What has to be the same for marks to be updated where they are: their kinds, and how many words they have.
+
+    Bokeh counts words anew only after it has awaited their new texts. Where anything on the page makes it lay out and
+    paint before that, it asks for the looks of words that are no more, and fails ('undefined 11px …' is no font).
+    """
+    return [(type(k), len(k.x) if isinstance(k, m.Cells | m.Text) else 0) for k in picture.marks]
 
 
 def _build(drawn: Drawn) -> None:
