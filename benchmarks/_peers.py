@@ -1,6 +1,6 @@
-"""What the explorer is measured beside: pages of what it is built on, and datashader's counting where it is installed.
+"""What the explorer is measured beside: pages of what it is built on, and HoloViews and datashader where installed.
 
-python benchmarks/_peers.py panel POINTS | bokeh FILE | counting
+python benchmarks/_peers.py panel POINTS | bokeh FILE | holoviews POINTS SCATTERS | counting
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,42 @@ def bokeh(path: Path) -> None:
     path.write_text(file_html(gridplot([made[:2], made[2:]]), INLINE, "bare"), "utf-8")
 
 
+def holoviews(points: int, scatters: int) -> None:
+    """Serve scatters that HoloViews links, and datashader counts from 100,000 on; prints the address."""
+    import holoviews as hv
+    import pandas as pd
+    import panel as pn
+
+    hv.extension("bokeh")
+    hv.renderer("bokeh").webgl = False  # there is no GPU here, and drawing without is faster then
+    pn.extension()
+    rng = np.random.default_rng(0)
+    columns = {f"{a}{i}": rng.normal(size=points).astype("f4") for i in range(scatters) for a in "xy"}
+    data = hv.Dataset(pd.DataFrame(columns))
+
+    def scatter(i: int) -> Any:
+        own = hv.Points(data, [f"x{i}", f"y{i}"])
+        if points >= 100_000:
+            from holoviews.operation.datashader import rasterize
+
+            own = rasterize(own)
+        return own
+
+    def named(i: int) -> Callable[[Any, Any], None]:
+        return lambda plot, element: plot.state.update(name=f"bare_{i}")
+
+    def page() -> Any:
+        linked = hv.link_selections.instance()
+        each = (linked(scatter(i)) for i in range(scatters))
+        common = {"width": 340, "height": 340, "tools": ["box_select"], "active_tools": ["box_select"]}
+        made = [own.opts(hv.opts.Points(**common), hv.opts.Image(**common)) for own in each]
+        return pn.Column(*(pn.pane.HoloViews(own.opts(hooks=[named(i)])) for i, own in enumerate(made)))
+
+    server = pn.serve({"/": page}, port=0, address="127.0.0.1", show=False, start=False, verbose=False)
+    print(f"http://127.0.0.1:{server.port}/", flush=True)
+    server.io_loop.start()
+
+
 def counting() -> None:
     """Print the milliseconds of processor time that a million points take to be counted: ours, and datashader's."""
     from pruneviz.views.counting import counts
@@ -87,5 +124,7 @@ if __name__ == "__main__":
         panel(int(given[0]))
     elif kind == "bokeh":
         bokeh(Path(given[0]))
+    elif kind == "holoviews":
+        holoviews(*map(int, given))
     else:
         counting()

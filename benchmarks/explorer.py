@@ -7,8 +7,10 @@ Makes two stores (1,000 runs of 10,000 images; 6 runs of 1,000,000) and serves e
 * ``first``: from asking for the page until its first picture is painted, the server warm. Peer: a bare Panel page with
   one scatter of as many points as there are runs.
 * ``brush``: a box drawn in one of four linked scatters of 10,000 images, from letting go of the mouse until all four
-  are painted, and until every other view of the page is. Peer: the same four scatters in a plain Bokeh page.
-* ``million``: the same with a million images: opened, zoomed, and a line drawn. Peer of the counting: datashader.
+  are painted, and until every other view of the page is. Peers: the same four scatters in a plain Bokeh page, and
+  linked by HoloViews where that is installed.
+* ``million``: the same with a million images: opened, zoomed, and a line drawn. Peers where they are installed: of the
+  counting datashader, of the line two scatters that HoloViews links and datashader counts, with a box.
 * ``memory``: four sessions opened, brushed and closed, one after the other, to warm up: what the server's process holds
   when they are freed is the start. Then twelve more, and what it holds when those are freed.
 
@@ -29,6 +31,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -259,7 +262,8 @@ def brush(browser: Any, stores: Callable[[str], Path]) -> Iterator[Row]:
             share.append(server.seconds() - before)
             size = t.kilobytes
     bare = statistics.median(_bare_brush(browser))
-    yield Row("four scatters painted", statistics.median(painted), "s", f"plain Bokeh {bare:.2f} s")
+    words = f"plain Bokeh {bare:.2f} s; {_holoviews(browser, 10_000, 4)}"
+    yield Row("four scatters painted", statistics.median(painted), "s", words)
     words = f"server {statistics.median(share):.2f} s; {size:,.0f} kB"
     yield Row("every other view", statistics.median(followed), "s", words)
 
@@ -274,6 +278,21 @@ def _bare_brush(browser: Any) -> Iterator[float]:
         for i in range(REPEATS):
             t.drag(f"bare_{i % 4}", [(0.15 + 0.05 * i, 0.1), (0.7, 0.6 + 0.05 * i)])
             yield max(t.settled(selects=False)["first"].values())
+
+
+def _holoviews(browser: Any, points: int, scatters: int) -> str:
+    """What a box takes in scatters linked by HoloViews, on a page of nothing else, in words."""
+    if find_spec("holoviews") is None:
+        return "HoloViews is not installed"
+    peer = [sys.executable, str(HERE / "_peers.py"), "holoviews", str(points), str(scatters)]
+    taken = []
+    with served(peer) as server, tab(browser, 1440, 1500) as t:
+        t.go(server.address)
+        t.watch()
+        for i in range(REPEATS):
+            t.drag("bare_0", [(0.15 + 0.05 * i, 0.1), (0.7, 0.6 + 0.05 * i)])
+            taken.append(t.settled(selects=False)["last"])
+    return f"HoloViews {statistics.median(taken):.2f} s for {scatters} scatters alone"
 
 
 def million(browser: Any, stores: Callable[[str], Path]) -> Iterator[Row]:
@@ -301,7 +320,7 @@ def million(browser: Any, stores: Callable[[str], Path]) -> Iterator[Row]:
                 t.drag("projection_2", [(0.3, 0.3), (0.6 + 0.03 * i, 0.25), (0.7, 0.7), (0.3, 0.6)])
                 taken.append(t.settled()["last"])
                 share.append(server.seconds() - before)
-            words = f"server {statistics.median(share):.2f} s; {t.kilobytes:,.0f} kB"
+            words = f"server {statistics.median(share):.2f} s; {t.kilobytes:,.0f} kB; {_holoviews(browser, 10**6, 2)}"
             yield Row("million: every view after a line", statistics.median(taken), "s", words)
             t.page.goto("about:blank")
         with tab(browser, 1440, 1400) as t:
