@@ -21,6 +21,7 @@ from pruneviz_analyses.prediction_changes import PredictionChanges
 
 PAIRS, CLASSES = "prediction_changes", "prediction_changes_classes"
 ARMS, SAMPLES = "prediction_changes_arms", "prediction_changes_samples"
+EXEMPLARS = "prediction_changes_exemplars"
 
 analysis = PredictionChanges(resamples=300)
 
@@ -246,6 +247,46 @@ def test_a_class_without_samples_and_a_small_one_are_named(tiny):
 
 
 # -- what cannot be compared
+
+
+def test_exemplars_need_ten_dense_models_and_take_one_run_of_each(make_study):
+    study = make_study(models=10, seeds=2, n=60, pruned=0.2)
+    study.predictions |= {f"p{m}0": np.where(np.arange(60) < 7, 3, study.predictions[f"d{m}"]) for m in range(10)}
+    frames = analysis.measure(study)
+    arm = "net · magnitude · finetune · 0.9"
+    before, after = (
+        np.array([study.predictions[f"{a}"] for a in ids])
+        for ids in ([f"d{m}" for m in range(10)], [f"p{m}0" for m in range(10)])
+    )
+    most = [[np.bincount(models[:, i], minlength=4) for models in (before, after)] for i in range(60)]
+    expected = [
+        i for i, (a, b) in enumerate(most) if not ({*np.flatnonzero(a == a.max())} & {*np.flatnonzero(b == b.max())})
+    ]
+    assert 0 < len(expected) <= 7
+    found = frames[EXEMPLARS][frames[EXEMPLARS]["arm"] == arm].set_index("sample_id").sort_index()
+    assert sorted(found.index) == sorted(f"test:{i}" for i in expected)
+    one = found.loc[f"test:{expected[0]}"]
+    dense = most[expected[0]][0]
+    assert (one["label"], one["prediction"], one["agreeing"], one["models"]) == (
+        f"class {study.labels[expected[0]]}",
+        "class 3",
+        10,
+        10,
+    )
+    assert (one["dense_prediction"], one["dense_agreeing"]) == (f"class {dense.argmax()}", dense.max())
+    row = frames[ARMS].set_index("arm").loc[arm]
+    assert row["exemplars"] == len(expected)
+    assert row["exemplars_expected"] < len(expected)
+    assert row["exemplars_dense_accuracy"] == pytest.approx(np.mean(before[:, expected] == study.labels[expected]))
+    said = said_of(study, arm)
+    assert f" {len(expected)} pruning-identified exemplars of 10 dense and as many pruned models: " in said
+    assert "by retraining alone" in said
+
+
+def test_nine_dense_models_have_no_exemplars(make_study):
+    frames = analysis.measure(make_study(models=9, seeds=1, n=60))
+    assert frames[EXEMPLARS].empty
+    assert frames[ARMS]["exemplars"].isna().all()
 
 
 def test_a_study_with_nothing_done_gives_empty_tables():

@@ -10,7 +10,7 @@ from pruneviz.core.analysis import Subject
 from pruneviz.core.errors import Unsupported
 from pruneviz.core.options import option
 from pruneviz.core.tables import Schema, Tables
-from pruneviz_analyses.prediction_changes.schemas import ARMS, CLASSES, PAIRS, SAMPLES
+from pruneviz_analyses.prediction_changes.schemas import ARMS, CLASSES, EXEMPLARS, PAIRS, SAMPLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 class PredictionChanges:
     """Flips, churn and per-class changes of every run against its dense model, beside the churn of training alone.
 
-    Churn is that of Milani Fard et al. 2016, negative flips those of Yan et al. 2021; which samples pruning
-    forgets is the question of Hooker et al. 2019, whose 'pruning-identified exemplars' need at least ten models an
-    arm and are not what ``flips`` counts.
+    Churn is that of Milani Fard et al. 2016, negative flips those of Yan et al. 2021, and pruning-identified exemplars,
+    which need at least ten dense models and are not what ``flips`` counts, those of Hooker et al. 2019.
     """
 
     name: ClassVar[str] = "prediction_changes"
@@ -33,11 +32,13 @@ class PredictionChanges:
         "Hooker et al. 2019, What Do Compressed Deep Neural Networks Forget? (arXiv 1911.05248)"
     )
     scope: ClassVar[str] = "study"
-    schemas: ClassVar[tuple[Schema, ...]] = (PAIRS, CLASSES, ARMS, SAMPLES)
-    version: ClassVar[int] = 2
+    schemas: ClassVar[tuple[Schema, ...]] = (PAIRS, CLASSES, ARMS, SAMPLES, EXEMPLARS)
+    version: ClassVar[int] = 3
 
     level: float = option(0.95, "level of the intervals", ge=0.5, lt=1)
-    resamples: int = option(2000, "draws of the bootstrap over dense models, seeds and samples", ge=200)
+    resamples: int = option(
+        2000, "draws of the bootstrap over dense models, seeds and samples, and of exchanges", ge=200
+    )
     seed: int = option(0, "seed of those draws", ge=0)
     small_class: int = option(10, "classes with fewer test samples get no interval", unit="samples", ge=1)
     sentences: int = option(12, "arms that the findings describe, those that differ most first", unit="arms", ge=1)

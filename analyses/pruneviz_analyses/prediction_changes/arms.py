@@ -14,6 +14,7 @@ from pruneviz.measures.statistics import hierarchical_bootstrap, points_only, re
 from pruneviz_analyses.arrays import frame_of, repeated
 from pruneviz_analyses.pairs import REPLICATE, Arm
 from pruneviz_analyses.prediction_changes.compared import Compared, Floats
+from pruneviz_analyses.prediction_changes.forgotten import Forgotten
 from pruneviz_analyses.prediction_changes.schemas import ARMS, SAMPLES
 
 if TYPE_CHECKING:
@@ -48,12 +49,20 @@ class _Draws:
         return self.churn[row] - self.churn[self.at[retrained[pairs]]]
 
 
-def arms_frame(c: Compared, arms: Mapping[Arm, Sequence[int]], level: float, resamples: int, seed: int) -> pd.DataFrame:
+def arms_frame(
+    c: Compared,
+    arms: Mapping[Arm, Sequence[int]],
+    forgotten: Mapping[Arm, Forgotten],
+    level: float,
+    resamples: int,
+    seed: int,
+) -> pd.DataFrame:
     """Means over each arm, with intervals over dense models, seeds and samples where there are enough dense models.
 
     Args:
         c: all pairs.
         arms: the pairs of each arm.
+        forgotten: the exemplars of those that have enough models.
         level: of the intervals.
         resamples: draws of the bootstrap.
         seed: of the draws.
@@ -65,7 +74,7 @@ def arms_frame(c: Compared, arms: Mapping[Arm, Sequence[int]], level: float, res
     rows = []
     for arm, members in arms.items():
         pairs = np.array(members)
-        row = _plain(c, arm, pairs, dense)
+        row = _plain(c, arm, pairs, dense) | (forgotten[arm].columns if arm in forgotten else {})
         for name, (values, of, least) in _metrics(c, arm, pairs).items():
             if arm.kind == REPLICATE:
                 row[name] = float(np.mean(values[of]))

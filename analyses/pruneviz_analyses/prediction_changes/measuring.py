@@ -14,28 +14,31 @@ from pruneviz_analyses.arrays import frame_of, repeated
 from pruneviz_analyses.pairs import REPLICATE, Arm, pairs_of
 from pruneviz_analyses.prediction_changes.arms import arms_frame, samples_frame
 from pruneviz_analyses.prediction_changes.compared import Compared, Floats, compare
-from pruneviz_analyses.prediction_changes.schemas import ARMS, CLASSES, PAIRS, SAMPLES
+from pruneviz_analyses.prediction_changes.forgotten import exemplars_frame, exemplars_of
+from pruneviz_analyses.prediction_changes.schemas import ARMS, CLASSES, EXEMPLARS, PAIRS, SAMPLES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def measure(tables: Tables, level: float, resamples: int, seed: int, small_class: int) -> dict[str, pd.DataFrame]:
-    """All four tables; see :class:`pruneviz_analyses.prediction_changes.PredictionChanges` for the arguments."""
+    """All tables; see :class:`pruneviz_analyses.prediction_changes.PredictionChanges` for the arguments."""
     pairs = pairs_of(tables.runs)
     if not pairs:
-        return {s.name: s.frame([]) for s in (PAIRS, CLASSES, ARMS, SAMPLES)}
+        return {s.name: s.frame([]) for s in (PAIRS, CLASSES, ARMS, SAMPLES, EXEMPLARS)}
     compared = compare(tables, pairs)
     arms: dict[Arm, list[int]] = {}
     for i, pair in enumerate(pairs):
         arms.setdefault(pair.arm, []).append(i)
     for members in arms.values():  # by id, so that bootstrap draws do not depend on the order of the runs
         members.sort(key=lambda i: (pairs[i].run_id, pairs[i].reference_run_id))
+    forgotten = exemplars_of(compared, arms, tables.runs, len(tables.classes), resamples, seed)
     return {
         PAIRS.name: _pairs(compared, level),
         CLASSES.name: _classes(compared, tables.classes, level, small_class),
-        ARMS.name: arms_frame(compared, arms, level, resamples, seed),
+        ARMS.name: arms_frame(compared, arms, forgotten, level, resamples, seed),
         SAMPLES.name: samples_frame(compared, arms),
+        EXEMPLARS.name: exemplars_frame(compared, forgotten, tables.classes),
     }
 
 

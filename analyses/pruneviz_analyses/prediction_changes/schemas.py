@@ -72,6 +72,7 @@ CLASSES = Schema(
     ),
 )
 
+_MANY = "null with fewer than 10 dense models"
 _OVER = "over dense models, seeds and test samples; null with fewer than 5 dense models"
 
 ARMS = Schema(
@@ -101,6 +102,26 @@ ARMS = Schema(
         Column("excess_churn", "float", "mean churn beyond the retrained model's, of those runs", "fraction", "low"),
         Column("excess_churn_low", "float", _OVER, "fraction"),
         Column("excess_churn_high", "float", _OVER, "fraction"),
+        Column("exemplars", "int", f"pruning-identified exemplars among the samples; {_MANY}", "samples", "low"),
+        Column("exemplars_expected", "float", f"mean number if each pair could be exchanged; {_MANY}", "samples"),
+        Column("exemplars_p", "float", f"that so many come about by such an exchange; {_MANY}"),
+        Column("exemplars_dense_accuracy", "float", f"of the dense models, on them alone; {_MANY}", "fraction"),
+    ),
+)
+
+EXEMPLARS = Schema(
+    "prediction_changes_exemplars",
+    "one row per arm and pruning-identified exemplar: an image on which most of at least 10 pruned models predict "
+    "something else than most of the dense models they come from (one run of each dense model, that of the least seed)",
+    (
+        ARM,
+        Column("sample_id", "str", "the image's path, or split:index"),
+        Column("label", "str", "its true class"),
+        Column("dense_prediction", "str", "the most frequent prediction of the dense models; the first of several"),
+        Column("dense_agreeing", "int", "dense models that predict it", "models"),
+        Column("prediction", "str", "the most frequent prediction of the pruned models; the first of several"),
+        Column("agreeing", "int", "pruned models that predict it", "models"),
+        Column("models", "int", "pruned models, and as many dense ones", "models"),
     ),
 )
 
