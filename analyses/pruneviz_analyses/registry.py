@@ -136,6 +136,8 @@ def _faults(cls: Any, name: str) -> list[str]:
         return ["it is not a dataclass"]
     faults = [] if cast(Any, cls).__dataclass_params__.frozen else ["its dataclass is not frozen"]
     kinds = {"name": str, "summary": str, "reference": str, "scope": str, "schemas": tuple, "version": int}
+    if hasattr(cls, "observing_version"):
+        kinds["observing_version"] = int
     faults += [f"its {k} is not a {t.__name__}" for k, t in kinds.items() if not isinstance(getattr(cls, k, None), t)]
     methods = ("check", "measure", "findings")
     faults += [f"it has no method {m}" for m in methods if not callable(getattr(cls, m, None))]

@@ -104,7 +104,7 @@ class Analysis(Protocol):
     """A frozen dataclass whose fields are its options, made with :func:`pruneviz.core.options.option`.
 
     Its fields, ``version`` and the keys of the runs make the key of its tables, so that nothing is measured twice and
-    nothing old is shown: raise ``version`` whenever the same input would give other tables.
+    nothing old is shown: raise ``version`` whenever the same input would give other tables or other sentences.
 
     Attributes:
         name: as written under ``[analyses]``.
@@ -147,6 +147,9 @@ class Analysis(Protocol):
 @runtime_checkable
 class Observing(Protocol):
     """What an analysis has besides, when it must look at models and not only at the study's tables.
+
+    Its class may say ``observing_version`` besides, of what :meth:`observe` and :meth:`observations` do, so that other
+    tables or sentences need no second look at the models; where it does not, that is ``version``.
 
     Attributes:
         observed: the tables that :meth:`observe` makes; the study shows all observations of one table as one.

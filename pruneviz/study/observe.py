@@ -65,7 +65,7 @@ def _planned(made: Plan, analysis: Any, o: Observation, known: dict[int, str]) -
     inputs |= {f"{AFTER}{i}": _planned(made, analysis, earlier, known) for i, earlier in enumerate(o.after)}
     params = {
         "analysis": analysis.name,
-        "version": analysis.version,
+        "version": getattr(analysis, "observing_version", analysis.version),
         "part": to_plain(o.part),
         "runs": list(o.run_ids),
         "data": made.data_digest,

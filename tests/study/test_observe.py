@@ -81,6 +81,18 @@ class Norms:
         return (f"The mean norm is {frames['norms']['mean'].iloc[0]:.3f}.",)
 
 
+@dataclass(frozen=True)
+class Reworded(Norms):
+    """The same norms, told by another rule."""
+
+    version: ClassVar[int] = 2
+    observing_version: ClassVar[int] = 1
+
+    def findings(self, tables: Tables, frames: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+        """Another."""
+        return ("The norms are what they are.",)
+
+
 @pytest.mark.parametrize("executor", ["inline", "local"])
 def test_each_observation_is_a_step_kept_by_what_it_depends_on(
     table: dict[str, Any], tmp_path: Path, executor: str, monkeypatch: pytest.MonkeyPatch
@@ -112,6 +124,9 @@ def test_each_observation_is_a_step_kept_by_what_it_depends_on(
     again = run(Norms(scale=2.0))  # another option of the summary alone: nothing is looked at again
     assert again.made == 0
     assert again.study.table("norms")["mean"].iloc[0] == pytest.approx(2 * seen["norm"].mean())
+    reworded = run(Reworded())  # another rule: an older store is measured anew, and no model looked at again
+    assert reworded.made == 0
+    assert reworded.study.findings() == {"norms": ("The norms are what they are.",)}
     assert run(Norms(power=1)).made == len(pruned)
 
 
