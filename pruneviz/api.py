@@ -78,8 +78,12 @@ class Asked:
         executor: str | None = None,
         device: str = "auto",
         listener: Listener | None = None,
+        only: str = "",
     ) -> Result:
-        """Like :meth:`run`, with how it ended: steps made and reused, failures with their reasons."""
+        """Like :meth:`run`, with how it ended: steps made and reused, failures with their reasons.
+
+        ``only`` names the one analysis that is carried out, on the runs that are there.
+        """
         from pruneviz.study import run_study
 
         analyses, unfit = self._analyses()
@@ -94,6 +98,7 @@ class Asked:
             live=self.live,
             listener=listener,
             origin=self.origin,
+            only=only,
         )
 
     def _analyses(self) -> tuple[tuple[Analysis, ...], dict[str, str]]:
@@ -116,11 +121,12 @@ class Asked:
         *,
         workers: int | None = None,
         executor: str | None = None,
+        only: str = "",
     ) -> PlanSummary:
-        """What it would take; checks everything, trains and writes nothing."""
+        """What it would take; checks everything, trains and writes nothing. ``only`` is as for :meth:`result`."""
         from pruneviz.study import dry_run
 
-        ways: dict[str, Any] = {"workers": workers, "executor": executor}
+        ways: dict[str, Any] = {"workers": workers, "executor": executor, "only": only}
         analyses, _ = self._analyses()
         return dry_run(self.spec, store, analyses=analyses, live=self.live, origin=self.origin, **ways)
 

@@ -52,7 +52,9 @@ def _estimate(request: Mapping[str, Any]) -> None:
     from pruneviz.study.disk import write_atomically
 
     try:
-        told: dict[str, Any] = {"plan": dataclasses.asdict(_asked(request).dry_run(request["store"]))}
+        told: dict[str, Any] = {
+            "plan": dataclasses.asdict(_asked(request).dry_run(request["store"], only=request["only"]))
+        }
     except Exception as e:  # whatever the study's code raises: the page shows it
         told = {"error": _why(e)}
     write_atomically(Path(request["answer"]), json.dumps(told))
@@ -80,7 +82,7 @@ def _carry_out(request: Mapping[str, Any]) -> None:
     tell()
     _watch(folder / "cancel")
     try:
-        result = _asked(request).result(request["store"], listener=_listener(state, tell))
+        result = _asked(request).result(request["store"], listener=_listener(state, tell), only=request["only"])
         failures = [f"{title}: {reason}" for title, reason in result.failed.items()]
         state |= {"state": "done", "made": result.made, "failures": failures}
     except (KeyboardInterrupt, Cancelled):

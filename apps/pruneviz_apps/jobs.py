@@ -209,23 +209,24 @@ class Jobs:
         with self.study.store.lease(LEASE) as mine:
             return not mine
 
-    def estimate(self, spec: StudySpec) -> Estimate:
-        """Begin to work out what a study takes.
+    def estimate(self, spec: StudySpec, only: str = "") -> Estimate:
+        """Begin to work out what a study takes, or one analysis of it.
 
         Raises:
             PrunevizError: it may not be run here.
         """
         self._allow(spec)
         folder = self._written(spec)
-        answer = {"answer": str(folder / "answer.json")}
+        answer = {"answer": str(folder / "answer.json"), "only": only}
         return Estimate(self._begin(folder, {"mode": "estimate", **answer}, subprocess.DEVNULL), folder)
 
-    def start(self, spec: StudySpec, what: str) -> None:
+    def start(self, spec: StudySpec, what: str, only: str = "") -> None:
         """Run a study in the background.
 
         Args:
             spec: the study, extended.
             what: what is pruned or measured, in words.
+            only: the analysis that is carried out, on the runs that are there; everything when empty.
 
         Raises:
             PrunevizError: it may not be run here, another job is running, or the store cannot be written.
@@ -243,7 +244,7 @@ class Jobs:
         except OSError as e:
             raise StoreError(f"{self.study.store.root}: cannot be written ({e.strerror or e}).") from None
         with log:
-            self._process = self._begin(self._written(spec), {"mode": "run", "what": what}, log)
+            self._process = self._begin(self._written(spec), {"mode": "run", "what": what, "only": only}, log)
 
     def cancel(self) -> None:
         """Ask the job to stop; what is finished is kept."""

@@ -163,7 +163,12 @@ def umap_places(features: npt.ArrayLike, start: npt.ArrayLike, neighbours: int, 
 
 
 def aligned_umap_places(
-    features: Sequence[npt.ArrayLike], which: Sequence[Ints], start: npt.ArrayLike, neighbours: int, seed: int
+    features: Sequence[npt.ArrayLike],
+    which: Sequence[Ints],
+    start: npt.ArrayLike,
+    neighbours: int,
+    seed: int,
+    hold: float = 0.01,
 ) -> tuple[Floats, ...]:
     """UMAP of several models at once, each sample held to its places in the others (umap-learn's AlignedUMAP), seeded.
 
@@ -176,6 +181,7 @@ def aligned_umap_places(
         start: (N, 2): of the first model's rows; it decides what is left and right, up and down.
         neighbours: how many of the nearest each sample is held to; at most N − 1 are used.
         seed: of the optimisation.
+        hold: how strongly a sample is held to its places in the models before and after; 0.01 is umap-learn's own.
 
     Returns:
         Places (N, 2) of each model; NaN where a sample is nobody's neighbour.
@@ -191,6 +197,7 @@ def aligned_umap_places(
         reducer = umap.AlignedUMAP(
             n_neighbors=max(2, min(neighbours, least - 1)),
             alignment_window_size=WINDOW,
+            alignment_regularisation=hold,
             random_state=seed,
             transform_seed=seed,
         )

@@ -18,9 +18,9 @@ from pruneviz.study.disk import require_room
 from pruneviz.study.environment import environment
 from pruneviz.study.executors import run_inline, run_local
 from pruneviz.study.fitting import fitted, told
-from pruneviz.study.observe import add_observations
+from pruneviz.study.observe import add_observations, looks
 from pruneviz.study.plan import Plan, plan
-from pruneviz.study.record import record_of
+from pruneviz.study.record import record_of, still_shown
 from pruneviz.study.steps import Step
 from pruneviz.study.store import Store
 from pruneviz.study.study import Study
@@ -86,6 +86,7 @@ def run_study(
     listener: Listener | None = None,
     origin: str = "",
     unfit: Mapping[str, str] | None = None,
+    only: str = "",
 ) -> Result:
     """Carry out whatever of a study is not in the store yet.
 
@@ -100,6 +101,7 @@ def run_study(
         listener: told of every step; raises :class:`~pruneviz.core.errors.Cancelled` to stop.
         origin: the file that the study comes from, for messages.
         unfit: why analyses were left out of a comparison, by name; kept with the study.
+        only: the analysis that is carried out, on the runs that are there; the others wait, as they do already.
 
     Raises:
         PrunevizError: something cannot be done, said before anything is trained or written wherever it can be known
@@ -114,7 +116,8 @@ def run_study(
     there = Store.existing(store)
     kept = Store.create(store) if there is not None else None
     analyses = _planned(made, analyses, kept, live, workers if executor == "local" else 1, device)
-    pending = [s for s in made.steps.values() if kept is None or kept.get(s.key) is None]
+    steps = looks(made, kept, only) if only else made.steps
+    pending = [s for s in steps.values() if kept is None or kept.get(s.key) is None]
     costs = None
     if pending:
         device = device_of(device)
@@ -124,7 +127,7 @@ def run_study(
     for step in pending:
         kept.forgive(step.key)
     _write_record(kept, made, spec.name, {a.name for a in analyses})
-    coordinator = Coordinator(kept, made.steps, listener, _weight(costs))
+    coordinator = Coordinator(kept, steps, listener, _weight(costs))
     if coordinator.left(alone=False):
         if executor == "local":
             run_local(coordinator, min(workers, coordinator.total), device)
@@ -136,7 +139,7 @@ def run_study(
     failed = {made.steps[k].title: reason for k, reason in coordinator.outcome.failed.items()}
     failed |= _analyse(study, analyses, record_of(made)["observations"])
     outcome = coordinator.outcome
-    reused = len(made.steps) - coordinator.total + len(outcome.found)
+    reused = len(steps) - coordinator.total + len(outcome.found)
     return Result(study, len(outcome.made), reused, failed, len(outcome.blocked))
 
 
@@ -198,24 +201,9 @@ def _write_record(store: Store, made: Plan, name: str, analyses: Container[str])
         before = store.read_study(name)
     except StoreError:  # there is none, or it is damaged
         before = {}
-    record |= _still_shown(before, record, analyses)
+    record |= still_shown(before, record, analyses)
     if any(before.get(k) != v for k, v in record.items()):
         store.write_study(name, record)
-
-
-def _still_shown(before: Mapping[str, Any], record: Mapping[str, Any], analyses: Container[str]) -> dict[str, Any]:
-    """What analyses found earlier stays in sight until they are done again, where the study has only grown.
-
-    Of one that is asked with other options also what it observed with the old ones.
-    """
-    runs = {r["run_id"] for r in record["runs"]}
-    if before.get("data") != record["data"] or not all(r["run_id"] in runs for r in before["runs"]):
-        return {}
-    was, asked = ({c["name"]: c["options"] for c in r["spec"]["analyses"]} for r in (before, record))
-    kept = {name: key for name, key in before.get("analyses", {}).items() if name in analyses}
-    changed = [n for n in kept if was.get(n) != asked.get(n) and n in before["observations"]]
-    observed = {n: before["observations"][n] for n in changed}
-    return {"analyses": kept, "observations": {**record["observations"], **observed}}
 
 
 def _analyse(study: Study, analyses: Sequence[Analysis], observations: Mapping[str, Any]) -> dict[str, str]:
@@ -278,6 +266,7 @@ def dry_run(
     executor: str | None = None,
     live: Mapping[str, Any] | None = None,
     origin: str = "",
+    only: str = "",
 ) -> PlanSummary:
     """What :func:`run_study` would do, with everything checked and nothing trained or written.
 
@@ -290,19 +279,23 @@ def dry_run(
         made = plan(spec, live)
     kept = Store.existing(store) if store is not None else None
     analyses = _planned(made, analyses, kept, live, count if way == "local" else 1, "auto")
-    pending = [s for s in made.steps.values() if kept is None or kept.get(s.key) is None]
+    steps = looks(made, kept, only) if only else made.steps
+    pending = [s for s in steps.values() if kept is None or kept.get(s.key) is None]
     kinds = {k: sum(s.kind == k for s in pending) for k in dict.fromkeys(s.kind for s in pending)}
     seconds, size = 0.0, 0
     if pending:
         costs = _checked(made, live, analyses, origin)
-        beside = sum(costs.seconds(s) for s in pending if not s.alone)
+        beside = [costs.seconds(s) for s in pending if not s.alone]
         alone = sum(costs.seconds(s) for s in pending if s.alone)
-        seconds = beside / (count if way == "local" else 1) + alone
+        shared = sum(beside) / (count if way == "local" else 1)
+        seconds = max(shared, *beside, 0.0) + alone  # no step is shared between workers
         size = sum(costs.size(s) for s in pending)
     names = tuple(str(r.row["name"]) for r in made.runs.values())
-    return PlanSummary(
-        len(made.steps), len(made.steps) - len(pending), len(made.runs), kinds, seconds, size, count, names, told(made)
-    )
+    notes = told(made)
+    if left := len(set(made.observations.get(only, ())) - steps.keys()):
+        notes = (*notes, f"{left} of its looks at models wait: those models are not made yet.")
+    there = len(steps) - len(pending)
+    return PlanSummary(len(steps), there, len(made.runs), kinds, seconds, size, count, names, notes)
 
 
 def open_study(store: str | os.PathLike[str], name: str | None = None) -> Study:

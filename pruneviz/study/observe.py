@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pruneviz.data import ImageData
     from pruneviz.models import ModelInfo
     from pruneviz.study.execute import Bench
-    from pruneviz.study.store import Artifact
+    from pruneviz.study.store import Artifact, Store
 
 AFTER = "after:"  # begins the roles of observations among a step's inputs
 TABLE = ".parquet"
@@ -74,6 +74,16 @@ def _planned(made: Plan, analysis: Any, o: Observation, known: dict[int, str]) -
     context = {**contexts[0], "analysis": analysis, "observation": o, "contexts": contexts}
     known[id(o)] = made.add(Step("observe", params, inputs, context, o.title))
     return known[id(o)]
+
+
+def looks(made: Plan, store: Store | None, analysis: str) -> dict[str, Step]:
+    """The steps in which one analysis looks at models that are there already, by key."""
+    found: dict[str, Step] = {}
+    for key, step in made.steps.items():  # inputs come first
+        own = step.kind == "observe" and step.params["analysis"] == analysis
+        if own and all(k in found or (store is not None and store.get(k) is not None) for k in step.inputs.values()):
+            found[key] = step
+    return found
 
 
 def observe(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:

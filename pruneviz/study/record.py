@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,3 +59,26 @@ def runs_of(record: Mapping[str, Any]) -> tuple[RunRecord, ...]:
         RunRecord(r["run_id"], r["row"], r["measure"], r["latency"], tuple(r["own"]), tuple(r["lineage"]))
         for r in record["runs"]
     )
+
+
+def still_shown(before: Mapping[str, Any], record: Mapping[str, Any], analyses: Container[str]) -> dict[str, Any]:
+    """What analyses found earlier stays in sight until they are done again, where the study has only grown.
+
+    Of one that is asked with other options also what it observed with the old ones.
+
+    Args:
+        before: the record in the store; empty where there is none.
+        record: the new one.
+        analyses: the names of those asked for.
+
+    Returns:
+        The entries of the new record that keep it.
+    """
+    runs = {r["run_id"] for r in record["runs"]}
+    if before.get("data") != record["data"] or not all(r["run_id"] in runs for r in before["runs"]):
+        return {}
+    was, asked = ({c["name"]: c["options"] for c in r["spec"]["analyses"]} for r in (before, record))
+    kept = {name: key for name, key in before.get("analyses", {}).items() if name in analyses}
+    changed = [n for n in kept if was.get(n) != asked.get(n) and n in before["observations"]]
+    observed = {n: before["observations"][n] for n in changed}
+    return {"analyses": kept, "observations": {**record["observations"], **observed}}

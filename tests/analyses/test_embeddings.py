@@ -206,14 +206,14 @@ def test_umap_begins_at_the_anchors_places(monkeypatch):
 def test_aligned_places_are_those_of_all_models_laid_out_at_once(monkeypatch):
     given = {}
 
-    def laid(features, which, start, neighbours, seed):
-        given.update(features=features, which=which, start=start)
+    def laid(features, which, start, neighbours, seed, hold):
+        given.update(features=features, which=which, hold=hold)
         return tuple(np.asarray(start)[w] + i for i, w in enumerate(which))
 
     monkeypatch.setattr("pruneviz_analyses.embeddings.observing.aligned_umap_places", laid)
     dense, dead = trained(net(), ON, 5), net(seed=3)
     dead[1].weight.data[:], dead[1].bias.data[:] = 0, -1  # all images have the same features
-    options = Embeddings(neighbours=5, layout="aligned")
+    options = Embeddings(neighbours=5, layout="aligned", hold=0.1)
     study = Study(ON, options).add("d0", dense)
     study.add("m0", disturbed(dense, 0.5, None), method="magnitude", dense="d0").add("b0", dead, dense="d0")
     *each, together = options.observations(study.runs)
@@ -230,7 +230,8 @@ def test_aligned_places_are_those_of_all_models_laid_out_at_once(monkeypatch):
     assert given["features"][0] == pytest.approx(features(study, "d0"), abs=1e-5)
     assert at["m0"] == pytest.approx(at["d0"] + 1)
     assert np.isnan(at["b0"]).all()
-    assert told[-1] == (3, 3)
+    assert told[-1][0] == told[-1][1]
+    assert given["hold"] == 0.1
     many = [{"run_id": f"r{i}", "name": f"r{i}", "dense_run_id": "r0"} for i in range(65)]
     with pytest.raises(Unsupported, match=r"65 are asked for, 64 are the most. Name those wanted with `runs`"):
         options.observations(pd.DataFrame(many))

@@ -89,6 +89,31 @@ def test_a_new_run_from_the_catalogue_to_every_page_and_one_that_is_cancelled(
     assert sorted(served.study.runs["status"].unique()) == ["done", "waiting"]
 
 
+def test_what_the_study_lacks_is_measured_from_the_page_that_wants_it(served: Served, tab: Callable[..., Any]) -> None:
+    t = tab(served)
+    runs = served.study.runs
+    pruned = str(runs.loc[runs["method"] == "magnitude", "run_id"].iloc[0])
+    t.go(f"?page=samples&models={pruned}")
+    t.says("has not measured where images lie by their features yet")
+    t.page.get_by_role("button", name="Make an embedding").click()
+    samples = t.page.get_by_role("textbox", name=re.compile("^samples"))
+    samples.fill("5")
+    t.page.get_by_role("button", name="See what it takes").click()
+    t.says(re.compile("5 test samples do not have 10 neighbours each"))
+    samples.fill("60")
+    t.page.get_by_role("button", name="See what it takes").click()
+    t.page.locator(".pv-tile").first.wait_for()
+    assert t.page.locator(".pv-tile").first.inner_text().startswith("3\n")  # with the dense model and the random control
+    t.page.get_by_text("The same in the study file").click()
+    t.says(re.compile("embeddings = { samples = 60, runs = "))
+    t.page.get_by_role("button", name="Measure now").click()
+    t.says(re.compile(r"^Done: embeddings \(samples=60\), 3 steps"))
+    t.page.wait_for_function("[...Bokeh.index.all_views()].some(v => v.model.name === 'projection_2')")
+    t.says("60 images in one plane by PCA.")  # without a click
+    t.nav("Analyses")
+    t.says(re.compile("left out: `runs` does not name them"))
+
+
 def test_a_report_is_written_by_another_process_and_can_be_given_up(served: Served, tab: Callable[..., Any]) -> None:
     t = tab(served)
     pruned = [str(r) for r in served.study.runs["run_id"] if r][1]

@@ -121,9 +121,10 @@ def test_several_models_are_laid_out_at_once_and_turned_alike(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(AlignedUMAP=Stub))
     which = np.arange(8), np.arange(1, 8)
-    first, second = aligned_umap_places(given, which, given[0], 15, 4)
+    first, second = aligned_umap_places(given, which, given[0], 15, 4, hold=0.2)
     assert asked["relations"] == [{i + 1: i for i in range(7)}]  # by sample, not by row
     assert (asked["random_state"], asked["transform_seed"], asked["n_neighbors"]) == (4, 4, 6)
+    assert asked["alignment_regularisation"] == 0.2
     middle = given[0].mean(axis=0)
     assert first == pytest.approx(given[0] - middle, abs=1e-5)
     assert second == pytest.approx(given[1] - middle, abs=1e-5)

@@ -15,7 +15,7 @@ from pruneviz.core.errors import Cancelled, Unsupported
 from pruneviz.core.options import option
 from pruneviz.core.spec import study_from_plain
 from pruneviz.core.tables import Column, Schema, Tables
-from pruneviz.study import Event, run_study
+from pruneviz.study import Event, dry_run, run_study
 
 SEEN = Schema(
     "norms_seen",
@@ -198,6 +198,25 @@ def test_what_an_analysis_found_stays_in_sight_until_it_is_done_with_other_optio
     assert study.version != version
     assert set(study.table("norms_seen")["power"]) == {1}
     assert study.findings() != said
+
+
+def test_one_analysis_is_carried_out_on_the_models_that_are_there_and_the_others_wait(
+    table: dict[str, Any], tmp_path: Path
+) -> None:
+    table["recover"]["recoveries"] = ["none"]
+    ways: dict[str, Any] = {"executor": "inline", "device": "cpu"}
+    run_study(study_from_plain(table, "test"), tmp_path / "s", **ways)
+    table["prune"]["sparsities"] = [*table["prune"]["sparsities"], 0.97]
+    spec = study_from_plain(table, "test")
+    told = dry_run(spec, tmp_path / "s", analyses=(Norms(),), only="norms")
+    assert (told.kinds, told.notes) == (
+        {"observe": 4},
+        ("2 of its looks at models wait: those models are not made yet.",),
+    )
+    study = run_study(spec, tmp_path / "s", analyses=(Norms(),), only="norms", **ways).study
+    assert (study.runs["status"] == "waiting").sum() == 2
+    assert len(study.table("norms_seen")) == 4
+    assert study.findings()["norms"]
 
 
 def test_an_analysis_sees_a_model_of_each_kind_before_anything_starts(table: dict[str, Any], tmp_path: Path) -> None:

@@ -58,6 +58,11 @@ class Embeddings:
         (), "names of runs; just these are looked at, with what they are compared with. All when absent"
     )
     umap_neighbours: int = option(15, "of UMAP: how many each sample is held to", ge=2)
+    hold: float = option(
+        0.01,
+        "of aligned: how strongly an image is held to its places in the other models; 0.01 is umap-learn's own",
+        ge=0,
+    )
     level: float = option(0.95, "level of the intervals", ge=0.5, lt=1)
     resamples: int = option(1000, "draws of the bootstrap over dense models and seeds", ge=200)
     seed: int = option(0, "of the choice of samples, of UMAP and of those draws", ge=0)
@@ -131,7 +136,9 @@ class Embeddings:
             )
         seconds, images = _COMPILED + len(run_ids) * _TOGETHER * self.samples, len(run_ids) * self.samples
         title = f"places of {len(run_ids)} models together"
-        return Observation(run_ids, {**part, "together": True}, title, evaluated=images, seconds=seconds)
+        return Observation(
+            run_ids, {**part, "together": True, "hold": self.hold}, title, evaluated=images, seconds=seconds
+        )
 
     def observe(
         self,

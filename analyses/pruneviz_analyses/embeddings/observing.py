@@ -107,7 +107,7 @@ def together(
     Args:
         models: the anchor, then the others, in an order in which those that are alike are near each other.
         part: the observation's: see :meth:`Embeddings.observations`.
-        progress: told of models looked at.
+        progress: told of models looked at, a tenth of the work.
     """
     import pandas as pd
 
@@ -118,19 +118,22 @@ def together(
         with located("embeddings"):
             head = find_head(model, part["layer"], dead=True)
         found.append(_features(model, head, test.images[chosen], lambda more: None))
-        progress(i, len(models))  # what is left is the layout
+        progress(i, 10 * len(models))
     finite = [np.asarray(np.isfinite(x).all(axis=1)) for x in found]
     fit = [i for i, (x, f) in enumerate(zip(found, finite, strict=True)) if f.sum() > part["neighbours"] and x[f].std()]
     rows = [np.flatnonzero(finite[i]) for i in fit]
     start = principal_scores(found[fit[0]][rows[0]]).values[:, :2] if fit else np.zeros((0, 2))
     given = [found[i][r] for i, r in zip(fit, rows, strict=True)]
     how = start, part["umap_neighbours"], part["seed"]
-    laid = aligned_umap_places(given, rows, *how) if len(fit) > 1 else [umap_places(x, *how) for x in given]
+    if len(fit) > 1:
+        laid = aligned_umap_places(given, rows, *how, hold=part["hold"])
+    else:
+        laid = tuple(umap_places(x, *how) for x in given)
     ids = [str(i) for i in test.ids[chosen]]
     nowhere = np.zeros(len(ids), bool), np.zeros((0, 2))
     at = {i: (finite[i], places) for i, places in zip(fit, laid, strict=True)}
     frames = [_places(m.run_id, ids, *at.get(i, nowhere)) for i, m in enumerate(models)]
-    progress(len(models), len(models))
+    progress(10 * len(models), 10 * len(models))
     return {SAMPLES.name: pd.concat(frames, ignore_index=True)}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.views.catalogue import find, of_analysis
 from pruneviz.views.text import count, plain, several
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.measure_form import MeasureForm
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import html, stack, toolkit
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 
 NEEDS = ("filters", "models", "reference", "samples", "target", "sample_metric", "first_sample")
 SHOWN_ROWS = 200
-LEAD = "What the study's analyses found. A study file asks for them under [analyses]; pruneviz analyses lists them."
+LEAD = "What the study's analyses found. A study file asks for them under [analyses]; others can be measured from here."
 SAID = 3  # findings in sight; the others open on a click
 NONE = (
-    "This study asks for no analysis, or none is finished yet. Add one to the study file, such as [analyses] "
-    "prediction_changes = {}, and run it again: only what is new is made."
+    "This study asks for no analysis, or none is finished yet. Measure one here, or add it to the study file, such as "
+    "[analyses] prediction_changes = {}, and run it again: only what is new is made."
 )
 
 
@@ -36,7 +37,8 @@ class AnalysesPage:
         self.none = html(fragments.notice(NONE))
         self.body = stack(gap=24)
         self.unfit = html()
-        parts = (self.chosen, self.none, self.body, self.unfit)
+        self.more = MeasureForm(session, "Measure more")
+        parts = (self.chosen, self.none, self.more.open, self.more.panel, self.body, self.unfit)
         self.panel: Viewable = stack(html(fragments.heading("Analyses", LEAD)), *parts)
         self._shown: dict[str, _Analysis] = {}
 
@@ -63,6 +65,7 @@ class AnalysesPage:
         reasons = [f"{plain(n)}: {plain(why)}" for n, why in self.session.tables.unfit().items()]
         title = fragments.section("Analyses that these models do not have, and why") if reasons else ""
         self.unfit.object = title + fragments.sentences(reasons)
+        self.more.show()
 
     def _changed(self, event: Any) -> None:
         if not self._filling and event.new is not None:

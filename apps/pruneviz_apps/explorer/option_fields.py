@@ -45,6 +45,9 @@ def _field(name: str, told: Mapping[str, Any], value: Any) -> Any:
     value, choices = told["default"] if value is None else value, told.get("choices")
     about = elide(f"{plain(told['doc'])}. Allowed: {plain(told['allowed'])}.", 500)
     common: dict[str, Any] = {"label": name, "description": about, "margin": 0}
+    if choices and isinstance(told["default"], (list, tuple)):
+        offered = {plain(c): c for c in choices}
+        return pmui.MultiChoice(options=offered, value=list(value), placeholder="none", width=330, **common)
     if choices:
         return pmui.Select(options={plain(c): c for c in choices}, value=value, size="small", width=210, **common)
     if isinstance(told["default"], bool):

@@ -11,17 +11,15 @@ from pruneviz.views.text import listed, plain
 from pruneviz_apps.explorer import fragments, wishes
 from pruneviz_apps.explorer.option_fields import OptionFields
 from pruneviz_apps.explorer.session import Session
-from pruneviz_apps.explorer.toolkit import html, side_by_side, stack, toolkit
-from pruneviz_apps.jobs import Estimate, Job, Jobs, also_toml, extended
+from pruneviz_apps.explorer.toolkit import html, stack, toolkit
+from pruneviz_apps.explorer.work import Wished, Work
+from pruneviz_apps.jobs import Job, Jobs, also_toml, extended
 
 if TYPE_CHECKING:
     from panel.viewable import Viewable
 
-    from pruneviz.core.spec import StudySpec
-
-POLL_MS = 700
 _LEAD = "Choose, see what it takes, and let it run in the background: the new runs join this study as they are done."
-_NO_STORE = "These runs are not in a store, so nothing can be added to them."
+_ALL_THERE = "All of these runs are in the study already."
 _TYPICAL = "magnitude"
 
 
@@ -34,12 +32,8 @@ class PrunePage:
         study = session.tables.study
         self.jobs = Jobs(study, session.tables.trust) if isinstance(study, Study) else None
         self._filling = False
-        self._estimate: Estimate | None = None
-        self._estimated: StudySpec | None = None  # what the button Prune would run
-        self._asked: StudySpec | None = None
-        self._job: Job | None = None
         self._before: set[str] = set()
-        self._reason = ""  # why nothing can be pruned here
+        self._running = False
         self.hindered = html()
         small: dict[str, Any] = {"size": "small", "margin": 0}
         self.models = pmui.MultiChoice(label="Models", placeholder="all", options=[], margin=0, width=280)
@@ -59,20 +53,17 @@ class PrunePage:
         self.controls = pmui.Checkbox(label="with the random control", value=True, margin=(6, 0), width=210)
         self.parts, self.options = OptionFields(self._parts_changed), OptionFields(self._changed)
         self.recovering = OptionFields(self._changed)
-        self.said, self.cost, self.code, self.wrong = html(), html(), html(), html()
+        self.said = html()
         self.more = pmui.Toggle(label="Parts and options", size="small", variant="outlined", margin=0)
         self.detail = stack(
             html(fragments.note("Parts of the method")), self.parts.panel,
             html(fragments.note("Its options")), self.options.panel, gap=8, visible=False,
         )  # fmt: skip
-        self.ask = pmui.Button(label="See what it takes", variant="outlined", margin=0, on_click=lambda e: self._look())
-        self.stop = pmui.Button(label="Cancel", variant="text", margin=0, on_click=lambda e: self._changed())
-        self.go = pmui.Button(label="Prune now", variant="contained", margin=0, on_click=lambda e: self._start())
-        self.working = pmui.LinearProgress(value=0, margin=(8, 0), visible=False, **{"sizing_mode": "stretch_width"})
-        self.told = html()
-        self.cancel = pmui.Button(label="Cancel", variant="outlined", margin=0, on_click=lambda e: self._cancel())
         self.compare = pmui.Button(label="Compare the new runs", variant="text", margin=0, visible=False)
         self.compare.on_click(lambda e: self._compare_new())
+        self.work = Work(
+            session, self.jobs, self._wished, "Prune now", beside=(self.compare,), always=True, told=self._heard
+        )
         for widget in (self.models, self.replicates, self.targets, self.seeds, self.controls):
             widget.param.watch(lambda e: self._changed(), "value")
         self.method.param.watch(lambda e: self._method_chosen(e.new), "value")
@@ -86,23 +77,17 @@ class PrunePage:
             self.detail,
             pn.FlexBox(self.recovery, self.recovering.panel, **wrap),
             pn.FlexBox(self.seeds, self.controls, **wrap),
-            side_by_side(self.ask, self.go, self.stop),
-            self.wrong,
-            self.cost,
-            self.code,
+            self.work.asking,
         )
-        self.job_panel = stack(self.told, self.working, side_by_side(self.cancel, self.compare), gap=8, visible=False)
         self.panel: Viewable = stack(
-            html(fragments.heading("Prune", _LEAD)), self.hindered, self.job_panel, self.form, gap=20
+            html(fragments.heading("Prune", _LEAD)), self.hindered, self.work.job, self.form, gap=20
         )
         self._begin_with()
-        if self.jobs is not None and pn.state.curdoc is not None:
-            pn.state.curdoc.add_periodic_callback(self._poll, POLL_MS)
 
     def show(self) -> None:
         """Bring the page up to date."""
-        self._reason = self.jobs.hindrance if self.jobs is not None else _NO_STORE
-        self.hindered.object = fragments.notice(self._reason) if self._reason else ""
+        reason = self.jobs.hindrance if self.jobs is not None else wishes.NO_STORE
+        self.hindered.object = fragments.notice(reason) if reason else ""
         runs = self.session.tables.runs
         dense = runs[on.is_original(runs)]
         self._filling = True
@@ -117,7 +102,7 @@ class PrunePage:
             self._filling = False
         if (wanted := self.session.state.method) in self.method.options and wanted != self.method.value:
             self.method.value = wanted
-        self._poll()
+        self.work.show(reason)
 
     def _begin_with(self) -> None:
         """The study's own recovery is a good one to begin with, since its runs are what the new ones stand beside."""
@@ -146,8 +131,7 @@ class PrunePage:
         try:
             told = wishes.recipe_told(self.method.value, self.parts.given())
         except PrunevizError as e:
-            self._changed()
-            self.wrong.object = fragments.notice(str(e), "error")
+            self.work.complain(str(e))
             return
         self.options.offer(told["options"])
         self.said.object = fragments.sentences(wishes.about(told), "failed")
@@ -160,13 +144,8 @@ class PrunePage:
         self._changed()
 
     def _changed(self) -> None:
-        """What was estimated is no longer what is chosen."""
         if not self._filling:
-            if self._estimate is not None:
-                self._estimate.stop()
-            self._estimate = self._estimated = None
-            self.cost.object = self.code.object = self.wrong.object = ""
-            self._enable()
+            self.work.changed()
 
     def _wish(self) -> dict[str, Any]:
         options = {**self.parts.given(), **self.options.given()}
@@ -185,94 +164,27 @@ class PrunePage:
             wish["replicates"] = [int(n) for n in self.replicates.value]
         return wish
 
-    def _look(self) -> None:
-        assert self.jobs is not None
-        self._changed()
-        try:
-            self._asked = extended(self.session.tables.spec, self._wish())
-            self._estimate = self.jobs.estimate(self._asked)
-        except PrunevizError as e:
-            self.wrong.object = fragments.notice(str(e), "error")
-            return
-        self.cost.object = fragments.note("Building the models and timing a batch, to see what it takes …")
-        self._enable()
-
-    def _start(self) -> None:
-        if self.jobs is None or self._estimated is None:
-            return
-        self._before = set(self.session.tables.runs["run_id"])
-        try:
-            self.jobs.start(self._estimated, self._what())
-        except PrunevizError as e:
-            self.wrong.object = fragments.notice(str(e), "error")
-        self._estimated = None
-        self._poll()
+    def _wished(self) -> Wished:
+        spec = extended(self.session.tables.spec, self._wish())
+        return Wished(spec, self._what(), also_toml(spec), _ALL_THERE)
 
     def _what(self) -> str:
         recovery = "" if self.recovery.disabled or self.recovery.value == "none" else f" with {self.recovery.value}"
         return f"{self.method.value} at {listed(t.strip() for t in self.targets.value.split(','))}{recovery}"
 
-    def _cancel(self) -> None:
-        if self.jobs is not None:
-            self.cancel.disabled, self.cancel.label = True, "Stopping …"
-            try:
-                self.jobs.cancel()
-            except PrunevizError as e:
-                self.session.say(str(e))
+    def _heard(self, job: Job | None) -> None:
+        """Keep in mind which runs were there before a job began; offer the new ones of one that was begun here."""
+        running = job is not None and job.runs
+        if running and not self._running:
+            self._before = set(self.session.tables.runs["run_id"])
+        self._running = running
+        self.compare.visible = job is not None and job.state == "done" and self.work.own
 
     def _compare_new(self) -> None:
         runs = self.session.tables.runs
-        new = runs[~runs["run_id"].isin(self._before) & (runs["status"] == "done")]
-        self.session.compare(tuple(str(r) for r in new["run_id"]))
-        self.session.change(page="compare")
-
-    def _poll(self) -> None:
-        """Look how the estimate and the job stand; nothing is sent where nothing has changed."""
-        if self._estimate is not None:
-            self._show_estimate(self._estimate)
-        job = self.jobs.job if self.jobs is not None else None
-        if job != self._job:
-            self._job = job
-            self._show_job(job)
-        self._enable()
-
-    def _show_estimate(self, estimate: Estimate) -> None:
-        try:
-            plan = estimate.poll()
-        except PrunevizError as e:
-            self._estimate, self.cost.object = None, ""
-            self.wrong.object = fragments.notice(str(e), "error")
-            return
-        if plan is None or self._asked is None:
-            return
-        self._estimate = None
-        left = plan["steps"] - plan["done"]
-        if left:
-            self._estimated = self._asked
-            known = {str(n) for n in self.session.tables.runs["name"]}
-            self.cost.object = fragments.tiles(wishes.takes(plan, known))
+        new = tuple(str(r) for r in runs.loc[~runs["run_id"].isin(self._before) & (runs["status"] == "done"), "run_id"])
+        if new:
+            self.session.compare(new)
+            self.session.change(page="compare")
         else:
-            self.cost.object = fragments.notice("All of these runs are in the study already.")
-        summary = "The same in the study file and on the command line"
-        line = f"pruneviz run STUDY.toml --store {self.session.tables.study.workspace.store.root}"
-        template = "<details class='pv-folded'><summary>{summary}</summary><pre class='pv-code'>{code}</pre></details>"
-        self.code.object = fragments.fill(template, summary=summary, code=f"{also_toml(self._asked)}\n\n# {line}")
-
-    def _show_job(self, job: Job | None) -> None:
-        self.job_panel.visible = job is not None
-        if job is None:
-            return
-        bad = job.state in ("failed", "lost") or bool(job.failures)
-        failed = fragments.sentences(job.failures[:10], "failed")
-        self.told.object = fragments.notice(wishes.told(job), "error" if bad else "info") + failed
-        self.working.visible = self.cancel.visible = job.runs
-        self.working.value = round(100 * job.done / job.total) if job.total else -1
-        if job.runs and job.state == "starting":
-            self.cancel.label, self.cancel.disabled = "Cancel", False
-        self.compare.visible = job.state == "done" and bool(self._before)
-
-    def _enable(self) -> None:
-        busy = self._job is not None and self._job.runs
-        self.go.disabled = self._estimated is None or busy
-        self.stop.visible = self._estimate is not None
-        self.ask.disabled = self._estimate is not None or bool(self._reason)
+            self.session.say("No new run is measured yet.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import PrunevizError
 from pruneviz.views import runs as on
+from pruneviz.views.embedded import ANALYSIS
 from pruneviz.views.metrics import measured
 from pruneviz.views.pictures.images import pages
 from pruneviz.views.pictures.projection import FRAME, MOST_MODELS, projections
@@ -16,6 +17,7 @@ from pruneviz.views.pictures.sample_grid import COLUMNS, ON_PAGE, TILE, sample_g
 from pruneviz.views.text import elide, several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.arranging import BAR, SIDES, beside, scatters, step
+from pruneviz_apps.explorer.measure_form import MeasureForm
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.selection_bar import SelectionBar
 from pruneviz_apps.explorer.session import Session
@@ -72,6 +74,7 @@ class SamplesPage:
         needs = (*_MODELS, "colour", "all_points")
         self.scatters = [PicturePane(session, self._scatter(i), needs) for i in range(1 + MOST_MODELS)]
         self.drawing = side_by_side(self.colour, self.all_points, gap=20)
+        self.other = MeasureForm(session, "Make an embedding", ANALYSIS)
         self.more = html()
         self.grid = PicturePane(session, sample_grid_info, _SORTED)
         self.detail = PicturePane(session, sample_detail_info, (*_MODELS, "shown_sample"))
@@ -98,7 +101,8 @@ class SamplesPage:
                 )
             ),
             self.bar,
-            self.drawing,
+            side_by_side(self.drawing, self.other.open, gap=20, align="center"),
+            self.other.panel,
             stack(scatters(self.scatters, least=330, gap=_GAP)),  # the outer can be hidden, a grid cannot
             self.more,
             stack(many, one, styles=SIDES),
@@ -113,6 +117,8 @@ class SamplesPage:
         there = len(made)
         drawn = any(not p.empty for p in made)
         self.drawing.visible = drawn
+        self.other.open.label = "Another embedding" if drawn else "Make an embedding"
+        self.other.show()
         for i, scatter in enumerate(self.scatters):
             scatter.panel.visible = i < there
             if scatter.panel.visible:

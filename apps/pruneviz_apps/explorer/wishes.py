@@ -1,4 +1,4 @@
-"""What somebody chooses on the page Prune, as an ``[[also]]`` table, and what pruning says of itself, in sentences."""
+"""What somebody chooses to prune or measure, as a study file has it, and what that says of itself, in sentences."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ from typing import Any
 from pruneviz.core.errors import SpecError
 from pruneviz.core.options import describe
 from pruneviz.core.spec import Choice
+from pruneviz.core.tables import Tables
+from pruneviz.core.viewstate import ViewState
 from pruneviz.progress import duration, size
 from pruneviz.pruning import RECIPES, resolve
 from pruneviz.pruning import describe as told_of
 from pruneviz.training.recoveries import RECOVERIES
+from pruneviz.views import runs as on
+from pruneviz.views.metrics import measured
 from pruneviz.views.text import count, listed, plain, several
+from pruneviz_analyses import find
 from pruneviz_apps.jobs import Job
 
 PARTS = ("unit", "score", "allocation", "schedule", "update")
 OFFERED = tuple(name for name in RECOVERIES if name != "custom")  # which needs a function of one's own
+NO_STORE = "These runs are not in a store, so nothing can be added to them."
+RUNS = "runs"  # the option of analyses that need not look at all runs
 _MEANING = {
     "unit": "what is removed",
     "score": "by what it is judged",
@@ -56,6 +63,29 @@ def recipe_told(name: str, parts: Mapping[str, Any]) -> dict[str, Any]:
 def recovery_options(name: str) -> dict[str, dict[str, Any]]:
     """The options of a recovery, by name."""
     return {o.name: dataclasses.asdict(o) for o in describe(RECOVERIES[name])}
+
+
+def analysis_options(name: str) -> dict[str, dict[str, Any]]:
+    """The options of an analysis, by name; which runs it looks at is chosen apart."""
+    cls: type = find(name, "analyses")
+    return {
+        o.name: {**dataclasses.asdict(o), "default": _as_written(o.default)} for o in describe(cls) if o.name != RUNS
+    }
+
+
+def _as_written(value: Any) -> Any:
+    """An option's value as a study file has it."""
+    if isinstance(value, Choice):
+        return {"name": value.name, **value.options} if value.options else value.name
+    return [_as_written(v) for v in value] if isinstance(value, tuple) else value
+
+
+def named_runs(tables: Tables, state: ViewState) -> tuple[str, ...]:
+    """The names of the runs in sight: the reference, and what is compared with it."""
+    done = measured(tables)
+    ids = [r for r in (on.reference(done, state), *on.compared(done, state)) if r]
+    names = dict(zip(done["run_id"], done["name"], strict=True))
+    return tuple(str(names[r]) for r in dict.fromkeys(ids))
 
 
 def targets(text: str) -> list[Any]:
@@ -104,12 +134,9 @@ def takes(plan: Mapping[str, Any], known: set[str]) -> list[tuple[str, str, str]
     new = [n for n in plan["run_names"] if n not in known]
     kinds = listed(f"{n} {kind}" for kind, n in plan["kinds"].items())
     left = plan["steps"] - plan["done"]
+    more = "new run" if len(new) == 1 else "new runs"
     return [
-        (
-            count(len(new)),
-            "new run" if len(new) == 1 else "new runs",
-            listed([plain(n) for n in new[:2]]) if new else "",
-        ),
+        *([(count(len(new)), more, listed([plain(n) for n in new[:2]]))] if new else []),
         (count(left), "step to do" if left == 1 else "steps to do", kinds),
         (f"about {duration(plan['seconds'])}", "time", f"with {several(plan['workers'], 'worker')}"),
         (size(plan["bytes"]), "disk", ""),
