@@ -139,6 +139,21 @@ def test_sets_of_which_a_retraining_failed_are_left_out_and_named():
     )
 
 
+def test_sets_that_wait_for_a_repeat_are_named_and_no_other_set_stands_for_that_of_least_loss():
+    tables = study(models=2)
+    losses = {r["subset"]: r["pruned_loss"] for r in tables.subsets if r["run_id"] == "mini0"}
+    least = min({r["subset"] for r in tables.retrained if r["run_id"] == "mini0"}, key=losses.__getitem__)
+    assert losses[least] == min(losses.values())
+    tables.retrained = [r for r in tables.retrained if (r["run_id"], r["subset"], r["repeat"]) != ("mini0", least, 1)]
+    _, models, said = measured(tables)
+    rows = only(models).set_index("run_id")
+    assert rows.loc["mini0", ["waiting", "retrained", "failed"]].to_list() == [1, 15, 0]
+    assert rows.loc["mini1", "waiting"] == 0
+    assert np.isnan(rows.loc["mini0", "anomaly_ratio"])
+    assert rows.loc["mini1", "anomaly_ratio"] >= 0
+    assert "Left out for now: 1 set of filters that still lack some of their retrainings." in said
+
+
 def test_losses_that_are_not_finite_are_named_and_forbid_relabelling():
     tables = RetrainedTables()
     rng = np.random.default_rng(0)
@@ -258,7 +273,9 @@ def test_methods_that_rank_alike_before_and_after():
     assert row["p"] == pytest.approx(2 / math.factorial(6))
     assert row["verdict"] == verdicts.FOUND
     assert list(each["best_before"]) == ["method 0"] * 3
-    assert said[0].startswith("6 methods at 0.5: τ of their ranking by loss before finetune with that by test accuracy")
+    assert said[0].startswith(
+        "6 methods at 0.5, random controls aside: τ of their ranking by loss before finetune with that by test accuracy"
+    )
     assert "the best before is the best after in 3 of 3" in said[0]
 
 
@@ -293,6 +310,17 @@ def test_many_dense_models_that_rank_the_same_methods_alike_are_no_evidence_of_t
     assert few.iloc[0]["verdict"] == verdicts.NOT_TESTED
 
 
+def test_random_controls_are_not_ranked():
+    """Worst before and after, it would make criteria that have nothing to do with each other look as if they agreed."""
+    tables = ranked([0.1, 0.2, 0.3, 9.0], [0.7, 0.9, 0.8, 0.1])
+    for row in tables.rows:
+        if row.get("method") in ("method 0", "method 1", "method 2"):
+            row["control_run_id"] = row["run_id"].replace(f"-{row['method'][-1]}-", "-3-")
+    table, _, said = rankings(tables)
+    assert (table.iloc[0]["methods"], table.iloc[0]["tau"]) == (3, pytest.approx(-1 / 3))
+    assert said[0].startswith("3 methods at 0.5, random controls aside: ")
+
+
 def test_many_rankings_are_corrected_for():
     table, _, _ = rankings(ranked([1, 2, 3, 4, 5], [0.9, 0.8, 0.7, 0.6, 0.5], targets=("0.5", "0.8", "0.9")))
     assert len(table) == 3
@@ -315,13 +343,17 @@ def test_nothing_to_rank_is_refused_with_both_remedies():
             "prune": {"methods": ["magnitude"], "sparsities": [0.5]},
             "recover": {"recoveries": ["none", "finetune"]},
         },
+        {  # the control is no criterion, and methods of different units are not ranked together
+            "prune": {"methods": ["magnitude", "taylor", "random", "l1-filter"], "sparsities": [0.5]},
+            "recover": {"recoveries": ["none", "finetune"]},
+        },
     ):
         with pytest.raises(Unsupported, match=r"nothing to rank.*layers = .*three methods"):
             RetrainCorrelation().check(subject(plain))
     RetrainCorrelation().check(
         subject(
             {
-                "prune": {"methods": ["magnitude", "l1-filter"], "sparsities": [0.5]},
+                "prune": {"methods": ["magnitude", "taylor", "snip"], "sparsities": [0.5]},
                 "recover": {"recoveries": ["none", "finetune"]},
             }
         )

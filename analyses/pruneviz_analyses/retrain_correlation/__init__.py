@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -43,7 +44,8 @@ class RetrainCorrelation:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (CELLS, MODELS, RANKINGS, RANKED)
     observed: ClassVar[tuple[Schema, ...]] = (SUBSETS, RETRAINED)
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
+    observing_version: ClassVar[int] = 2  # what is seen is what it was
 
     layers: tuple[str, ...] = option((), 'layers that lose filters, such as "conv1"; "conv1+conv2" loses of both')
     ratios: tuple[float, ...] = option((0.5,), "shares of a layer's filters removed", gt=0, lt=1)
@@ -94,14 +96,18 @@ class RetrainCorrelation:
                 self._check_cells(seen)
 
     def _check_methods(self, subject: Subject) -> None:
+        from pruneviz.pruning import control_of, resolve
+
         spec = subject.spec
         recoveries = {choice.name for crossed in spec.crossed for choice in crossed.recoveries}
-        methods = len(spec.methods) + any(crossed.prune.controls for crossed in spec.crossed)
-        if methods < 3 or "none" not in recoveries or len(recoveries) < 2:
+        asked = (resolve(choice, "[prune] methods") for choice in spec.methods)
+        units = Counter(recipe.unit for recipe in asked if recipe.name != control_of(recipe).name)
+        if max(units.values(), default=0) < LEAST or "none" not in recoveries or len(recoveries) < 2:
             raise Unsupported(
                 'retrain_correlation: there is nothing to rank. Name layers, such as layers = ["conv1"], whose sets of '
-                'filters are then removed and retrained; or give three methods or more under [prune], and "none" and a '
-                "recovery that trains under [recover], whose rankings are then compared."
+                "filters are then removed and retrained; or give three methods or more of one unit under [prune], "
+                'random pruning not counted, and "none" and a recovery that trains under [recover], whose rankings '
+                "are then compared."
             )
 
     def _check_cells(self, seen: Seen) -> None:

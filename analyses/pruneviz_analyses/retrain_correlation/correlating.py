@@ -47,6 +47,7 @@ class _Seen:
         repeats: by outcome, (R, D).
         best: by outcome, (D,): the mean over repeats at the epoch of best test accuracy.
         failed: sets of which a retraining failed.
+        waiting: sets retrained less often than asked, so far.
     """
 
     losses: Floats
@@ -57,6 +58,7 @@ class _Seen:
     repeats: Mapping[str, Floats]
     best: Mapping[str, Floats]
     failed: int
+    waiting: int
 
 
 def read(tables: Tables, name: str) -> pd.DataFrame | None:
@@ -95,6 +97,7 @@ def models_frame(tables: Tables, permutations: int, seed: int) -> pd.DataFrame:
             "unknown": int(np.count_nonzero(~np.isfinite(seen.losses))),
             "retrained": len(seen.chosen),
             "failed": seen.failed,
+            "waiting": seen.waiting,
             "repeats": len(next(iter(seen.repeats.values()))),
         }
         rows += [{**common, **found} for found in _correlated(seen, permutations, seed)]
@@ -108,13 +111,15 @@ def _seen(losses: pd.DataFrame, after: pd.DataFrame | None) -> _Seen:
     sets = [set_of(str(text)) for text in losses["removed"]]
     sizes = tuple(int(n) for n in str(losses["filters"].iloc[0]).split("+"))
     kept: dict[int, pd.DataFrame] = {}
-    failed = 0
+    failed = waiting = 0
     repeats = int(after["repeat"].max()) + 1 if after is not None and len(after) else 0
     for subset, rows in after.groupby("subset") if after is not None else ():
         if rows["reason"].notna().any():
             failed += 1
         elif len(rows) == repeats:
             kept[int(str(subset))] = rows.sort_values("repeat")
+        else:
+            waiting += 1
     # Results as an array: (sets, repeats, outcomes, theirs at the last epochs and at the best one).
     names = [*OUTCOMES, *(f"best_{name}" for name in OUTCOMES)]
     values = np.array([rows[names].to_numpy(float) for rows in kept.values()]).reshape(len(kept), repeats, len(names))
@@ -127,6 +132,7 @@ def _seen(losses: pd.DataFrame, after: pd.DataFrame | None) -> _Seen:
         {name: values[:, :, i].T for i, name in enumerate(OUTCOMES)},
         {name: values[:, :, len(OUTCOMES) + i].sum(axis=1) / max(repeats, 1) for i, name in enumerate(OUTCOMES)},
         failed,
+        waiting,
     )
 
 
@@ -141,6 +147,8 @@ def _correlated(seen: _Seen, permutations: int, seed: int) -> list[dict[str, Any
         rows = relabelled(seen.sets, seen.chosen, seen.sizes, permutations, seed)
         p = relabelling_p(seen.losses, means, rows, seen.chosen.tolist())
     taus = kendall(before, means)[0]
+    # Where the set of least loss has no result, another one in its place would say something else.
+    oracle = before.min() <= np.nanmin(np.where(np.isfinite(seen.losses), seen.losses, np.nan))
     found = []
     for i, (name, better) in enumerate(OUTCOMES.items()):
         found.append(
@@ -151,7 +159,7 @@ def _correlated(seen: _Seen, permutations: int, seed: int) -> list[dict[str, Any
                 "p_published": published_p(before, means[i]),
                 "tau_published": float(kendall(before, seen.best[name])[0, 0]),
                 "ceiling": noise_ceiling(seen.repeats[name]),
-                "anomaly_ratio": anomaly_ratio(before, means[i], better),
+                "anomaly_ratio": anomaly_ratio(before, means[i], better) if oracle else math.nan,
             }
         )
     return found

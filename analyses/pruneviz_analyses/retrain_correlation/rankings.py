@@ -25,13 +25,16 @@ KEYS = ["model", "unit", "recovery", "target", "level"]
 def pairs_frame(runs: pd.DataFrame) -> pd.DataFrame:
     """Every finished recovered run beside the same model before its recovery.
 
+    Random controls are left out: they end last before and after, and would make criteria look as if they agreed.
+
     Returns:
         The columns of :data:`KEYS`, ``dense_run_id``, ``method``, ``seed``, ``before`` (loss before the recovery: on
         the validation split where both runs have one, else on the test split) and ``after`` (test accuracy).
     """
     import pandas as pd
 
-    done = runs[(runs["status"] == "done") & (runs["method"] != "dense")]
+    control = runs["run_id"].isin(set(runs["control_run_id"].dropna()))
+    done = runs[(runs["status"] == "done") & (runs["method"] != "dense") & ~control]
     bare: dict[tuple[Any, ...], float] = {}
     for run in done[done["recovery"] == "none"].to_dict("records"):
         loss = run["val_loss"] if math.isfinite(run["val_loss"]) else run["loss"]

@@ -98,6 +98,7 @@ MODELS = Schema(
         Column("unknown", "int", "of them without a finite loss, left out"),
         Column("retrained", "int", "sets retrained as often as asked"),
         Column("failed", "int", "sets of which a retraining failed, left out"),
+        Column("waiting", "int", "sets that still lack some of their retrainings, left out"),
         Column("repeats", "int", "independent retrainings averaged"),
         Column("tau", "float", "Kendall τ-b between the loss before retraining and the outcome"),
         Column("p", "float", "two-sided, by relabelling the filters; null where not all sets are looked at"),
@@ -107,7 +108,9 @@ MODELS = Schema(
         ),
         Column("tau_published", "float", "τ as published: with the epoch of best test accuracy"),
         Column("ceiling", "float", "noise ceiling: τ between independent retrainings of the same sets"),
-        Column("anomaly_ratio", "float", "share that ends strictly better than the set of least loss", "fraction"),
+        Column(
+            "anomaly_ratio", "float", "share that ends better than the set of least loss; null without it", "fraction"
+        ),
     ),
 )
 
@@ -120,7 +123,7 @@ RANKINGS = Schema(
         Column("recovery", "str", "what came between before and after"),
         Column("target", "str", "how much was removed"),
         Column("level", "int", "level of an iterative schedule, 1 for one-shot"),
-        Column("methods", "int", "methods ranked, random controls included"),
+        Column("methods", "int", "methods ranked, without random controls, which end last before and after"),
         Column("dense_models", "int", "dense models with a τ: the unit of replication", "models"),
         Column("tau", "float", "mean Kendall τ-b of least loss before and accuracy after; 1: the same ranking"),
         Column("tau_least", "float", "the least of the dense models"),

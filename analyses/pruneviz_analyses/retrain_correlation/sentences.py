@@ -46,7 +46,10 @@ def _cells(cells: pd.DataFrame) -> Iterator[str]:
         text = f"{where}: τ of pruned train loss with {_NAMES['test_accuracy']} = {_told(first)}"
         loss = rows["train_loss"]
         text += f". With {_NAMES['train_loss']} τ = {_told(loss)}"
-        better = f"{_percent(first['anomaly_ratio'])} of the sets retrained end more accurate than that of least loss"
+        better = "The set of least loss has no result"
+        if math.isfinite(first["anomaly_ratio"]):
+            share = _percent(first["anomaly_ratio"])
+            better = f"{share} of the sets retrained end more accurate than that of least loss"
         scale = f"{first['retrained']} of {first['subsets']} sets, {counted(first['repeats'], 'repeat')}"
         yield f"{text}. {better} ({scale})."
 
@@ -116,7 +119,7 @@ def _rankings(rankings: pd.DataFrame) -> Iterator[str]:
         where = f"{row['model']}, " if several else ""
         level = f", level {row['level']}" if rankings["level"].nunique() > 1 else ""
         unit = f" of {row['unit']}s" if rankings["unit"].nunique() > 1 else ""
-        text = f"{where}{row['methods']} methods{unit} at {row['target']}{level}: "
+        text = f"{where}{row['methods']} methods{unit} at {row['target']}{level}, random controls aside: "
         if row["verdict"] == verdicts.ALIKE:
             yield f"{text}nothing to rank, since all are alike before or after {row['recovery']}."
             continue
@@ -147,6 +150,8 @@ def _left_out(asked: RetrainCorrelation, tables: Tables, models: pd.DataFrame) -
         reasons = after["reason"].dropna() if after is not None else ()
         why = f" ({next(iter(reasons))})" if len(reasons) else ""
         yield f"Left out: {counted(failed, 'set')} of filters of which a retraining failed{why.replace('.)', ')')}."
+    if waiting := int(once["waiting"].sum()):
+        yield f"Left out for now: {counted(waiting, 'set')} of filters that still lack some of their retrainings."
     if unknown := int(once["unknown"].sum()):
         yield f"Left out: {counted(unknown, 'set')} of filters whose loss before retraining is NaN or infinite."
     for row in once[~once["all_subsets"].astype(bool)].drop_duplicates(["layer", "ratio"]).to_dict("records"):
