@@ -142,6 +142,11 @@ class Coordinator:
         count = self.total - len(self.todo)
         self.listener(Event(kind, step.key, step.title, count, self.total, part, left, reason))
 
+    def tell_of(self, kind: str, step: Step) -> None:
+        """Report what comes after all steps and is none of them."""
+        if self.listener is not None:
+            self.listener(Event(kind, step.key, step.title, self.total - len(self.todo), self.total))
+
 
 def reason_of(error: BaseException) -> str:
     """Why a step failed, in one sentence for people."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.analysis import Analysis
-from pruneviz.core.errors import SpecError, StoreError, located
+from pruneviz.core.errors import Cancelled, SpecError, StoreError, located
 from pruneviz.core.options import to_plain
 from pruneviz.core.spec import StudySpec
 from pruneviz.study.coordinator import Coordinator, Listener, reason_of
@@ -137,7 +137,7 @@ def run_study(
         run_inline(coordinator, _benches(kept, device, live), device, alone=True)
     study = Study(kept, spec.name)
     failed = {made.steps[k].title: reason for k, reason in coordinator.outcome.failed.items()}
-    failed |= _analyse(study, analyses, record_of(made)["observations"])
+    failed |= _analyse(study, analyses, record_of(made)["observations"], coordinator.tell_of)
     outcome = coordinator.outcome
     reused = len(steps) - coordinator.total + len(outcome.found)
     return Result(study, len(outcome.made), reused, failed, len(outcome.blocked))
@@ -206,13 +206,16 @@ def _write_record(store: Store, made: Plan, name: str, analyses: Container[str])
         store.write_study(name, record)
 
 
-def _analyse(study: Study, analyses: Sequence[Analysis], observations: Mapping[str, Any]) -> dict[str, str]:
+def _analyse(
+    study: Study, analyses: Sequence[Analysis], observations: Mapping[str, Any], tell: Callable[[str, Step], None]
+) -> dict[str, str]:
     """Carry out what the finished runs allow; a result is made again when the runs it rests on change.
 
     Args:
         study: as it is in the store.
         analyses: those asked for.
         observations: keys of the steps in which each of them looked at models, as now planned.
+        tell: told of the start and the end of each that is carried out; raises Cancelled to stop.
 
     Returns:
         Why analyses failed, by title.
@@ -226,14 +229,16 @@ def _analyse(study: Study, analyses: Sequence[Analysis], observations: Mapping[s
     for analysis in analyses if done else ():
         params = {"name": analysis.name, "version": analysis.version, "options": to_plain(analysis), "runs": done}
         params["observed"] = study.observed(analysis.name)
-        step = Step("analysis", params, {}, {}, analysis.name)
+        step = Step("analysis", params, {}, {}, f"{analysis.name}: tables and findings")
         keys[analysis.name] = step.key
         made = {"described": step.described, "environment": environment()}
         try:
             with study.store.lease(step.key, wait=True):
                 if study.store.get(step.key) is None:
+                    tell("start", step)
                     study.store.put(step.key, "analysis", _measured(study, analysis), **made)
-        except StoreError:
+                    tell("done", step)
+        except (StoreError, Cancelled):
             raise
         except Exception as e:  # it may be anyone's; the runs are kept whatever it does
             failed[f"analysis {analysis.name}"] = reason_of(e)

@@ -367,7 +367,17 @@ def test_an_analysis_that_fails_loses_nothing(table: dict[str, Any], tmp_path: P
         def to_plain(self) -> dict[str, Any]:
             return {}
 
+    def stop(event: Event) -> None:
+        told.append((event.kind, event.title, event.done == event.total))
+        if event.title == "prediction_changes: tables and findings":
+            raise Cancelled("enough")
+
+    told: list[tuple[str, str, bool]] = []
+    with pytest.raises(Cancelled):  # also in what comes after all steps, which is named
+        run(table, tmp_path / "s", analyses=(Broken(), good), listener=stop)
+    assert told[-2:] == [("start", f"{a}: tables and findings", True) for a in ("broken", "prediction_changes")]
     result = run(table, tmp_path / "s", analyses=(Broken(), good))
+    assert result.made == 0
     assert list(result.failed) == ["analysis broken"]
     assert "not my day" in result.failed["analysis broken"]
     assert set(result.study.runs["status"]) == {"done"}
