@@ -82,6 +82,7 @@ def test_curves_layers_and_what_they_tolerate():
     got = row[["change", "change_low", "change_high"]].to_numpy(float)
     assert got == pytest.approx([expected.mean, expected.low, expected.high])
     further = (own["accuracy"][0.9] - own["accuracy"][0.0]).to_numpy(float)
+    assert layers["up_to"].eq(0.9).all()
     area = -(0.5 * change / 2 + 0.4 * (change + further) / 2) / 0.9
     assert layers.loc[("magnitude", "a"), "area"] == pytest.approx(area.mean())
     assert layers["rank"].to_dict() == {
@@ -94,6 +95,42 @@ def test_curves_layers_and_what_they_tolerate():
     assert layers.loc[("magnitude", "b"), "tolerated"] == 0.9
     assert layers.loc[("magnitude", "b"), "beyond_random_high"] < 0
     assert np.isnan(layers.loc[("random", "b"), "beyond_random"])
+
+
+def test_layers_are_compared_over_the_range_that_all_of_them_reach():
+    study = Looked()
+    steep, late = {0.0: 0.9, 0.5: 0.7, 0.75: 0.5}, {0.0: 0.9, 0.4: 0.9, 0.6: 0.9, 0.9: 0.0}
+    # asked for 0.4, 0.6 and 0.9, of four units 0.5 go twice and 0.75 at last
+    of = {"narrow": (4, [(0.0, 0.0), (0.4, 0.5), (0.6, 0.5), (0.9, 0.75)], steep), "wide": (10, late, late)}
+    of["one"] = (1, [(0.0, 0.0)], {0.0: 0.9})
+    rows = []
+    for d in range(2):
+        study.add(f"d{d}")
+        for layer, (units, points, accuracies) in of.items():
+            for asked, achieved in points if isinstance(points, list) else [(p, p) for p in points]:
+                row = {"run_id": f"d{d}", "criterion": "l1-filter", "unit": "channel", "layer": layer, "units": units}
+                row |= {"index": list(of).index(layer), "sparsity": asked, "achieved": achieved, "split": "val"}
+                rows.append({**row, "images": 50, "accuracy": accuracies[achieved], "loss": 1.0})
+    study.seen(SEEN, rows)
+    layers = analysis.measure(study)["layer_sensitivity_layers"].set_index("layer")
+    assert layers["up_to"].dropna().tolist() == [0.75, 0.75]
+    narrow = (0.5 * 0.2 / 2 + 0.25 * (0.2 + 0.4) / 2) / 0.75
+    wide = 0.15 * 0.45 / 2 / 0.75  # of its fall by 0.9 between 0.6 and 0.9 the first half, which is 0.45
+    assert layers["area"].to_dict() == pytest.approx({"narrow": narrow, "wide": wide, "one": np.nan}, nan_ok=True)
+    assert layers.loc[["narrow", "wide"], "rank"].tolist() == [1, 2]  # up to its own end, wide would be first
+    said = study.said(analysis)
+    assert "of so few units none of these fractions can go, and is left out: one." in said[0]
+    assert "over sparsities up to 0.75, which every layer reaches, with one layer pruned" in said[1]
+
+
+def test_random_pruning_of_other_fractions_is_no_control():
+    study = curves()
+    seen = study.frames[SEEN.name]
+    other = (seen["criterion"] == "random") & (seen["layer"] == "a") & (seen["sparsity"] == 0.9)
+    study.frames[SEEN.name] = seen.assign(achieved=seen["achieved"].where(~other, 0.8))
+    layers = analysis.measure(study)["layer_sensitivity_layers"].set_index(["criterion", "layer"])
+    assert np.isnan(layers.loc[("magnitude", "a"), "beyond_random"])
+    assert np.isfinite(layers.loc[("magnitude", "b"), "beyond_random"])
 
 
 def test_sentences_name_the_layers_and_do_not_outrun_the_intervals():

@@ -63,7 +63,7 @@ def test_layers_stand_side_by_side_each_from_nothing_to_everything_removed() -> 
     assert lines[0].x == pytest.approx(-0.42 + 0.84 * own["sparsity"].to_numpy(float))
     assert len(of(picture, m.Band)) == 4
     assert lines[2].ink == "control"
-    assert picture.sentences[0].startswith("Hurt most, mean fall over the sparsities in points: a by magnitude (")
+    assert picture.sentences[0].startswith("Hurt most, by the mean fall in points over the sparsities that every layer")
 
 
 def test_curves_of_one_dense_model_by_the_names_of_their_weights_have_room() -> None:

@@ -40,7 +40,8 @@ class LayerSensitivity:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (CURVES, LAYERS)
     observed: ClassVar[tuple[Schema, ...]] = (SEEN,)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    observing_version: ClassVar[int] = 1
 
     criteria: tuple[Choice, ...] = option(
         (Choice("magnitude", {}), Choice("random", {})), "methods that choose within the layer", parse=_choices

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,33 @@ Floats = npt.NDArray[np.float64]
 
 _RANDOM = {"weight": "random", "channel": "random-channel", "nm": "random-nm"}
 _KEYS = ("model", "unit", "criterion", "layer")
+Name = tuple[str, ...]  # by those keys
+
+
+@dataclass(frozen=True)
+class _Falls:
+    """How far accuracy falls as a layer loses more: of few units the fraction that goes is not quite that asked for.
+
+    Attributes:
+        removed: fractions of the layer's units that went, from 0.
+        falls: of accuracy there, a row for each dense model.
+        models: these.
+    """
+
+    removed: Floats
+    falls: Floats
+    models: pd.Index
+
+    @property
+    def most(self) -> float:
+        """The largest fraction that went."""
+        return float(self.removed[-1])
+
+    def areas(self, up_to: float) -> Floats:
+        """By dense model, the mean fall from nothing removed to a fraction above 0, by trapezoids."""
+        at = np.append(self.removed[self.removed < up_to], up_to)
+        falls = np.array([np.interp(at, self.removed, row) for row in self.falls])
+        return np.asarray(np.trapezoid(falls, at, axis=1) / up_to, float)
 
 
 def measure(tables: Tables, drop: float, level: float) -> dict[str, pd.DataFrame]:
@@ -31,8 +59,8 @@ def measure(tables: Tables, drop: float, level: float) -> dict[str, pd.DataFrame
     models = dict(zip(runs["run_id"], runs["model"], strict=True))
     seen = seen.assign(model=[str(models.get(r, "")) for r in seen["run_id"]])
     curves: list[dict[str, Any]] = []
-    layers: dict[tuple[str, ...], dict[str, Any]] = {}
-    areas: dict[tuple[str, ...], pd.Series[float]] = {}
+    layers: dict[Name, dict[str, Any]] = {}
+    falls: dict[Name, _Falls] = {}
     for key, own in seen.groupby(list(_KEYS), sort=False, observed=True):
         name = tuple(str(k) for k in key)
         named = {**dict(zip(_KEYS, name, strict=True)), "index": int(own["index"].iloc[0])}
@@ -43,27 +71,24 @@ def measure(tables: Tables, drop: float, level: float) -> dict[str, pd.DataFrame
             row |= {"split": str(own["split"].iloc[0]), "images": int(own["images"].iloc[0])}
         curves += rows
         sparsities, change = _changes(table)
-        areas[name] = _areas(table)
-        found = t_interval(areas[name].to_numpy(float), level, "dense models")
+        removed = own.groupby("sparsity", observed=True)["achieved"].max().reindex(table.columns)
+        falls[name] = _Falls(removed.to_numpy(float), -change, table.index)
         each = [_tolerated(sparsities, c, drop) for c in change]
         layers[name] = {
             **named,
             "dense_models": len(table),
             "units": int(own["units"].iloc[0]),
-            "area": found.mean,
-            "area_low": found.low,
-            "area_high": found.high,
             "tolerated": _tolerated(sparsities, change.mean(axis=0), drop),
             "tolerated_least": min(each),
             "tolerated_most": max(each),
-            **_beyond(name, areas, level),
         }
-    for name, row in layers.items():  # random may come after
-        row |= _beyond(name, areas, level)
-    for prefix in {k[:3] for k in layers}:
-        same = sorted((r for k, r in layers.items() if k[:3] == prefix), key=lambda r: -r["area"])
-        for rank, row in enumerate(same, start=1):
-            row["rank"] = rank
+    for prefix in dict.fromkeys(name[:3] for name in layers):
+        same = {name: f for name, f in falls.items() if name[:3] == prefix and f.most > 0}
+        up_to = min((f.most for f in same.values()), default=0.0)
+        for name, own_falls in same.items():
+            layers[name] |= _area(own_falls, up_to, level) | _beyond(name, falls, up_to, level)
+        for rank, name in enumerate(sorted(same, key=lambda name: -layers[name]["area"]), start=1):
+            layers[name]["rank"] = rank
     return {CURVES.name: CURVES.frame(curves), LAYERS.name: LAYERS.frame(list(layers.values()))}
 
 
@@ -99,16 +124,6 @@ def _curve(named: Mapping[str, Any], table: pd.DataFrame, losses: pd.DataFrame, 
     return rows
 
 
-def _areas(table: pd.DataFrame) -> pd.Series[float]:
-    """By dense model, the mean fall of accuracy from 0 to the largest sparsity, by trapezoids."""
-    import pandas as pd
-
-    sparsities, change = _changes(table)
-    width = np.diff(sparsities)
-    falls = -(change[:, 1:] + change[:, :-1]) / 2 @ width / max(float(width.sum()), 1e-12)
-    return pd.Series(falls, index=table.index)
-
-
 def _tolerated(sparsities: Floats, change: Floats, drop: float) -> float:
     """The largest sparsity up to which no smaller one costs more than ``drop``."""
     beyond = np.flatnonzero(change < -drop - 1e-12)
@@ -116,14 +131,20 @@ def _tolerated(sparsities: Floats, change: Floats, drop: float) -> float:
     return float(sparsities[max(last, 0)])
 
 
-def _beyond(name: tuple[str, ...], areas: Mapping[tuple[str, ...], pd.Series[float]], level: float) -> dict[str, float]:
-    """The area beside that of random pruning of the same layer, paired by dense model."""
+def _area(own: _Falls, up_to: float, level: float) -> dict[str, float]:
+    got = t_interval(own.areas(up_to), level, "dense models")
+    return {"up_to": up_to, "area": got.mean, "area_low": got.low, "area_high": got.high}
+
+
+def _beyond(name: Name, falls: Mapping[Name, _Falls], up_to: float, level: float) -> dict[str, float]:
+    """The area beside that of random pruning of the same layer at the same fractions, paired by dense model."""
     model, unit, criterion, layer = name
-    random = areas.get((model, unit, _RANDOM[unit], layer))
-    if random is None or criterion == _RANDOM[unit]:
+    own, random = falls[name], falls.get((model, unit, _RANDOM[unit], layer))
+    if random is None or criterion == _RANDOM[unit] or not np.array_equal(own.removed, random.removed):
         return {}
-    both = areas[name].index.intersection(random.index)
+    both = own.models.intersection(random.models)
     if not len(both):
         return {}
-    got = t_interval((areas[name][both] - random[both]).to_numpy(float), level, "dense models")
+    apart = [f.areas(up_to)[f.models.get_indexer(both)] for f in (own, random)]
+    got = t_interval(apart[0] - apart[1], level, "dense models")
     return {"beyond_random": got.mean, "beyond_random_low": got.low, "beyond_random_high": got.high}

@@ -65,14 +65,19 @@ LAYERS = Schema(
         _INDEX,
         Column("dense_models", "int", "dense models: the unit of replication", "models"),
         Column("units", "int", "the layer's", "units"),
-        Column("area", "float", "mean fall of accuracy over the sparsities from 0 to the largest", "fraction", "low"),
+        Column("up_to", "float", "the largest removed fraction that this criterion reached in every layer", "fraction"),
+        Column(
+            "area", "float", "mean fall of accuracy from nothing removed up to that; may be null", "fraction", "low"
+        ),
         Column("area_low", "float", _OVER, "fraction"),
         Column("area_high", "float", "the other end", "fraction"),
-        Column("rank", "int", "1 for the layer whose accuracy falls most, of this model and criterion"),
+        Column("rank", "int", "1 for the largest area of this model and criterion; null where nothing could go"),
         Column("tolerated", "float", "largest sparsity tried up to which the mean falls by `drop` at most", "fraction"),
         Column("tolerated_least", "float", "of the dense models, each by itself", "fraction"),
         Column("tolerated_most", "float", "of the dense models, each by itself", "fraction"),
-        Column("beyond_random", "float", "area minus that of random pruning of such units; may be null", "fraction"),
+        Column(
+            "beyond_random", "float", "area minus that of random pruning of the same fractions; may be null", "fraction"
+        ),
         Column("beyond_random_low", "float", _OVER, "fraction"),
         Column("beyond_random_high", "float", "the other end", "fraction"),
     ),

@@ -57,16 +57,22 @@ def _key(r: Mapping[Any, Any]) -> tuple[str, str, str]:
 def _criterion(
     model: str, criterion: str, own: pd.DataFrame, curves: pd.DataFrame, drop: float, level: float, judged: Told
 ) -> Iterator[str]:
-    rows = own.sort_values("rank").to_dict("records")
+    rows = own[own["rank"].notna()].sort_values("rank").to_dict("records")
+    if len(rows) < len(own):
+        names = ", ".join(own.loc[own["rank"].isna(), "layer"].astype(str))
+        yield f"{model}, {criterion}: of so few units none of these fractions can go, and is left out: {names}."
+    if not rows:
+        return
     n, images = int(own["dense_models"].max()), int(curves["images"].iloc[0])
-    most, split = float(curves["sparsity"].max()), str(curves["split"].iloc[0])
+    split = str(curves["split"].iloc[0])
     where = "validation" if split == "val" else "training"
+    reached = _reached(float(rows[0]["up_to"]), curves)
     told = ", ".join(_area(r) for r in rows[:_MOST])
     sure = f", intervals at {100 * level:g} %" if any(_known(r["area_low"]) for r in rows) else ""
     more = f", and {len(rows) - _MOST} more" if len(rows) > _MOST else ""
     yield (
-        f"{model}, {criterion}: mean fall of accuracy over sparsities up to {most:g} with one layer pruned, in points, "
-        f"on {images:,} {where} images ({counted(n, 'dense model')}{sure}): {told}{more}."
+        f"{model}, {criterion}: mean fall of accuracy over sparsities up to {reached} with one layer pruned, "
+        f"in points, on {images:,} {where} images ({counted(n, 'dense model')}{sure}): {told}{more}."
     )
     least = ", ".join(_tolerated(r) for r in sorted(rows, key=lambda r: r["tolerated"])[:_MOST])
     yield (
@@ -91,6 +97,12 @@ def _criterion(
             if names
         ]
         yield f"{model}, {criterion}: it hurts, against random pruning of the same layer, {'; '.join(parts)}."
+
+
+def _reached(up_to: float, curves: pd.DataFrame) -> str:
+    """How far the mean goes; said to be a limit where it is less than was asked of some layer."""
+    less = up_to < float(curves["sparsity"].max()) - 0.005  # of many units what goes is nearly what is asked
+    return f"{up_to:.2g}" + (", which every layer reaches," if less else "")
 
 
 def _area(r: Mapping[Any, Any]) -> str:

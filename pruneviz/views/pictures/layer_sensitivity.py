@@ -156,4 +156,4 @@ def _sentences(tables: Tables, model: str) -> Iterator[str]:
     for criterion, own in layers[layers["model"] == model].groupby("criterion", sort=False):
         worst = own.sort_values("rank").iloc[0].to_dict()
         told.append(f"{plain(_module(worst['layer']))} by {plain(criterion)} ({number(100 * float(worst['area']))})")
-    yield f"Hurt most, mean fall over the sparsities in points: {listed(told)}."
+    yield f"Hurt most, by the mean fall in points over the sparsities that every layer reaches: {listed(told)}."
