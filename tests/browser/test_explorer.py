@@ -47,9 +47,16 @@ def test_the_first_page_is_there_soon_and_says_what_was_found(
 def test_every_page_by_its_link_and_back(serve: Callable[..., Any], tab: Callable[..., Any]) -> None:
     t = tab(serve(**STUDY))
     t.go()
+    t.nav("Runs")
+    t.page.go_back()  # from the first step as well
+    t.says("What was found")
+    before = t.page.evaluate("history.length")
     for label, address in (("Runs", "runs"), ("Trade-off", "tradeoff"), ("Layers", "layers"), ("Compare", "compare")):
         t.nav(label)
         assert f"page={address}" in t.page.url
+    t.page.get_by_label("Close drawer").click()  # no other page, so no step
+    t.page.wait_for_function("location.search.includes('sidebar=0')")
+    assert t.page.evaluate("history.length") == before + 3  # the first of the four stands where Runs stood before
     t.page.go_back()
     t.page.get_by_role("heading", name="Layers", exact=True).wait_for()
 

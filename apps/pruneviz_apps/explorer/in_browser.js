@@ -167,13 +167,14 @@ function skip_link() {
 
 export function render({ model }) {
   const show = () => {
-    if (location.search === model.query) return
-    const wanted = location.pathname + model.query
-    if (model.step) history.pushState({}, "", wanted)
+    const [query, step] = model.address
+    if (location.search === query) return
+    const wanted = location.pathname + query
+    if (step) history.pushState({}, "", wanted)
     else history.replaceState({}, "", wanted)
   }
-  const back = () => { model.query = location.search }
-  model.on("query", show)
+  const back = () => { model.address = [location.search, false] }
+  model.on("address", show)
   window.addEventListener("popstate", back)
 
   const titled = () => { document.title = [model.label, model.study, "pruneviz"].filter(Boolean).join(" · ") }

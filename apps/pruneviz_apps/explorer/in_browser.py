@@ -14,10 +14,11 @@ ARROWS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown")
 
 
 def browser_side(query: str, study: str, walk: Callable[[str], None], close: Callable[[], None]) -> Any:
-    """A part of the page whose ``query`` is that of the address, both ways, and which shows that the server is busy.
+    """A part of the page whose ``address`` is the browser's, both ways, and which shows that the server is busy.
 
-    Panel writes addresses, too, but does not hear of the back button. With ``step`` true a change of the query is a
-    step that the back button undoes; else it replaces the last one. The sign is seen after a fifth of a second.
+    Panel writes addresses, too, but does not hear of the back button. An address is its query, and whether it is a step
+    that the back button undoes; else it replaces the last one. The two are one value: of two that change at once, the
+    browser hears of one before the other. The sign is seen after a fifth of a second.
     ``undone`` and ``redone`` count how often Ctrl+Z and Ctrl+Shift+Z were pressed, not while something was typed.
     The window's title is ``label``, the page in sight, and the study. Pictures that have the keyboard are moved,
     zoomed and brushed by it, and each picture, table and tool has a name for those who hear the page.
@@ -29,7 +30,7 @@ def browser_side(query: str, study: str, walk: Callable[[str], None], close: Cal
         close: called when Escape was pressed while ``said``, a sentence lies over the page.
     """
     pn, _ = toolkit()
-    side = _component()(query=query, study=study, busy=pn.state.busy, width=84, height=24, margin=(0, 8))
+    side = _component()(address=[query, False], study=study, busy=pn.state.busy, width=84, height=24, margin=(0, 8))
     side.walk, side.close = walk, close
     _follow_busy(pn.state, weakref.ref(side))
     return side
@@ -59,8 +60,7 @@ def _component() -> Any:
     pn, _ = toolkit()
 
     class BrowserSide(pn.custom.JSComponent):  # type: ignore[misc, name-defined]  # a base that is known when it runs
-        query = param.String()
-        step = param.Boolean()
+        address = param.List()
         busy = param.Boolean()
         undone = param.Integer()
         redone = param.Integer()

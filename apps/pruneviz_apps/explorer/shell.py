@@ -77,7 +77,7 @@ class Shell:
         self._version = tables.version
         self._shown = session.state.page, session.state.reference
         self.browser = browser_side(query, plain(tables.name), self._walk, lambda: session.say(""))
-        self.browser.param.watch(lambda e: self._went(e.new), "query")
+        self.browser.param.watch(lambda e: self._went(e.new[0]), "address")
         self.browser.param.watch(lambda e: self._again(session.undo, e), "undone")
         self.browser.param.watch(lambda e: self._again(session.redo, e), "redone")
         self.code = CodeDialog(session)
@@ -125,10 +125,9 @@ class Shell:
         for name, page in self._pages.items():
             page.panel.visible = name == s.state.page
         self.browser.label = next(label for page, label, _ in PAGES if page == s.state.page)
-        if (query := s.address) != self.browser.query:
-            step = (s.state.page, s.state.reference) != self._shown
-            self._shown = s.state.page, s.state.reference
-            self.browser.param.update(step=step, query=query)
+        before, self._shown = self._shown, (s.state.page, s.state.reference)
+        if (query := s.address) != self.browser.address[0]:
+            self.browser.address = [query, self._shown != before]
 
     def say(self, text: str) -> None:
         """Show a sentence above the page; none when it is empty."""
@@ -139,6 +138,7 @@ class Shell:
         """The address was changed in the browser, by hand or by going back."""
         if query != self.session.address:
             self.session.go(query)
+            self._shown = self.session.state.page, self.session.state.reference  # no step: the browser has taken it
             self.page.dark_theme = self.session.state.theme == "dark"
             self.session.tell()
 
