@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from placed import PlacedTables
 from streamlit.testing.v1 import AppTest
 from synthetic import HOSTILE, SCRIPT, SyntheticTables, empty
 
-from pruneviz.core.errors import UsageError
+from pruneviz.core.errors import PrunevizError, UsageError
 from pruneviz.core.selection import Column, Ids, Range, Selection
 from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
 from pruneviz_apps import streamlit_app
@@ -118,6 +119,51 @@ def test_what_an_address_asks_in_vain_is_a_sentence(query: dict[str, str], said:
     app = opened(SyntheticTables(samples=20, methods=1), **query)
     assert said in pieces(app)
     assert not app.exception
+
+
+class Told(SyntheticTables):
+    """A study that reports can be written of."""
+
+    data: dict[str, Any] = {}
+
+    def warnings(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    def select(self, selection: Any) -> tuple[str, ...]:
+        return ()
+
+
+class Writer:
+    """A report that is written when the test says so."""
+
+    written, stopped = False, 0
+
+    def __init__(self, workspace: Any, ending: str, models: Any, samples: Any) -> None:
+        self.file = Path(f"report{ending}")
+
+    def poll(self) -> bool:
+        if Writer.stopped:
+            raise PrunevizError("it was stopped")
+        return Writer.written
+
+    def stop(self) -> None:
+        Writer.stopped += 1
+
+
+def test_a_report_that_is_being_written_can_be_given_up(opened: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pruneviz_apps.streamlit_ui.taking.ReportProcess", Writer)
+    app = opened(Told(samples=20))
+    app.button(key="take-report.html").click().run()
+    assert "Writing report.html …" in pieces(app)
+    app.button(key="report-cancel").click().run()
+    assert Writer.stopped == 1
+    assert "Writing" not in pieces(app)
+    assert "could not be written" not in pieces(app)
+    Writer.stopped = 0
+    app.button(key="take-report.pdf").click().run()
+    Writer.written = True
+    assert "Writing" not in pieces(app.run())
+    assert [b.proto.label for b in app.get("download_button") if "report" in b.proto.label] == ["Download report.pdf"]
 
 
 def test_selections_are_taken_up_refined_saved_and_given_back(opened: Opens) -> None:

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 NEEDS = ("filters", "models", "reference", "samples", "target", "sample_metric", "first_sample")
 SHOWN_ROWS = 200
-LEAD = "What the study's analyses found. A study file asks for them under [analyses]; others can be measured from here."
+LEAD = "What the study's analyses found. A study file asks for them under [analyses]; pruneviz analyses lists them."
+HERE = "Others can be measured from here."
 SAID = 3  # findings in sight; the others open on a click
 NONE = (
-    "This study asks for no analysis, or none is finished yet. Measure one here, or add it to the study file, such as "
-    "[analyses] prediction_changes = {}, and run it again: only what is new is made."
+    "This study asks for no analysis, or none is finished yet. Add one to the study file, such as [analyses] "
+    "prediction_changes = {}, and run it again: only what is new is made."
 )
 
 
@@ -34,12 +35,12 @@ class AnalysesPage:
         self._filling = False
         self.chosen = pmui.RadioButtonGroup(label="Analysis", options=[], size="small", margin=0)
         self.chosen.param.watch(self._changed, "value")
-        self.none = html(fragments.notice(NONE))
+        self.none = html(fragments.notice(f"{NONE} {HERE}"))
         self.body = stack(gap=24)
         self.unfit = html()
         self.more = MeasureForm(session, "Measure more")
         parts = (self.chosen, self.none, self.more.open, self.more.panel, self.body, self.unfit)
-        self.panel: Viewable = stack(html(fragments.heading("Analyses", LEAD)), *parts)
+        self.panel: Viewable = stack(html(fragments.heading("Analyses", f"{LEAD} {HERE}")), *parts)
         self._shown: dict[str, _Analysis] = {}
 
     def show(self) -> None:

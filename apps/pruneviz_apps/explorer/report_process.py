@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ class ReportProcess:
 
     Attributes:
         file: where it will be.
+        stop: gives it up, or throws it away.
     """
 
     def __init__(self, workspace: Workspace, ending: str, models: Sequence[str], samples: Sequence[str]) -> None:
@@ -51,6 +53,7 @@ class ReportProcess:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, cwd=self._folder
             )
+        self.stop = weakref.finalize(self, _ended, self._process, self._folder)  # whoever asked may just go away
 
     def poll(self) -> bool:
         """Whether it is written.
@@ -64,9 +67,10 @@ class ReportProcess:
             raise PrunevizError(said[-1] if said else f"The report could not be written (exit code {code}).")
         return code == 0
 
-    def stop(self) -> None:
-        """Give it up, or throw it away."""
-        if self._process.poll() is None:
-            self._process.terminate()
-        self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+
+def _ended(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Give it up, or throw it away."""
+    if process.poll() is None:
+        process.terminate()
+    process.wait()
+    shutil.rmtree(folder, ignore_errors=True)

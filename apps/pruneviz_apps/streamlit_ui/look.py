@@ -75,5 +75,6 @@ h2.pv-section { font-size: 16px; padding: 0; }
 .st-key-page [data-testid="stRadioOption"][data-selected] { background: rgb(128 136 150 / 0.2); }
 .st-key-page [data-testid="stRadioOption"][data-selected] p { font-weight: 600; }
 .st-key-page [data-testid="stRadioOption"]:has(input:focus-visible) { outline: 2px solid var(--panel-primary-color); }
-.stMultiSelect [data-tag] { background: rgb(128 136 150 / 0.22); color: inherit; }
+.stMultiSelect [data-tag] { background: rgb(128 136 150 / 0.22); color: inherit; height: auto; font-size: 12px; }
+.stMultiSelect [data-tag] > span { max-width: none; white-space: normal; overflow: visible; line-height: 1.3; }
 """

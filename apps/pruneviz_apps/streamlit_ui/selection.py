@@ -31,10 +31,10 @@ from pruneviz_apps.streamlit_ui.bound import button, choice
 def show(session: Session) -> None:
     """One line with the selection, and on demand what changes it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(fragments.note(words(session)))
+        st.html(fragments.note(words(session)), width="content")
         if session.state.selection is not None:
-            button("Clear selection", session, "clear", lambda: session.select(None))
-            button("Invert", session, "invert", lambda: _invert(session))
+            button("Clear selection", session, "clear", lambda: session.select(None), type="tertiary")
+            button("Invert", session, "invert", lambda: _invert(session), type="tertiary")
     with st.expander("Choose images by a rule, or a saved selection"):
         names = on.labels(measured(session.tables), in_sight(session))
         _rule(session, names)

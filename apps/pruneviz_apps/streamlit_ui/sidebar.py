@@ -91,7 +91,7 @@ def _comparison(session: Session) -> None:
         placeholder="nothing yet",
     )
     with st.container(horizontal=True, gap="small"):
-        button("Undo", session, "undo", session.undo, disabled=not session.can_undo)
-        button("Redo", session, "redo", session.redo, disabled=not session.can_redo)
+        button("Undo", session, "undo", session.undo, disabled=not session.can_undo, type="tertiary")
+        button("Redo", session, "redo", session.redo, disabled=not session.can_redo, type="tertiary")
         nothing = not session.state.models
-        button("Compare none", session, "none", lambda: session.compare(()), disabled=nothing)
+        button("Compare none", session, "none", lambda: session.compare(()), disabled=nothing, type="tertiary")

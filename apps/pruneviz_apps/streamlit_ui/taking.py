@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 
 import streamlit as st
@@ -19,7 +18,8 @@ from pruneviz_apps.streamlit_ui.bound import button, choice
 from pruneviz_apps.streamlit_ui.frames import download
 from pruneviz_apps.streamlit_ui.served import reading
 
-POLL_S = 0.2  # how often it is looked whether a report is written
+REPORT = "report"  # the tab's process that writes one
+POLL_S = 0.5  # how often it is looked whether a report is written
 
 
 def show(session: Session) -> None:
@@ -35,14 +35,8 @@ def show(session: Session) -> None:
             not pictures_of(session),
             label="This page's pictures (PDF)",
         )
-        for ending in (".html", ".pdf") if tells_all(session.tables.study) else ():
-            download(
-                session,
-                f"report{ending}",
-                partial(_report, session, ending),
-                f"take-report{ending}",
-                label=f"Report ({ending[1:].upper()})",
-            )
+        if tells_all(session.tables.study):
+            _reports(session)
         if st.button("Code of this page", key="code"):
             _code(session)
 
@@ -52,18 +46,58 @@ def _pictures(session: Session) -> bytes:
         return view_pdf(session)
 
 
-def _report(session: Session, ending: str) -> bytes:
-    """The report, written by a process of its own: meanwhile every tab goes on."""
-    with reading:
-        compared = on.compared(measured(session.tables), session.state)
-        models = (session.reference, *compared) if compared else ()
-        process = ReportProcess(session.tables.workspace, ending, models, session.state.samples)
+def _reports(session: Session) -> None:
+    """Buttons that begin a report; how the one begun last stands."""
+    for ending in (".html", ".pdf"):
+        label = f"Report ({ending[1:].upper()})"
+        button(label, session, f"take-report{ending}", partial(_begin, session, ending))
+    process: ReportProcess | None = st.session_state.get(REPORT)
+    if process is None:
+        return
+    name = process.file.name
     try:
-        while not process.poll():
-            time.sleep(POLL_S)
-        return process.file.read_bytes()
-    finally:
+        written = process.poll()
+    except PrunevizError as e:
+        _give_up()
+        session.say(f"The report could not be written. {e}")
+        return
+    if written:
+        download(session, name, process.file.read_bytes, "report-ready", label=f"Download {name}")
+    else:
+        _writing(session, process)
+
+
+def _begin(session: Session, ending: str) -> None:
+    """Begin a report, which a process of its own writes: meanwhile every tab goes on."""
+    _give_up()
+    compared = on.compared(measured(session.tables), session.state)
+    models = (session.reference, *compared) if compared else ()
+    try:
+        process = ReportProcess(session.tables.workspace, ending, models, session.state.samples)
+    except OSError as e:
+        session.say(f"The report could not be begun: {e.strerror or e}.")
+        return
+    st.session_state[REPORT] = process
+
+
+def _give_up() -> None:
+    """Give up or throw away the report that there is."""
+    process: ReportProcess | None = st.session_state.pop(REPORT, None)
+    if process is not None:
         process.stop()
+
+
+@st.fragment(run_every=POLL_S)
+def _writing(session: Session, process: ReportProcess) -> None:
+    """That it is being written, and what stops it; the whole page anew once it is over."""
+    try:
+        over = st.session_state.get(REPORT) is not process or process.poll()
+    except PrunevizError:
+        over = True
+    if over:
+        st.rerun()
+    st.html(fragments.note(f"Writing {process.file.name} …"))
+    button("Cancel", session, "report-cancel", _give_up)
 
 
 def _views(session: Session) -> None:
