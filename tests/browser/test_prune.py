@@ -111,7 +111,7 @@ def test_what_the_study_lacks_is_measured_from_the_page_that_wants_it(served: Se
     t.page.wait_for_function("[...Bokeh.index.all_views()].some(v => v.model.name === 'projection_2')")
     t.says("60 images in one plane by PCA.")  # without a click
     t.nav("Analyses")
-    t.says(re.compile("left out: `runs` does not name them"))
+    t.says("Of the 10 nearest neighbours of each of 60 test images")
 
 
 def test_a_report_is_written_by_another_process_and_can_be_given_up(served: Served, tab: Callable[..., Any]) -> None:
