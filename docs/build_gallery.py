@@ -20,8 +20,7 @@ from typing import Any
 
 from pruneviz.core.errors import StoreError
 from pruneviz.views.matplotlib_renderer import INCH, TWO_COLUMNS
-from pruneviz.views.pictures import PICTURES
-from pruneviz.views.shown import SEVERAL
+from pruneviz.views.pictures import PICTURES, SEVERAL
 from pruneviz_analyses import ANALYSES
 
 HERE = Path(__file__).parent

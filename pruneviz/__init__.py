@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pruneviz.core.selection import Selection
     from pruneviz.core.viewstate import ViewState
     from pruneviz.data.corruptions import corrupt
-    from pruneviz.report.figure import figure
+    from pruneviz.report.figure import figure, figures
     from pruneviz.study import Study
     from pruneviz.study.saved import load
 
@@ -28,6 +28,7 @@ __all__ = [
     "compare",
     "corrupt",
     "figure",
+    "figures",
     "load",
     "new_comparison",
     "new_study",
@@ -52,6 +53,7 @@ _HOMES = {
     "new_comparison": ("pruneviz.comparing", "new_comparison"),
     "load": ("pruneviz.study.saved", "load"),
     "figure": ("pruneviz.report.figure", "figure"),
+    "figures": ("pruneviz.report.figure", "figures"),
     "views": ("pruneviz.views", ""),
     "write_report": ("pruneviz.api", "write_report"),
 }

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pruneviz.core.errors import PrunevizError, UsageError
 from pruneviz.core.viewstate import ViewState
-from pruneviz.views.catalogue import find
+from pruneviz.views.catalogue import find_all
 from pruneviz.views.choosing import choose
+from pruneviz.views.marks import Picture
 from pruneviz.views.matplotlib_renderer import INCH, ONE_COLUMN, TWO_COLUMNS, PaperFigure, draw
 from pruneviz.views.once import Once
 from pruneviz.views.state import view_of
@@ -41,7 +42,8 @@ def figure(
 
     Args:
         study: as :func:`pruneviz.open` gives it.
-        name: of the picture, such as ``tradeoff``; ``sample_scatter`` is that of the first model compared.
+        name: of the picture, such as ``tradeoff``; of ``projection`` and ``sample_scatter``, which are one for each
+            model, the first: :func:`figures` gives all.
         models: names or ids of the runs to compare, 16 at most beside the reference; those of the view when absent.
             Where there is no view, or one without models and the picture needs some, they are chosen by rule, without
             looking at the test split.
@@ -56,22 +58,57 @@ def figure(
         UsageError: there is no such picture, run, view or font, or a size is out of bounds.
         PrunevizError: the study has nothing for this picture; the text says what to do.
     """
-    make = find(name, "figure")
-    if columns not in (1, 2):
-        raise UsageError(f"columns: got {columns!r}; allowed: 1 or 2.")
+    found = _pictures(study, name, models, view)[:1]
+    return _drawn(found, columns, width, height, font, title)[0]
+
+
+def figures(
+    study: Study,
+    name: str,
+    *,
+    models: Sequence[str] | None = None,
+    view: ViewState | str = "",
+    columns: int = 1,
+    width: float | str | None = None,
+    height: float | str | None = None,
+    font: str = "",
+    title: bool = False,
+) -> tuple[PaperFigure, ...]:
+    """Draw all that a picture's name stands for: one for each model of ``projection`` and ``sample_scatter``, else one.
+
+    Arguments and errors are those of :func:`figure`.
+    """
+    return _drawn(_pictures(study, name, models, view), columns, width, height, font, title)
+
+
+def _pictures(study: Study, name: str, models: Sequence[str] | None, view: ViewState | str) -> tuple[Picture, ...]:
+    make = find_all(name, "figure")
     tables = Once(study)
     state = view_of(study, view)
-    picture = make(tables, state) if view and models is None else None
-    if picture is None or (picture.empty and not state.models):
+    found = make(tables, state) if view and models is None else None
+    if found is None or (found[0].empty and not state.models):
         choice = choose(tables, models)
         state = replace(state, models=choice.compared, reference=state.reference or choice.reference)
-        picture = make(tables, state)
-    if picture.empty:
+        found = make(tables, state)
+    if found[0].empty:
         remedy = "" if state.shown_sample or name != DETAIL else f" {SAY_WHICH}"
-        raise PrunevizError(f"{name}: {picture.empty}{remedy}")
+        raise PrunevizError(f"{name}: {found[0].empty}{remedy}")
+    return found
+
+
+def _drawn(
+    pictures: Sequence[Picture],
+    columns: int,
+    width: float | str | None,
+    height: float | str | None,
+    font: str,
+    title: bool,
+) -> tuple[PaperFigure, ...]:
+    if columns not in (1, 2):
+        raise UsageError(f"columns: got {columns!r}; allowed: 1 or 2.")
     wide = length(width, "width") if width is not None else (ONE_COLUMN, TWO_COLUMNS)[columns - 1]
     high = length(height, "height") if height is not None else None
-    return draw(picture, width=wide, height=high, font=font, title=title)
+    return tuple(draw(picture, width=wide, height=high, font=font, title=title) for picture in pictures)
 
 
 def length(value: float | str, where: str) -> float:

@@ -20,7 +20,7 @@ import numpy as np
 
 from pruneviz.core.errors import PrunevizError, unknown
 from pruneviz.views.marks import Mark, Picture
-from pruneviz.views.pictures import OF_ANALYSIS, PICTURES
+from pruneviz.views.pictures import OF_ANALYSIS, PICTURES, SEVERAL
 from pruneviz.views.text import plain
 
 if TYPE_CHECKING:
@@ -57,6 +57,18 @@ def find(name: str, where: str) -> Make:
     made = partial(_made, name, tuple(points))
     made.__doc__ = f"A picture of {_packages(points)}."
     return made
+
+
+def find_all(name: str, where: str) -> Callable[[Tables, ViewState], tuple[Picture, ...]]:
+    """What makes all that a picture's name stands for: one picture, or one for each model.
+
+    Raises:
+        SpecError: there is none of that name.
+    """
+    if name in SEVERAL:
+        return SEVERAL[name]
+    make = find(name, where)
+    return lambda tables, state: (make(tables, state),)
 
 
 def of_analysis(analysis: str) -> tuple[str, ...]:

@@ -17,13 +17,8 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.views import catalogue
 from pruneviz.views.choosing import choose
 from pruneviz.views.marks import Picture
-from pruneviz.views.pictures.projection import projections
-from pruneviz.views.pictures.sample_scatter import sample_scatters
+from pruneviz.views.pictures import SEVERAL
 from pruneviz.views.state import KEYWORDS, State
-
-Make = Callable[[Tables, ViewState], tuple[Picture, ...]]
-# One for each model, which are looked at together: a brush in one marks the same images in all at once.
-SEVERAL: dict[str, Make] = {"projection": projections, "sample_scatter": sample_scatters}
 
 # About models compared, and next to nothing without: then some are chosen by rule. The others show all that there are.
 OF_MODELS = (
@@ -180,9 +175,7 @@ class Shown:
         return self._made[1], self._made[2]
 
     def _make(self, view: ViewState) -> tuple[Picture, ...]:
-        if self.name in SEVERAL:
-            return SEVERAL[self.name](self.state.tables, view)
-        return (catalogue.find(self.name, "pv.views")(self.state.tables, view),)
+        return catalogue.find_all(self.name, "pv.views")(self.state.tables, view)
 
 
 def shower(name: str) -> Callable[..., Shown]:

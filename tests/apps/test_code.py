@@ -17,7 +17,7 @@ import pytest
 import pruneviz as pv
 from pruneviz.core.selection import AllOf, Became, Column, Ids, Range, Selection
 from pruneviz.core.viewstate import ViewState
-from pruneviz.views.pictures import PICTURES
+from pruneviz.views.catalogue import find_all
 from pruneviz_apps import cli
 from pruneviz_apps.explorer.code import code, shown
 from pruneviz_apps.explorer.live import CachedTables
@@ -91,16 +91,17 @@ def test_the_python_makes_what_the_page_shows(store: Path, tmp_path: Path) -> No
     for state in states(study):
         made = code(tables, state, study.workspace)
         names = shown(tables, state)
-        expected.append([(n, numbers(PICTURES[n](tables, seen(state)))) for n in names])
+        expected.append([(n, numbers(p)) for n in names for p in find_all(n, "test")(tables, seen(state))])
         programs.append(made.python)
-    assert [len(e) for e in expected] == [1, 2, 1, 4, 4, 1, 2, 3, 1, 2]
+    assert [len({n for n, _ in e}) for e in expected] == [1, 2, 1, 4, 4, 1, 2, 3, 1, 2]
+    assert sum(n == "sample_scatter" for n, _ in expected[3]) > 1  # one for each model, as on the page
     whole = (
         "import json, sys\n"
         "from test_code import numbers\n"
         "out = []\n"
         "for text in json.loads(sys.stdin.read()):\n"
         "    made = []\n"
-        "    text = text.replace('    figure.save(', '    made.append((name, numbers(figure.picture)))  # ')\n"
+        "    text = text.replace('figure.save(', 'made.append((name, numbers(figure.picture)))  # ')\n"
         "    exec(compile(text, 'shown', 'exec'), {'made': made, 'numbers': numbers})\n"
         "    out.append(made)\n"
         "print(json.dumps(out))\n"

@@ -200,6 +200,11 @@ def test_a_figure(store: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert "Loss over" in capsys.readouterr().out
     assert cli.main(["figure", store, "tradeoff", "-o", str(file), "--view", "http://x/?y=density&log_x=0"]) == 0
     assert "Density over" in capsys.readouterr().out
+    pruned = [n for n in pruneviz.open(store).runs["name"] if n != pruneviz.open(store).runs["name"].iloc[0]]
+    scatters = ["figure", store, "sample_scatter", "-o", str(tmp_path / "s.pdf"), "--models", *pruned[:2]]
+    assert cli.main(scatters) == 0  # one for each model
+    assert capsys.readouterr().out.count("Figure: ") == 2
+    assert sorted(p.name for p in tmp_path.glob("s*.pdf")) == ["s_1.pdf", "s_2.pdf"]
     for wrong, code, words in (
         (["trade-off"], 2, "'tradeoff'"),
         (["reliability"], 1, "calibration = {}"),

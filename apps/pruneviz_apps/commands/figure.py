@@ -15,14 +15,14 @@ ENDINGS = (".pdf", ".svg", ".png")
 
 
 def figure(arguments: argparse.Namespace) -> int:
-    """Draw it, write it, and print words for its caption."""
-    from pruneviz.report.figure import figure as drawn_of
+    """Draw it, write it, and print words for its caption; of one for each model, each in a file of its own."""
+    from pruneviz.report.figure import figures
     from pruneviz.report.writing import write_file
     from pruneviz.study import open_study
 
     given = arguments
     path = output_file(given.output, ENDINGS)
-    drawn = drawn_of(
+    drawn = figures(
         open_study(Path(given.store), given.study),
         given.picture,
         models=given.models,
@@ -33,10 +33,12 @@ def figure(arguments: argparse.Namespace) -> int:
         font=given.font or "",
         title=given.title,
     )
-    write_file(path, drawn.content(path.suffix.lower().removeprefix(".")))
-    wide, high = (v / 72 * 25.4 for v in drawn.points)
-    print(f"Figure: {path} ({wide:.0f} × {high:.0f} mm)")
-    print(f"  {drawn.caption}")
-    for remark in drawn.remarks:
-        print(f"{given.picture}: {remark}", file=sys.stderr)
+    numbered = [path.with_stem(f"{path.stem}_{i}") for i in range(1, len(drawn) + 1)]
+    for file, one in zip(numbered if len(drawn) > 1 else [path], drawn, strict=True):
+        write_file(file, one.content(file.suffix.lower().removeprefix(".")))
+        wide, high = (v / 72 * 25.4 for v in one.points)
+        print(f"Figure: {file} ({wide:.0f} × {high:.0f} mm)")
+        print(f"  {one.caption}")
+        for remark in one.remarks:
+            print(f"{given.picture}: {remark}", file=sys.stderr)
     return 0

@@ -13,6 +13,7 @@ from pruneviz.core.tables import Tables
 from pruneviz.core.viewstate import ViewState
 from pruneviz.study.workspace import Workspace
 from pruneviz.views.catalogue import find
+from pruneviz.views.pictures import SEVERAL
 from pruneviz.views.text import plain
 from pruneviz_apps.explorer.taking_away import pictures_at, seen
 
@@ -54,7 +55,7 @@ def code(tables: Tables, state: ViewState, workspace: Workspace) -> Code:
     if state.page == "diff":
         python[1:1] = ["from pruneviz.views.differences import differences"]
         python += ["for one in differences(study, view).said:", '    print(f"{one.about}: {one.text}")']
-    python += [*_runs(state), *_pictures(names), '    figure.save(f"{name}.pdf")']
+    python += [*_runs(state), *_pictures(names)]
     commands = _commands(names, state, store, workspace.study)
     if state.page == "runs":
         table = ["pruneviz", "export", store, "runs", "-o", "runs.csv", "--study", workspace.study]
@@ -120,10 +121,14 @@ def _runs(state: ViewState) -> list[str]:
 
 
 def _pictures(names: tuple[str, ...]) -> Iterator[str]:
-    if "sample_scatter" in names:
-        yield "# sample_scatter is that of the first model compared."
     yield f"for name in {list(names)!r}:"
-    yield "    figure = pv.figure(study, name, view=view, columns=2)"
+    if SEVERAL.keys().isdisjoint(names):
+        yield "    figure = pv.figure(study, name, view=view, columns=2)"
+        yield '    figure.save(f"{name}.pdf")'
+        return
+    yield "    # Of some pictures there is one for each model."
+    yield "    for i, figure in enumerate(pv.figures(study, name, view=view, columns=2), 1):"
+    yield '        figure.save(f"{name}_{i}.pdf")'
 
 
 def _commands(names: tuple[str, ...], state: ViewState, store: str, study: str) -> str:

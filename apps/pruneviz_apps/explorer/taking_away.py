@@ -13,7 +13,7 @@ from pruneviz.core.errors import PrunevizError
 from pruneviz.core.tables import Tables
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import runs as on
-from pruneviz.views.catalogue import find, of_analysis
+from pruneviz.views.catalogue import find_all, of_analysis
 from pruneviz.views.differences import focus
 from pruneviz.views.metrics import measured
 from pruneviz_apps.explorer import fragments
@@ -154,7 +154,7 @@ def view_pdf(session: Session) -> bytes:
 
     writer = PdfWriter()
     names = pictures_of(session)
-    pictures = [find(name, "picture")(session.tables, seen(session.state)) for name in names]
+    pictures = [p for name in names for p in find_all(name, "picture")(session.tables, seen(session.state))]
     for picture in [p for p in pictures if not p.empty] or pictures:
         drawn = draw(picture, width=TWO_COLUMNS, title=True).content("pdf")
         writer.append(PdfReader(io.BytesIO(drawn)), outline_item=picture.title)

@@ -26,7 +26,7 @@ from pruneviz.views.pictures.lineage import lineage_info
 from pruneviz.views.pictures.mask_checks import mask_checks_info
 from pruneviz.views.pictures.pq_index import pq_index_info
 from pruneviz.views.pictures.pq_index_layers import pq_index_layers_info
-from pruneviz.views.pictures.projection import projection_info
+from pruneviz.views.pictures.projection import projection_info, projections
 from pruneviz.views.pictures.redundancy import redundancy_info
 from pruneviz.views.pictures.reliability import reliability_info
 from pruneviz.views.pictures.retrain_rankings import retrain_rankings_info
@@ -35,7 +35,7 @@ from pruneviz.views.pictures.retrain_tau import retrain_tau_info
 from pruneviz.views.pictures.robustness import robustness_info
 from pruneviz.views.pictures.sample_detail import sample_detail_info
 from pruneviz.views.pictures.sample_grid import sample_grid_info
-from pruneviz.views.pictures.sample_scatter import sample_scatter_info
+from pruneviz.views.pictures.sample_scatter import sample_scatter_info, sample_scatters
 from pruneviz.views.pictures.similarity_criteria import similarity_criteria_info
 from pruneviz.views.pictures.similarity_layers import similarity_layers_info
 from pruneviz.views.pictures.similarity_masks import similarity_masks_info
@@ -89,6 +89,13 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "geometry_confusion": geometry_confusion_info,
     "geometry_sensitivity": geometry_sensitivity_info,
     "tournament": tournament_info,
+}
+
+# One for each model, which are looked at together: a brush in one marks the same images in all at once. The picture of
+# the same name above is the first of them.
+SEVERAL: dict[str, Callable[[Tables, ViewState], tuple[Picture, ...]]] = {
+    "projection": projections,
+    "sample_scatter": sample_scatters,
 }
 
 # Which pictures show an analysis; those of other packages bring none and are shown as tables.
