@@ -103,7 +103,8 @@ def test_what_the_study_lacks_is_measured_from_the_page_that_wants_it(served: Se
     samples.fill("60")
     t.page.get_by_role("button", name="See what it takes").click()
     t.page.locator(".pv-tile").first.wait_for()
-    assert t.page.locator(".pv-tile").first.inner_text().startswith("3\n")  # with the dense model and the random control
+    # With the dense model and the random control.
+    assert t.page.locator(".pv-tile").first.inner_text().startswith("3\n")
     t.page.get_by_text("The same in the study file").click()
     t.says(re.compile("embeddings = { samples = 60, runs = "))
     t.page.get_by_role("button", name="Measure now").click()
