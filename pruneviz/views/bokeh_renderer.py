@@ -6,7 +6,7 @@ asks for another range, and selected keys stay selected.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from pruneviz.views import marks as m
 from pruneviz.views.bokeh_marks import columns, counted_columns, glyphs, make_glyph
 from pruneviz.views.bokeh_sources import OnOutline, OnSelect, Sources, select_rows
 from pruneviz.views.counting import FADED, Window, window_of
+from pruneviz.views.fitting import on_screen
 from pruneviz.views.words_html import CSS, footing, heading
 
 __all__ = ["Drawn", "OnOutline", "OnSelect", "Sources", "draw", "outline", "update"]
@@ -165,7 +166,7 @@ def _part(drawn: Drawn, mark: m.Mark, frames: dict[str, ColumnDataSource]) -> _P
         source = frames[mark.frame]
         view = CDSView(filter=GroupFilter(column_name=mark.where[0], group=mark.where[1]))
     else:
-        source, view = ColumnDataSource(data=columns(mark, drawn.theme)), CDSView()
+        source, view = ColumnDataSource(data=_columns(drawn, mark)), CDSView()
     renderers: list[GlyphRenderer[Any]] = []
     selectable = style.selectable(mark)  # else its glyph would be sent three times
     for spec in glyphs(mark, drawn.theme):
@@ -191,6 +192,11 @@ def _part(drawn: Drawn, mark: m.Mark, frames: dict[str, ColumnDataSource]) -> _P
     )
 
 
+def _columns(drawn: Drawn, mark: m.Mark) -> dict[str, Any]:
+    """What is sent of a mark: words as they fit."""
+    return columns(on_screen(mark, drawn.picture) if isinstance(mark, m.Text) else mark, drawn.theme)
+
+
 def _refresh(drawn: Drawn) -> None:
     """Send what has changed of marks that are drawn already."""
     from bokeh.models import GroupFilter
@@ -208,7 +214,7 @@ def _refresh(drawn: Drawn) -> None:
         elif isinstance(mark, m.Counted):
             part.counts = mark
         else:
-            part.source.data = columns(mark, drawn.theme)
+            part.source.data = _columns(drawn, mark)
         for r, spec in zip(part.renderers, glyphs(mark, drawn.theme), strict=True):
             looks: list[tuple[Any, dict[str, float]]] = [(r.glyph, {}), (r.selection_glyph, {})]
             for glyph, look in [*looks, (r.nonselection_glyph, style.unselected(mark))]:
@@ -268,9 +274,14 @@ def _heard(drawn: Drawn, source: ColumnDataSource, attr: str, old: object, indic
     if drawn.sources.on_select is None:
         return
     mark = next(mark for part, mark in zip(drawn._parts, drawn.picture.marks, strict=True) if part.source is source)
-    if not isinstance(mark, m.Cells):
-        drawn.sources.on_select(drawn.picture.selects, tuple(str(source.data["key"][i]) for i in indices))
-    elif indices:
+    behind: Sequence[tuple[str, ...]]
+    if isinstance(mark, m.Points):
+        behind = mark.stands_for or [(key,) for key in mark.keys]
+    else:
+        assert isinstance(mark, m.Cells)
+        if not indices:
+            return
+        behind = mark.keys
         source.selected.indices = []  # what is behind the cell is selected: nothing stays so in the map itself
-        found = dict.fromkeys(key for i in indices for key in mark.keys[i])
-        drawn.sources.on_select(drawn.picture.selects, tuple(found))
+    found = dict.fromkeys(key for i in indices for key in behind[i])
+    drawn.sources.on_select(drawn.picture.selects, tuple(found))

@@ -62,6 +62,7 @@ class Points:
     Attributes:
         keys: ids by which points are selected; empty where they cannot be.
         selected: those of the keys that are selected.
+        stands_for: the ids that a click on each selects, where a point stands for several; else it is its key.
         filled: for each or for all; a hollow marker has an outline only.
         size: diameter in pixels.
     """
@@ -75,6 +76,7 @@ class Points:
     alpha: float = 1.0
     keys: tuple[str, ...] = ()
     selected: tuple[str, ...] = ()
+    stands_for: tuple[tuple[str, ...], ...] = ()
     hover: Hover = field(default_factory=dict)
 
 
@@ -281,7 +283,11 @@ class Maps:
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """Words at places."""
+    """Words at places.
+
+    Attributes:
+        room: how wide each may be, in units of an x axis that has ends; longer ones are shortened in their middle.
+    """
 
     x: Floats
     y: Floats
@@ -291,6 +297,7 @@ class Text:
     bold: bool = False
     size: float = 12.0
     slant: float = 0.0
+    room: float | None = None
 
 
 Mark = Points | LinkedPoints | Counted | Line | Band | Rule | Cells | Bars | Intervals | Boxes | Images | Maps | Text

@@ -49,10 +49,26 @@ class Pen:
     known: Callable[[str], str]
 
 
-def draw_marks(axes: Axes, picture: m.Picture, pen: Pen) -> list[Text]:
-    """Draw all marks of a picture; returns the texts of its cells, which must fit into them."""
+@dataclass(frozen=True)
+class Fitted:
+    """Words that have to fit into a place, all of one size.
+
+    Attributes:
+        texts: as drawn.
+        wide, high: the place, in units of the axes; 0 for as high as they are.
+        whole: whether they must stay as they are, however small.
+    """
+
+    texts: list[Text]
+    wide: float
+    high: float = 0.0
+    whole: bool = False
+
+
+def draw_marks(axes: Axes, picture: m.Picture, pen: Pen) -> list[Fitted]:
+    """Draw all marks of a picture; returns the words that must be made to fit."""
     frames = {f.name: f for f in picture.frames}
-    fitted: list[Text] = []
+    fitted: list[Fitted] = []
     for i, mark in enumerate(picture.marks):
         layer = (_UNDER if isinstance(mark, m.Rule | m.Band) else _OVER) + i / 1000
         if isinstance(mark, m.LinkedPoints):
@@ -156,14 +172,14 @@ def _rule(axes: Axes, p: m.Rule, pen: Pen, layer: float) -> None:
     (axes.axhline if p.axis == "y" else axes.axvline)(p.at, color=ink(p.ink, THEME), **look)
 
 
-def _cells(axes: Axes, p: m.Cells, pen: Pen, layer: float) -> list[Text]:
+def _cells(axes: Axes, p: m.Cells, pen: Pen, layer: float) -> list[Fitted]:
     colours = ramp(p.ramp, p.value, THEME)
     right, up = p.size[0] / 2, p.size[1] / 2
     _rectangles(
         axes, p.x - right, p.x + right, p.y - up, p.y + up, colours, layer, ink("surface", THEME), 1.5 * pen.scale
     )
     strong = list(p.strong) if len(p.strong) else [False] * len(p.x)
-    return [
+    texts = [
         axes.text(
             x,
             y,
@@ -178,6 +194,7 @@ def _cells(axes: Axes, p: m.Cells, pen: Pen, layer: float) -> list[Text]:
         for x, y, text, on, bold in zip(p.x, p.y, p.text, text_on(colours), strong, strict=True)
         if text
     ]
+    return [Fitted([text], *p.size, whole=True) for text in texts]
 
 
 def _rectangles(
@@ -237,8 +254,8 @@ def _maps(axes: Axes, p: m.Maps, pen: Pen, layer: float) -> None:
         axes.imshow(colours[places], extent=edges, aspect="auto", interpolation="none", zorder=layer)
 
 
-def _text(axes: Axes, p: m.Text, pen: Pen, layer: float) -> None:
-    for x, y, text, colour in zip(p.x, p.y, p.text, _each(p.ink, len(p.x)), strict=True):
+def _text(axes: Axes, p: m.Text, pen: Pen, layer: float) -> list[Fitted]:
+    texts = [
         axes.text(
             x,
             y,
@@ -251,9 +268,12 @@ def _text(axes: Axes, p: m.Text, pen: Pen, layer: float) -> None:
             rotation=np.degrees(p.slant),
             zorder=layer,
         )
+        for x, y, text, colour in zip(p.x, p.y, p.text, _each(p.ink, len(p.x)), strict=True)
+    ]
+    return [Fitted(texts, p.room)] if p.room is not None and texts else []
 
 
-_DRAW: Mapping[type, Callable[[Axes, Any, Pen, float], list[Text] | None]] = {
+_DRAW: Mapping[type, Callable[[Axes, Any, Pen, float], list[Fitted] | None]] = {
     m.Points: _points,
     m.Line: _line,
     m.Band: _band,

@@ -7,6 +7,7 @@ that can be read, whatever the width, and where they cannot, the figure says so.
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,15 +18,15 @@ from typing import TYPE_CHECKING
 from pruneviz.core.errors import UsageError
 from pruneviz.views import marks as m
 from pruneviz.views import matplotlib_style as style
+from pruneviz.views.fitting import shortened
 from pruneviz.views.matplotlib_letters import Letters
-from pruneviz.views.matplotlib_marks import THEME, Pen, draw_marks
+from pruneviz.views.matplotlib_marks import THEME, Fitted, Pen, draw_marks
 from pruneviz.views.palette import ink
 from pruneviz.views.text import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
 
 FORMATS = ("pdf", "svg", "png")
 ONE_COLUMN, TWO_COLUMNS = 85.0, 175.0  # mm: what most journals and conferences have, to a few mm
@@ -168,8 +169,8 @@ def _inner_height(picture: m.Picture, width: float, scale: float) -> float:
 
 def _drawing(
     figure: Figure, picture: m.Picture, pen: Pen, letters: Letters, width: float, share: float
-) -> tuple[Axes, list[Text]]:
-    """The marks on their axes, in the lower part of the figure, and the texts that must fit into cells."""
+) -> tuple[Axes, list[Fitted]]:
+    """The marks on their axes, in the lower part of the figure, and the words that must be made to fit."""
     if picture.width:
         axes = figure.add_axes((0, 0, 1, share), label="drawing")
         axes.set_axis_off()
@@ -185,32 +186,34 @@ def _drawing(
     return axes, fitted
 
 
-def _fit(axes: Axes, picture: m.Picture, fitted: list[Text], letters: Letters, scale: float) -> float:
-    """Lay the figure out, fit titles to axes and the texts of cells to cells, and tell the smallest letters."""
+def _fit(axes: Axes, picture: m.Picture, fitted: list[Fitted], letters: Letters, scale: float) -> float:
+    """Lay the figure out, fit titles to axes and words to their places, and tell the smallest letters."""
     sizes = [mark.size * scale for mark in picture.marks if isinstance(mark, m.Text) and len(mark.x)]
-    if picture.width:
-        return min(sizes, default=SMALLEST)
     figure = axes.get_figure(root=True)
     assert figure is not None
-    for _ in range(3):  # a title in two lines leaves less room for the other
+    for _ in range(0 if picture.width else 3):  # a title in two lines leaves less room for the other
         figure.draw_without_rendering()
         if not style.wrap_titles(axes, picture, letters):
             break
-    if fitted:
+    if fitted and not picture.width:
         figure.draw_without_rendering()
-        wide, high = _cell(axes)
-        for text in fitted:
-            box = text.get_window_extent()
-            size = float(text.get_fontsize()) * min(1.0, 0.92 * wide / box.width, 0.92 * high / box.height)
-            text.set_fontsize(size)
-            sizes.append(size)
-    return min(sizes, default=SMALLEST)
+    return min([*sizes, *(_made_to_fit(axes, words, letters) for words in fitted)], default=SMALLEST)
 
 
-def _cell(axes: Axes) -> tuple[float, float]:
-    """Width and height of a cell, in the figure's dots."""
-    (left, low), (right, high) = axes.transData.transform([(0, 0), (1, 1)])
-    return abs(right - left), abs(high - low)
+def _made_to_fit(axes: Axes, words: Fitted, letters: Letters) -> float:
+    """Make words smaller where they are too wide, and where they would become too small shorter; tell their size."""
+    dots = axes.get_figure(root=True).dpi / _POINT  # type: ignore[union-attr]  # it stands in one
+    (left, low), (right, high) = axes.transData.transform([(0, 0), (words.wide, words.high)]) / dots
+    wide, high = abs(right - left), abs(high - low) or math.inf
+    size, bold = float(words.texts[0].get_fontsize()), words.texts[0].get_fontweight() == "bold"
+    longest = max(letters.width(t.get_text(), size, bold) for t in words.texts)
+    share = min(1.0, 0.92 * wide / max(longest, 1e-9), 0.78 * high / size)
+    small: float = size * share if words.whole else max(size * share, min(size, SMALLEST))
+    for text in words.texts:
+        text.set_fontsize(small)
+        if not words.whole:
+            text.set_text(shortened(text.get_text(), 0.95 * wide, lambda t: letters.width(t, small, bold)))
+    return small
 
 
 def _remarks(smallest: float, letters: Letters) -> Iterator[str]:

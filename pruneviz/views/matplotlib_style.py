@@ -6,11 +6,13 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pruneviz.views import marks as m
+from pruneviz.views.fitting import shortened
 from pruneviz.views.matplotlib_letters import Letters
 from pruneviz.views.matplotlib_marks import MARKERS, THEME, Pen, dashes
 from pruneviz.views.palette import ink, ramp
@@ -88,16 +90,10 @@ def _categories(axes: Axes, name: str, spec: m.Axis, pen: Pen, letters: Letters,
         texts = [letters.wrapped(t, size, each) for t in texts]
         upright = any(t.count("\n") >= _MOST_LINES for t in texts)
     if name == "y" or upright:
-        texts = [_narrowed(t.replace("\n", " "), letters, size, 0.38 * width) for t in texts]
+        texts = [shortened(t.replace("\n", " "), 0.38 * width, partial(letters.width, size=size)) for t in texts]
     axis = axes.xaxis if name == "x" else axes.yaxis
     axis.set_ticks(range(len(texts)), labels=texts, rotation=90 if upright else 0)
     axes.tick_params(axis=name, labelcolor=ink("ink", THEME))  # type: ignore[arg-type]  # x or y
-
-
-def _narrowed(text: str, letters: Letters, size: float, most: float) -> str:
-    while letters.width(text, size) > most and len(text) > 4:
-        text = elide(text, len(text) - 1)
-    return text
 
 
 def _numbers(axes: Axes, name: str, spec: m.Axis) -> None:

@@ -166,7 +166,7 @@ def _marks(tables: Tables, seen: _Seen, left: float, tall: float) -> Iterator[Ma
     what = ["map", *["map", "difference"] * len(seen.compared)]
     yield Text(tiles, np.full(len(tiles), 46.0), what, "soft", size=10.5)
     tops = _HEAD + tall * np.arange(len(seen.page), dtype=np.float64)
-    yield from _images(tables, seen, tops)
+    yield from _images(tables, seen, tops, float(tiles[-1]) + _TILE)
     yield from _tiles(tables, seen, columns, tops)
 
 
@@ -178,7 +178,7 @@ def _lines(name: str, most: int) -> tuple[str, str]:
     return elide(first, most + 2), elide(" ".join(words), most + 2)
 
 
-def _images(tables: Tables, seen: _Seen, tops: Floats) -> Iterator[Mark]:
+def _images(tables: Tables, seen: _Seen, tops: Floats, wide: float) -> Iterator[Mark]:
     pixels = tables.pictures(seen.page)
     shrink = max(1, max(pixels.shape[1:3]) // 64)  # a tile has no more pixels than that
     pixels = pixels[:, ::shrink, ::shrink]
@@ -192,9 +192,9 @@ def _images(tables: Tables, seen: _Seen, tops: Floats) -> Iterator[Mark]:
     }
     n = len(seen.page)
     yield Images(pixels, np.zeros(n), tops + _BLOCK, width, height, hover)
-    yield Text(np.zeros(n), tops + 18, [f"{w} · {c}" for w, c in words], bold=True)
-    under = [elide(plain(s), 12) for s in seen.page]
-    yield Text(np.zeros(n), tops + _BLOCK + _TILE + 10, under, "soft", size=10.5)
+    yield Text(np.zeros(n), tops + 18, [f"{w} · {c}" for w, c in words], bold=True, room=wide)
+    under = [plain(s) for s in seen.page]
+    yield Text(np.zeros(n), tops + _BLOCK + _TILE + 10, under, "soft", size=10.5, room=_TILE + 8.0)
 
 
 def _about(tables: Tables, seen: _Seen, sample: str) -> tuple[str, str]:

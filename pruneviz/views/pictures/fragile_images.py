@@ -96,8 +96,9 @@ def _marks(
     w, h = width * scale, height * scale
     hover = {"image": [plain(s) for s in page], "true class": names}
     yield Images(pixels, np.full(rows, (_IMAGE - w) / 2), top + (_ROW - 2 - h) / 2, w, h, hover)
-    yield Text(np.full(rows, float(_LEFT)), top + 21, [elide(n, 20) for n in names], bold=True)
-    yield Text(np.full(rows, float(_LEFT)), top + 38, [elide(plain(s), 22) for s in page], "soft", size=11)
+    beside = np.full(rows, float(_LEFT))
+    yield Text(beside, top + 21, names, bold=True, room=_NAMES - 10.0)
+    yield Text(beside, top + 38, [plain(s) for s in page], "soft", size=11, room=_NAMES - 10.0)
     for column, kind in enumerate(kinds):
         left = float(_LEFT + _NAMES + _CELL * column)
         share = survival.loc[list(page), kind].to_numpy(np.float64)

@@ -12,7 +12,7 @@ from pruneviz.views.analysed import table_of
 from pruneviz.views.comparison import class_name
 from pruneviz.views.featured import ANALYSIS, CLEAN, Shown, shown_in
 from pruneviz.views.marks import Floats, Images, Key, Maps, Mark, Picture, Text
-from pruneviz.views.text import elide, number, plain
+from pruneviz.views.text import number, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ def _marks(tables: Tables, shown: Shown, table: pd.DataFrame, ids: list[str]) ->
     for i, r in enumerate(shown.runs):
         left = _TILE + _NAMES + i * (2 * _TILE + _GAP + _PAIR)
         label = ("★ " if i == 0 else "") + shown.labels[r]
-        yield Text(np.array([left]), np.array([16.0]), [elide(label, 30)], bold=True, size=12)
+        yield Text(np.array([left]), np.array([16.0]), [label], bold=True, size=12, room=2.0 * _TILE + _GAP)
         for k, kind in enumerate(_KINDS):
             at = left + k * (_TILE + _GAP)
             yield Text(np.array([at]), np.array([40.0]), [kind], "soft", size=11.5)
@@ -127,8 +127,8 @@ def _images(tables: Tables, said: Said, ids: list[str], tops: Floats) -> Iterato
     hover = {"image": [plain(i) for i in ids], "true class": names}
     yield Images(pixels, np.zeros(len(ids)), tops, width, height, hover)
     left = np.full(len(ids), _TILE + 10)
-    yield Text(left, tops + 14, [elide(n, 15) for n in names], bold=True, size=12)
-    yield Text(left, tops + 32, [elide(plain(i), 16) for i in ids], "soft", size=11)
+    yield Text(left, tops + 14, names, bold=True, size=12, room=_NAMES - 16.0)
+    yield Text(left, tops + 32, [plain(i) for i in ids], "soft", size=11, room=_NAMES - 16.0)
 
 
 def _said(tables: Tables, shown: Shown, ids: list[str]) -> Said:

@@ -39,7 +39,7 @@ def images_info(tables: Tables, state: ViewState) -> Picture:
     page = order[first : first + ROWS]
     samples = c.samples.only(_mask(page, len(c.samples.ids)))
     samples = _in_order(samples, [c.samples.ids[i] for i in page])
-    runs = (c.reference, *c.compared)
+    runs = (c.reference, *c.compared, *c.beside)
     width = _LEFT + _NAMES + _cell(runs) * len(runs)
     return Picture(
         "images",
@@ -92,10 +92,9 @@ def _marks(c: Comparison, samples: Samples, runs: tuple[str, ...], tables: Table
     left = _LEFT + _NAMES + cell * np.arange(len(runs), dtype=float)
     names = [class_name(tables.classes, int(k)) for k in samples.labels]
     marks: list[Mark] = [*_pictures(tables, samples.ids, top, names)]
-    marks.append(Text(np.full(rows, float(_LEFT)), top + 21, [elide(n, 20) for n in names], bold=True))
-    marks.append(
-        Text(np.full(rows, float(_LEFT)), top + 38, [elide(plain(s), 22) for s in samples.ids], "soft", size=11)
-    )
+    beside, shown = np.full(rows, float(_LEFT)), [plain(s) for s in samples.ids]
+    marks.append(Text(beside, top + 21, names, bold=True, room=_NAMES - 10.0))
+    marks.append(Text(beside, top + 38, shown, "soft", size=11, room=_NAMES - 10.0))
     marks += _heads(c, runs, left)
     said = [class_name(tables.classes, int(samples.prediction[r][i])) for i in range(rows) for r in runs]
     right = [bool(samples.prediction[r][i] == samples.labels[i]) for i in range(rows) for r in runs]
@@ -118,7 +117,7 @@ def _marks(c: Comparison, samples: Samples, runs: tuple[str, ...], tables: Table
         )
     )
     signs = ["✓ " if r else "✗ " for r in right]
-    marks.append(Text(x + 10, y + 21, [s + elide(n, 11) for s, n in zip(signs, said, strict=True)]))
+    marks.append(Text(x + 10, y + 21, [s + n for s, n in zip(signs, said, strict=True)], room=cell - 14.0))
     marks.append(Text(x + 10, y + 38, sure, "soft", size=11))
     return marks
 
@@ -127,10 +126,10 @@ def _heads(c: Comparison, runs: tuple[str, ...], left: npt.NDArray[np.float64]) 
     """The models' names, in up to two lines each."""
     lines = [_two_lines(c.labels[r], 16 if _cell(runs) == _CELL else 13) for r in runs]
     lines[0] = ("★ " + lines[0][0], lines[0][1])
-    y = np.full(len(runs), 12.0)
+    y, room = np.full(len(runs), 12.0), _cell(runs) - 14.0
     return [
-        Text(left + 10, y, [a for a, _ in lines], bold=True, size=11.5),
-        Text(left + 10, y + 17, [b for _, b in lines], "soft", size=11.5),
+        Text(left + 10, y, [a for a, _ in lines], bold=True, size=11.5, room=room),
+        Text(left + 10, y + 17, [b for _, b in lines], "soft", size=11.5, room=room),
         Text(np.array([float(_LEFT)]), np.array([12.0]), ["true class"], "soft", size=11.5),
     ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pruneviz.core.comparing import AS_GIVEN
-from pruneviz.core.viewstate import ViewState
+from pruneviz.core.viewstate import MOST_MODELS, ViewState
 from pruneviz.views import runs as on
 from pruneviz.views.looks import DENSE_MARKER, REFERENCE_MARKER
 from pruneviz.views.marks import Axis, Key, Line, Mark, Picture, Points, Text
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 40
 MOST_SAID = 4
-_LABEL = 26  # characters
-_ROOM, _STEP, _BEND = 0.46, 0.8, 0.06  # of the way between columns: what labels take, the step, a bend before one
+_LEFT, _WORDS, _ROOM = 0.44, 0.035, 0.73  # of a column: left of its middle the marks, right of those words, their room
+_STEP, _BEND = 0.7, 0.06  # of the way between columns: the step, a bend before one
 _WHOLE = ("model", "replicate", "method", "target", "level", "recovery", "seed")
 # How runs are laid together where there are too many: seeds and dense models first, then targets.
 _TOGETHER = (
@@ -39,7 +39,7 @@ class _Node:
     """A run, or several that are shown as one.
 
     Attributes:
-        runs: their rows; the first is the one that a click selects.
+        runs: their rows; a click selects them all.
         stage: 0 dense, 1 pruned, 2 recovered.
     """
 
@@ -57,9 +57,25 @@ class _Node:
     def key(self) -> str:
         return str(self.first["run_id"])
 
+    @property
+    def alike(self) -> Mapping[str, Any]:
+        """What its runs have in common, as a row; nothing where they differ."""
+        if len(self.runs) == 1:
+            return self.first
+        same = {k: v for k, v in self.first.items() if len({str(r[k]) for r in self.runs}) == 1}
+        return {**dict.fromkeys(self.first), "target": "", "status": "some not measured", **same}
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The runs that a click compares: those that have been measured, if any have."""
+        done = [r for r in self.runs if r["status"] == "done"]
+        return tuple(str(r["run_id"]) for r in done or self.runs)
+
 
 def lineage_info(tables: Tables, state: ViewState) -> Picture:
     """Every run with the run that it was made from; a click on a run, or on the step before it, compares it.
+
+    Of runs that are shown as one it compares all.
 
     Where there would be more than :data:`MOST_ROWS` rows, runs that differ only in their dense model and seed are one,
     then those that differ in their target, too; counts say how many.
@@ -78,8 +94,8 @@ def lineage_info(tables: Tables, state: ViewState) -> Picture:
     return Picture(
         "lineage",
         title,
-        hint="A click on a model, or on the step before it, compares it with the reference; of several that are shown "
-        "as one, the first.",
+        hint="A click on a model, or on the step before it, compares it with the reference; where several are shown as "
+        f"one, all of them, up to {MOST_MODELS}.",
         sentences=tuple(_said(rows, state, runs)),
         notes=tuple(_notes(shown, nodes, together, len(rows))),
         x=Axis(kind="categories", categories=("reference", "as given") if given else _STAGES[:stages]),
@@ -173,34 +189,36 @@ def _marks(
     for _, (x, y) in steps:
         yield Line(np.array(x), np.array(y), "soft", width=1.2, alpha=0.45)
     nodes = [*shown, *(n for n, _ in steps)]
-    said = [_step(n.first, methods, recoveries) for n in nodes]
+    said = [_step(n.alike, methods, recoveries) for n in nodes]
     markers = [_marker(n, reference) for n in shown] + ["square"] * len(steps)
     yield Points(
-        np.array([float(n.stage) for n in shown] + [_along(x) for _, (x, _) in steps]),
+        np.array([n.stage - _LEFT for n in shown] + [_along(x) for _, (x, _) in steps]),
         np.array([n.y for n in shown] + [_along(y) for _, (_, y) in steps]),
         [inks[str(n.first["method"])] for n in nodes],
         markers,
         [all(r["status"] == "done" for r in n.runs) for n in nodes],
         8.5,
         keys=tuple(n.key for n in nodes),
-        selected=tuple(k for k in dict.fromkeys(n.key for n in shown) if k in chosen),
+        selected=tuple(n.key for n in shown if chosen.intersection(n.ids)),
+        stands_for=tuple(n.ids for n in nodes),
         hover={
-            "run": [elide(plain(n.first["name"]), 90) for n in nodes],
+            "run": [_named(n) for n in nodes],
             "step": said,
             "test accuracy": [_accuracy(n) for n in nodes],
-            "runs": [count(len(n.runs)) for n in nodes],
+            "runs": [_number(n, chosen) for n in nodes],
         },
     )
     texts = [_label(n, methods, recoveries) for n in shown]
-    yield Text(np.array([n.stage + 0.025 for n in shown]), np.array([n.y for n in shown]), texts, "ink", size=11.5)
+    across, down = np.array([n.stage - _LEFT + _WORDS for n in shown]), np.array([n.y for n in shown])
+    yield Text(across, down, texts, "ink", size=11.5, room=_ROOM)
 
 
 def _edge(n: _Node) -> tuple[list[float], list[float]]:
     """The line from a node's parent; where it passes a column, it does so in the node's own row."""
     assert n.parent is not None
-    begin, y = n.parent.stage + _ROOM, n.parent.y
-    bends = [s - _BEND for s in range(n.parent.stage + 1, n.stage)]
-    return [begin, *bends, float(n.stage)], [y, *(n.y for _ in bends), n.y]
+    begin, y = n.parent.stage - _LEFT + _WORDS + _ROOM, n.parent.y
+    bends = [s - _LEFT - _BEND for s in range(n.parent.stage + 1, n.stage)]
+    return [begin, *bends, n.stage - _LEFT], [y, *(n.y for _ in bends), n.y]
 
 
 def _along(values: list[float]) -> float:
@@ -214,11 +232,23 @@ def _marker(n: _Node, reference: str) -> str:
     return DENSE_MARKER if n.first["method"] == on.DENSE else "circle"
 
 
+def _named(n: _Node) -> str:
+    """What its runs are called; of several two, which show what differs."""
+    names = [elide(plain(r["name"]), 90) for r in n.runs[:2]]
+    return ", ".join(names) + (" …" if len(n.runs) > 2 else "")
+
+
 def _accuracy(n: _Node) -> str:
-    value = n.first["accuracy"]
-    if len(n.runs) > 1 or on.missing(value):
-        return "–"
-    return percent(float(value))
+    known = [float(r["accuracy"]) for r in n.runs if not on.missing(r["accuracy"])]
+    if not known:
+        return "not measured"
+    return percent(known[0]) if len(known) == 1 else f"{percent(min(known))} to {percent(max(known))}"
+
+
+def _number(n: _Node, chosen: set[str]) -> str:
+    """How many runs it is, and how many of several are compared."""
+    some = len(chosen.intersection(str(r["run_id"]) for r in n.runs))
+    return count(len(n.runs)) + (f", {some} of them compared" if some and len(n.runs) > 1 else "")
 
 
 def _label(n: _Node, methods: Mapping[str, str], recoveries: Mapping[str, str]) -> str:
@@ -235,8 +265,7 @@ def _label(n: _Node, methods: Mapping[str, str], recoveries: Mapping[str, str]) 
         parts.append(recoveries[str(r["recovery"])])
     if len(n.runs) == 1 and not on.missing(r["seed"]) and int(r["seed"]) > 0:
         parts.append(f"seed {r['seed']}")
-    times = f" ×{len(n.runs)}" if len(n.runs) > 1 else ""
-    return elide(" · ".join(parts), _LABEL - len(times)) + times
+    return " · ".join(parts) + (f" ×{len(n.runs)}" if len(n.runs) > 1 else "")
 
 
 def _step(r: Mapping[str, Any], methods: Mapping[str, str], recoveries: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from pruneviz.views.analysed import table_of
 from pruneviz.views.comparison import Comparison, class_name, comparison
 from pruneviz.views.embedded import ANALYSIS, changes_of, neighbours_of
 from pruneviz.views.marks import Boxes, Images, Key, Mark, Picture, Text
-from pruneviz.views.text import elide, number, percent, plain
+from pruneviz.views.text import number, percent, plain
 
 if TYPE_CHECKING:
     from pruneviz.core.tables import Tables
@@ -36,7 +36,7 @@ def sample_detail_info(tables: Tables, state: ViewState) -> Picture:
     if state.shown_sample not in c.samples.ids:
         empty = f"There is no test image {plain(state.shown_sample)} that these models have seen."
         return Picture("sample_detail", _TITLE, empty=empty, height=200)
-    runs = (c.reference, *c.compared)
+    runs = (c.reference, *c.compared, *c.beside)
     near = {r: neighbours_of(tables, r, state.shown_sample)[:MOST_NEIGHBOURS] for r in runs}
     known = any(near.values())
     marks = _image(tables, c, state.shown_sample)
@@ -68,8 +68,8 @@ def _image(tables: Tables, c: Comparison, sample: str) -> list[Mark]:
     return [
         *_pictures(tables, (sample,), np.array([0.0]), np.array([0.0]), _LARGE, [label]),
         Text(at, np.array([20.0]), ["true class"], "soft", size=11.5),
-        Text(at, np.array([40.0]), [elide(label, 30)], bold=True, size=15.0),
-        Text(at, np.array([62.0]), [elide(plain(sample), 40)], "soft", size=11.5),
+        Text(at, np.array([40.0]), [label], bold=True, size=15.0, room=WIDE - at[0]),
+        Text(at, np.array([62.0]), [plain(sample)], "soft", size=11.5, room=WIDE - at[0]),
     ]
 
 
@@ -86,7 +86,7 @@ def _model(tables: Tables, c: Comparison, sample: str, run: str, near: tuple[str
     ]
     parts += [f"neighbourhood changed {change:.2f}"] if np.isfinite(change) else []
     star = "★ " if run == c.reference else ""
-    sign = f"{'✓' if right else '✗'} {elide(class_name(tables.classes, said), 18)}"
+    sign = f"{'✓' if right else '✗'} {class_name(tables.classes, said)}"
 
     def at(x: float, y: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         return np.array([x]), np.array([top + y])
@@ -102,8 +102,8 @@ def _model(tables: Tables, c: Comparison, sample: str, run: str, near: tuple[str
             ["right-fill" if right else "wrong-fill"],
             hover=hover,
         ),
-        Text(*at(8, 12), [star + elide(plain(c.labels[run]), 34)], bold=True, size=11.5),
-        Text(*at(WIDE - 8, 12), [sign], align="right", size=12.0),
+        Text(*at(8, 12), [star + plain(c.labels[run])], bold=True, size=11.5, room=0.6 * WIDE - 16),
+        Text(*at(WIDE - 8, 12), [sign], align="right", size=12.0, room=0.4 * WIDE - 16),
         Text(*at(8, 29), [" · ".join(parts)], "soft", size=11.0),
     ]
     if near:

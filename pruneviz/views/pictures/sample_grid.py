@@ -23,6 +23,7 @@ Floats = npt.NDArray[np.float64]
 COLUMNS, ROWS = 7, 6
 ON_PAGE = COLUMNS * ROWS
 TILE, _HIGH, _IMAGE = 96, 122, 68
+_WORDS = TILE - 14.0  # of a tile's width, for words
 _TITLE = "The images"
 
 
@@ -141,11 +142,10 @@ def _marks(
     scale = _IMAGE / max(pixels.shape[1:3])
     w, h = pixels.shape[2] * scale, pixels.shape[1] * scale
     marks.append(Images(pixels, left + (TILE - w) / 2, top + 8 + (_IMAGE - h) / 2, w, h))
-    line = np.full(n, 1.0)
-    marks.append(Text(left + 8, top + 88 * line, [elide(s, 13) for s in names], bold=True, size=11))
-    signs = [f"{'✓' if r else '✗'} {elide(s, 11)}" for s, r in zip(said, right, strict=True)]
-    marks.append(Text(left + 8, top + 101 * line, signs, size=10.5))
-    marks.append(Text(left + 8, top + 113 * line, texts, "soft", size=10))
+    signs = [f"{'✓' if r else '✗'} {s}" for s, r in zip(said, right, strict=True)]
+    marks.append(Text(left + 8, top + 88, names, bold=True, size=11, room=_WORDS))
+    marks.append(Text(left + 8, top + 101, signs, size=10.5, room=_WORDS))
+    marks.append(Text(left + 8, top + 113, texts, "soft", size=10, room=_WORDS))
     return marks
 
 

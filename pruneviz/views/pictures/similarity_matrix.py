@@ -14,7 +14,7 @@ from pruneviz.views.analysed import nothing_of, table_of
 from pruneviz.views.marks import Axis, Cells, Picture, Text
 from pruneviz.views.metrics import measured
 from pruneviz.views.pictures.density_map import layer_labels
-from pruneviz.views.text import elide, number, plain, several
+from pruneviz.views.text import number, plain, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +124,7 @@ def _cells(blocks: Sequence[_Block], rows: Sequence[str], starts: Sequence[int])
             x.append(float(across[str(r["layer"])]))
             y.append(float(down[str(r["reference_layer"])]))
             value.append(min(max(cka, 0.0), 1.0) if np.isfinite(cka) else 0.0)
-            told.append(f"{round(cka, 2) + 0.0:.2f}".replace("-", "−") if np.isfinite(cka) else "✕")
+            told.append(_short(cka) if np.isfinite(cka) else "✕")
             hover["model"].append(b.label)
             hover["its layer"].append(plain(r["layer"]))
             hover["reference's layer"].append(plain(r["reference_layer"]))
@@ -134,9 +134,16 @@ def _cells(blocks: Sequence[_Block], rows: Sequence[str], starts: Sequence[int])
     return Cells(np.array(x), np.array(y), np.array(value), "density", text, _TICKS, "linear CKA", hover=hover)
 
 
+def _short(cka: float) -> str:
+    """Two decimals in as little room as they take: ``.87``, ``1``."""
+    text = f"{round(cka, 2) + 0.0:.2f}".replace("-", "−")
+    return "1" if text == "1.00" else text.replace("0.", ".", 1)
+
+
 def _titles(blocks: Sequence[_Block], starts: Sequence[int]) -> Text:
     """What each block is, above it."""
     at = [s + (len(_layers(b)) - 1) / 2 for b, s in zip(blocks, starts, strict=True)]
-    room = max(12, 100 // max(len(blocks), 1))
-    texts = [elide(b.label, room) for b in blocks]
-    return Text(np.array(at), np.zeros(len(at)), texts, "ink", "center", bold=True)
+    room = min(len(_layers(b)) for b in blocks) + 0.9
+    return Text(
+        np.array(at), np.zeros(len(at)), [b.label for b in blocks], "ink", "center", bold=True, size=11, room=room
+    )
