@@ -139,9 +139,10 @@ def relabelling_p(
 
 
 def noise_ceiling(repeats: npt.ArrayLike) -> float:
-    """Mean τ between independent repeats of the same subsets: no more of the outcome than this can be predicted.
+    """Mean τ between independent repeats of the same subsets: how far an outcome repeats.
 
-    It is the agreement of single repeats; their average is steadier, so the ceiling is a low one.
+    It is the agreement of single repeats. Their mean is steadier, and can be predicted better than one repeat by
+    another: where two repeats agree by .39, what they have in common has a τ of about .65 with their mean.
 
     Args:
         repeats: (R, D); pairs of repeats in which one is constant or not finite do not count.

@@ -104,7 +104,7 @@ MODELS = Schema(
         Column("p", "float", "two-sided, by relabelling the filters; null where not all sets are looked at"),
         Column("p_holm", "float", "corrected over all dense models, layers and ratios of the study (Holm)"),
         Column(
-            "p_published", "float", "SciPy's, as published: takes sets of filters for independent, which they are not"
+            "p_published", "float", "SciPy's p of tau, as the paper takes it: as if sets of filters were independent"
         ),
         Column("tau_published", "float", "τ as published: with the epoch of best test accuracy"),
         Column("ceiling", "float", "noise ceiling: τ between independent retrainings of the same sets"),
