@@ -235,7 +235,20 @@ def test_layers_that_fall_beyond_retraining_are_told_and_those_that_do_not_are_n
     few = next(w for w in layered(models=3).said(analysis) if w.startswith("net · magnitude"))
     assert "(too few dense models for an interval)" in few
     lacking = next(w for w in layered(seeds=1, constant=True).said(analysis) if w.startswith("net · magnitude"))
-    assert "too few dense models with a CKA for an interval in l1 (−0.2" in lacking  # four of five are left
+    assert "(5 runs of 5 dense models; 4 of 4 in l1)" in lacking
+    assert "too few dense models with a CKA for an interval in l1 (−0.2" in lacking
+
+
+def test_a_difference_from_retraining_says_of_how_many_runs_it_is():
+    study = layered()
+    seen = study.frames[SEEN.name]
+    study.seen(SEEN, seen[seen["run_id"] != "r00"].to_dict("records"))
+    arms = analysis.measure(study)["similarity_arms"].set_index(["kind", "layer"])
+    row = arms.loc[("pruned", "l1")]
+    assert (row["pairs"], row["retrained_runs"]) == (10, 9)
+    pruned = next(w for w in study.said(analysis) if w.startswith("net · magnitude"))
+    assert "(10 runs of 5 dense models)" in pruned
+    assert "Against retraining alone (l0 in 9 of these 10 runs, l1 in 9 of these 10 runs), at 95 %: " in pruned
 
 
 def test_layers_without_a_cka_are_counted_and_named():
@@ -285,6 +298,12 @@ def test_overlap_is_told_beside_chance_and_none_where_none_is_detected():
     half = overlapping(rng, draw=lambda n, a, b: min(a, b) // 2 + rng.integers(0, 3)).said(analysis)[0]
     assert " of the way to all that the counts allow (" in half
     assert "none beyond" not in half
+    one = overlapping(rng, models=6, draw=lambda n, a, b: min(a, b) // 2 + rng.integers(0, 3))
+    masks = one.frames[MASKS.name]
+    every = masks["run_id"] == "b0"  # keeps all there is: whatever the other keeps, both keep
+    masks = masks.assign(kept=masks["kept"].where(~every, masks["units"]))
+    one.frames[MASKS.name] = masks.assign(both=masks["both"].where(~every, masks["reference_kept"]))
+    assert "6 pairs of 6 dense models, the counts of 1 leaving no choice" in one.said(analysis)[0]
     few = overlapping(rng, models=2).said(analysis)[0]
     assert "of 2 pairs outside 95 % of such masks" in few
 

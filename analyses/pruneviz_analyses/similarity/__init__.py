@@ -55,7 +55,8 @@ class Similarity:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, ARMS, OVERLAPS, METHODS, CRITERIA, TURNOVER)
     observed: ClassVar[tuple[Schema, ...]] = (SEEN, MASKS, SCORES)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    observing_version: ClassVar[int] = 1
 
     layers: tuple[str, ...] = option(
         (), "modules whose outputs are compared, by name; all convolutions and linear layers when empty"

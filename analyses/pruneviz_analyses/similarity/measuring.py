@@ -106,6 +106,7 @@ def _arm_rows(
             "pairs": len(told),
             "undefined": len(there) - len(told),
             "dense_models": len(models),
+            "retrained_runs": 0,
         }
         if told:
             found = np.array([v for _, v in told])
@@ -133,4 +134,10 @@ def _change(
     difference = np.array(own) - np.array(alone)
     got = hierarchical_bootstrap(difference, dense, level=level, bounds=(-2, 2), resamples=resamples, seed=seed)
     mean = hierarchical_bootstrap(alone, dense, resamples=200).mean
-    return {"retrained_cka": mean, "change": got.mean, "change_low": got.low, "change_high": got.high}
+    return {
+        "retrained_runs": len(beside),
+        "retrained_cka": mean,
+        "change": got.mean,
+        "change_low": got.low,
+        "change_high": got.high,
+    }

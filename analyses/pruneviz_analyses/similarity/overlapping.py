@@ -71,7 +71,7 @@ def _methods(rows: Sequence[Row], runs: Mapping[str, Any], level: float, resampl
         dense = [runs[r["run_id"]]["dense_run_id"] for r in own]
         told = [(r["excess"], d) for r, d in zip(own, dense, strict=True) if math.isfinite(r["excess"])]
         found: Row = dict(zip(("model", "unit", "recovery", "target", "method", "other"), key, strict=True))
-        found |= {"dense_models": len(set(dense)), "pairs": len(own)}
+        found |= {"dense_models": len(set(dense)), "pairs": len(own), "undefined": len(own) - len(told)}
         for name in ("jaccard", "chance"):
             values = np.array([r[name] for r in own])
             if np.isfinite(values).all():

@@ -101,6 +101,7 @@ ARMS = Schema(
         Column("high", "float", "the other end"),
         Column("least", "float", "the least of the pairs"),
         Column("most", "float", "the most of the pairs"),
+        Column("retrained_runs", "int", "runs with a value that have a retrained model with one beside them", "runs"),
         Column("retrained_cka", "float", "mean of the retrained models beside these runs; null where there are none"),
         Column("change", "float", "the run's CKA minus its retrained model's, mean; below 0: further from dense"),
         Column("change_low", "float", _OVER),
@@ -112,7 +113,7 @@ _PAIR_CHANCE = (
     Column("jaccard", "float", "of the units that either keeps, the share that both keep", "fraction"),
     Column("chance", "float", "its expectation for masks drawn blindly with these counts in every layer", "fraction"),
     Column("chance_sd", "float", "standard deviation of that", "fraction"),
-    Column("chance_low", "float", "where 95 % of such masks lie", "fraction"),
+    Column("chance_low", "float", "where as many of such masks lie as the level asked for says", "fraction"),
     Column("chance_high", "float", "the other end", "fraction"),
     Column("p", "float", "two-sided probability that such masks share as many"),
     Column("excess", "float", "0 as by chance, 1 as much as the counts allow, negative below chance; may be null"),
@@ -148,12 +149,15 @@ METHODS = Schema(
         Column("other", "str", "the other; or the same, with another seed"),
         Column("dense_models", "int", "dense models: the unit of replication", "models"),
         Column("pairs", "int", "pairs of masks", "pairs"),
+        Column("undefined", "int", "of them without an excess, since the counts leave no choice", "pairs"),
         Column("jaccard", "float", "mean over dense models", "fraction"),
         Column("chance", "float", "mean expectation given the layers' counts", "fraction"),
         Column("excess", "float", "mean; 0 as by chance, 1 as much as the counts allow; may be null"),
         Column("excess_low", "float", "over dense models and seeds; null with fewer than 5 dense models"),
         Column("excess_high", "float", "the other end"),
-        Column("beyond_chance", "int", "pairs outside the range in which 95 % of blindly drawn masks lie", "pairs"),
+        Column(
+            "beyond_chance", "int", "pairs outside the range in which blindly drawn masks lie, at that level", "pairs"
+        ),
     ),
 )
 

@@ -37,7 +37,9 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], options: _Optio
     grouped.sort(key=lambda own: float(own["cka"].min()) if own["cka"].notna().any() else -2.0)
     layers = judge(
         {
-            (str(r["arm"]), str(r["layer"])): interval_of(r, "change", options.level)
+            (str(r["arm"]), str(r["layer"])): interval_of(
+                {**r, "runs": r["pairs"]}, "change", options.level, "retrained_runs"
+            )
             for own in grouped
             for r in own[own["change"].notna()].to_dict("records")
         }
@@ -56,29 +58,34 @@ def _baselines(arms: pd.DataFrame, options: _Options) -> Iterator[str]:
     how = "" if options.unbiased else ", biased, which grows with the width of a layer"
     for kind, words in (("replicate", "two dense models"), ("retrained", "a dense model and itself retrained")):
         for arm, own in arms[arms["kind"] == kind].groupby("arm", sort=False):
-            n, pairs = int(own["dense_models"].max()), int(own["pairs"].max())
-            yield (
-                f"{arm}: the same layer of {words} has CKA {_by_layer(own)} ({counted(pairs, 'pair')} of "
-                f"{counted(n, 'dense model')}{how})."
-            )
+            yield f"{arm}: the same layer of {words} has CKA {_by_layer(own)} ({_of(own, 'pair')}{how})."
 
 
 def _by_layer(own: pd.DataFrame) -> str:
     return ", ".join(f"{r['layer']} {_value(r['cka'])}" for r in own.to_dict("records"))
 
 
+def _of(own: pd.DataFrame, what: str) -> str:
+    """What the layers' means are over; those of fewer are named, since a layer may have no value in some models."""
+    by: dict[tuple[int, int], list[str]] = {}
+    for r in own.to_dict("records"):
+        by.setdefault((int(r["pairs"]), int(r["dense_models"])), []).append(str(r["layer"]))
+    (pairs, models), *fewer = sorted(by, reverse=True)
+    less = "".join(f"; {p} of {n} in {', '.join(by[p, n])}" for p, n in fewer if p)
+    return f"{counted(pairs, what)} of {counted(models, 'dense model')}{less}"
+
+
 def _pruned(own: pd.DataFrame, options: _Options, judged: Mapping[tuple[str, str], Judged]) -> str:
-    n, pairs = int(own["dense_models"].max()), int(own["pairs"].max())
-    text = (
-        f"{own['arm'].iloc[0]}: CKA with the dense model {_by_layer(own)} ({counted(pairs, 'run')} of "
-        f"{counted(n, 'dense model')})."
-    )
+    text = f"{own['arm'].iloc[0]}: CKA with the dense model {_by_layer(own)} ({_of(own, 'run')})."
     beside = own[own["change"].notna()]
     if beside.empty:
         return text
+    fewer = [r for r in beside.to_dict("records") if r["retrained_runs"] < r["pairs"]]
+    counts = ", ".join(f"{r['layer']} in {r['retrained_runs']} of these {r['pairs']} runs" for r in fewer)
+    lacking = f" ({counts})" if fewer else ""
     if not np.isfinite(beside["change_low"].to_numpy(float)).any():
         changes = ", ".join(f"{r['layer']} {_signed(r['change'])}" for r in beside.to_dict("records"))
-        return f"{text} Against retraining alone: {changes} (too few dense models for an interval)."
+        return f"{text} Against retraining alone{lacking}: {changes} (too few dense models for an interval)."
     rows = [(r, judged.get((str(r["arm"]), str(r["layer"])))) for r in beside.to_dict("records")]
     further = [_changed(r) for r, j in rows if j is not None and j.sign < 0]
     nearer = [_changed(r) for r, j in rows if j is not None and j.sign > 0]
@@ -90,7 +97,7 @@ def _pruned(own: pd.DataFrame, options: _Options, judged: Mapping[tuple[str, str
     told += [f"by itself alone, not among {len(judged)}, in {', '.join(alone)}"] if alone else []
     told += [f"no difference detected in {', '.join(unclear)}"] if unclear else []
     told += [f"too few dense models with a CKA for an interval in {', '.join(few)}"] if few else []
-    return f"{text} Against retraining alone, at {100 * options.level:g} %: {'; '.join(told)}."
+    return f"{text} Against retraining alone{lacking}, at {100 * options.level:g} %: {'; '.join(told)}."
 
 
 def _changed(r: Mapping[Any, Any]) -> str:
@@ -101,7 +108,13 @@ def _overlaps(methods: pd.DataFrame, options: _Options) -> Iterator[str]:
     """Pairs of methods, those that agree most first; then those that do not differ from chance."""
     rows = sorted(methods.to_dict("records"), key=lambda r: -_or(r["excess"], -9.0))
     judged = judge(
-        {i: interval_of({**r, "runs": r["pairs"]}, "excess", options.level) for i, r in enumerate(rows) if _told(r)}
+        {
+            i: interval_of(
+                {**r, "runs": r["pairs"], "told": r["pairs"] - r["undefined"]}, "excess", options.level, "told"
+            )
+            for i, r in enumerate(rows)
+            if _told(r)
+        }
     )
     for i, r in enumerate(rows[: options.sentences]):
         yield _overlap(r, options, judged.get(i))
@@ -125,6 +138,7 @@ def _overlap(r: Mapping[Any, Any], options: _Options, judged: Judged | None) -> 
     if not math.isfinite(_or(r["excess"], math.nan)):
         return f"{head}: the counts leave no choice."
     n = f"{counted(int(r['pairs']), 'pair')} of {counted(int(r['dense_models']), 'dense model')}"
+    n += f", the counts of {r['undefined']} leaving no choice" if r["undefined"] else ""
     if not math.isfinite(_or(r["excess_low"], math.nan)):
         pairs = counted(int(r["pairs"]), "pair")
         beyond = f"{r['beyond_chance']} of {pairs} outside {100 * options.level:g} % of such masks"
@@ -168,7 +182,7 @@ def _ranged(r: Mapping[Any, Any]) -> str:
 
 def _turnover(table: pd.DataFrame) -> Iterator[str]:
     for arm, own in table.groupby("arm", sort=False):
-        n = own["run_id"].nunique()
+        runs = own.groupby("level")["run_id"].nunique()
         over = f"{own['level'].min()} to {own['level'].max()}"
         back = {
             int(str(k)): float(g.mean()) for k, g in own[own["regrown_share"].notna()].groupby("level")["regrown_share"]
@@ -186,7 +200,8 @@ def _turnover(table: pd.DataFrame) -> Iterator[str]:
                 f"; beside the dense model's largest weights, as many a layer, they are {_share(by_level[first])} of "
                 f"the way from chance to the same at level {first}, {_share(by_level[last])} at level {last}"
             )
-        yield f"{text} ({counted(n, 'run')})."
+        least = "" if runs.min() == runs.max() else f"{runs.min()} to "
+        yield f"{text} ({least}{counted(int(runs.max()), 'run')} at a level)."
 
 
 def _left_out(tables: Tables, frames: Mapping[str, pd.DataFrame], arms: pd.DataFrame) -> Iterator[str]:

@@ -58,13 +58,15 @@ def similarity_layers_info(tables: Tables, state: ViewState) -> Picture:
     arms = list(_arms(tables, own, target))
     layers = list(own.sort_values("index", kind="stable")["layer"].astype(str).unique())
     pruned = f"{'Models' if target == AS_GIVEN else 'Methods at'} {at[target]}. " if target else ""
-    n = int(own["dense_models"].max())
+    counts = [int(c) for a in arms for c in a.frame["dense_models"]]
+    n, least = max(counts, default=0), min(counts, default=0)
+    of = f"{n}" if least == n else f"{least} to {n}"
     over = "bars are 95 % intervals" if n >= POINTS_BELOW else f"intervals need {POINTS_BELOW} dense models"
     return Picture(
         _NAME,
         _TITLE,
         subtitle=(
-            f"{pruned}Linear CKA of the same layer in both models, mean over dense models (n = {n}); {over}. Lines "
+            f"{pruned}Linear CKA of the same layer in both models, mean over dense models (n = {of}); {over}. Lines "
             "only join a model's layers."
         ),
         sentences=tuple(_sentences(arms)),
