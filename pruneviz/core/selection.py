@@ -56,6 +56,14 @@ class Rule(ABC):
         """
         return self
 
+    def spelt_out(self, saved: Mapping[str, Selection]) -> Rule:
+        """The same rule with what saved selections mean now in place of their names; unknown names stay.
+
+        Args:
+            saved: those of the study, by name, none of which comes back to itself.
+        """
+        return self
+
     def __and__(self, other: Rule) -> Rule:
         return AllOf((*_members(self, AllOf), *_members(other, AllOf)))
 
@@ -247,6 +255,10 @@ class Named(Rule):
         """See :class:`Rule`."""
         return (self.name,)
 
+    def spelt_out(self, saved: Mapping[str, Selection]) -> Rule:
+        """See :class:`Rule`."""
+        return saved[self.name].rule.spelt_out(saved) if self.name in saved else self
+
 
 @dataclass(frozen=True)
 class Not(Rule):
@@ -272,6 +284,10 @@ class Not(Rule):
         """See :class:`Rule`."""
         return Not(self.rule.carried(to))
 
+    def spelt_out(self, saved: Mapping[str, Selection]) -> Rule:
+        """See :class:`Rule`."""
+        return Not(self.rule.spelt_out(saved))
+
 
 @dataclass(frozen=True)
 class _Many(Rule):
@@ -285,6 +301,10 @@ class _Many(Rule):
     def carried(self, to: Mapping[str, str]) -> Rule:
         """See :class:`Rule`."""
         return type(self)(tuple(r.carried(to) for r in self.rules))
+
+    def spelt_out(self, saved: Mapping[str, Selection]) -> Rule:
+        """See :class:`Rule`."""
+        return type(self)(tuple(r.spelt_out(saved) for r in self.rules))
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,17 @@ def test_carried_to_other_models_and_back(rule):
     assert carried.names == rule.names
 
 
+@given(rules)
+def test_spelt_out_names_stand_for_what_is_saved(rule):
+    hard = Range(Column("margin", "r1"), high=0.5)
+    saved = {name: Selection("samples", hard) for name in rule.names}
+    saved["of these rules"] = Selection("samples", ~rule)
+    spelt = AllOf((Named("of these rules"), Named("not saved"))).spelt_out(saved)
+    assert spelt == AllOf(((~rule).spelt_out(saved), Named("not saved")))
+    assert spelt.names == ("not saved",)
+    assert set(spelt.runs) == {*rule.runs, *(["r1"] if rule.names else [])}
+
+
 def test_rules_are_combined_and_say_what_they_are():
     hard = Range(Column("margin", "r1"), high=0.5)
     flipped = Became("r1", "d0", ("right to wrong",))
