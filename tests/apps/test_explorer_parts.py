@@ -14,11 +14,12 @@ import pytest
 from synthetic import SyntheticTables, empty
 
 from pruneviz.core.errors import UsageError
-from pruneviz.core.selection import Column, Ids, Named, Range, Selection
+from pruneviz.core.selection import Column, Ids, Named, Range, Rule, Selection
 from pruneviz.core.viewstate import MOST_MODELS, ViewState
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.compare_page import suggested
 from pruneviz_apps.explorer.live import CachedTables
+from pruneviz_apps.explorer.selection_bar import SelectionBar
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.shell import Shell
 from pruneviz_apps.explorer.sidebar import PAGES
@@ -226,7 +227,51 @@ def test_a_saved_selection_is_selected_and_one_that_cannot_be_is_a_sentence() ->
     s.select(Range(Column("margin", run), low=1e9))
     assert s.notice.startswith("No image of the test split is selected by")
     assert s.known(ViewState(selection=Selection("samples", Named("gone")))).selection is None
-    assert s.notice.startswith("The selection in the address could not be made")
+    assert s.notice.startswith("The selection asked for could not be made")
+
+
+def test_undoing_brings_back_what_a_saved_selection_meant_before_it_was_replaced_or_deleted() -> None:
+    s = session()
+    run, *_ = ids(s.tables, 1)
+    bar = SelectionBar(s)
+
+    def save(rule: Rule) -> tuple[str, ...]:
+        s.select(rule)
+        meant = s.state.samples
+        bar.name.value = "q"
+        bar._save()
+        return meant
+
+    hard, few = Range(Column("margin", run), high=0.2), Ids(("test:1", "test:2"))
+    first = save(hard)
+    assert s.notice.startswith("Saved as 'q': margin of ")
+    assert run not in s.notice  # by its name, not its id
+    second = save(few)
+    assert s.notice.startswith("'q' is taken by: margin of ")
+    assert (s.state.selection, s.tables.workspace.selections["q"].rule) == (Selection("samples", few), hard)
+    bar._save()
+    assert s.notice.startswith("Saved as 'q': 2 chosen one by one. It was: margin of ")
+    assert (s.state.selection, s.state.samples) == (Selection("samples", Named("q")), second)
+    s.undo()
+    s.undo()  # to what was called q before
+    assert (s.state.selection, s.state.samples) == (Selection("samples", hard), first)
+    s.redo()
+    s.redo()
+    bar.show()
+    s.change(refining=True)
+    bar.show()
+    bar._drop()
+    assert s.notice == "Deleted 'q'; it meant: 2 chosen one by one."
+    assert (s.state.selection, s.state.samples) == (Selection("samples", few), second)
+    s.select(~few)
+    s.undo()
+    assert (s.state.selection, s.state.samples) == (Selection("samples", few), second)
+    save(few)
+    session(s.tables._study).delete_selection("q")  # type: ignore[arg-type]  # elsewhere
+    s.select(None)
+    s.undo()
+    assert (s.state.selection, s.state.samples) == (None, ())
+    assert "got 'q'" in s.notice
 
 
 def test_a_view_is_kept_opened_found_by_its_address_and_deleted() -> None:
@@ -273,7 +318,7 @@ def test_all_that_an_address_asks_in_vain_is_said_at_once() -> None:
     s = session()
     asked = ViewState(page="nowhere", models=("abc",), selection=Selection("samples", Named("gone")))
     assert s.known(asked) == ViewState()
-    for words in ("There is no page 'nowhere'", "1 model asked for is not here", "selection in the address"):
+    for words in ("There is no page 'nowhere'", "1 model asked for is not here", "selection asked for"):
         assert words in s.notice
 
 

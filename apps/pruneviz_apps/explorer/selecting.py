@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pruneviz.core.selection import OUTCOMES, AllOf, Became, Column, Ids, Range, Rule, Values
 from pruneviz.core.tables import SAMPLES
+from pruneviz.study.workspace import checked_name
 from pruneviz.views import runs as on
 from pruneviz.views.embedded import CHANGE
 from pruneviz.views.metrics import measured
@@ -35,13 +36,7 @@ def words(session: Session) -> str:
 
 def text(session: Session) -> str:
     """The rule in words, with the models' names in place of their ids; empty where there is none."""
-    s = session
-    if s.state.selection is None:
-        return ""
-    rule, done = s.state.selection.rule, measured(s.tables)
-    known = set(done["run_id"])
-    names = on.labels(done, list(dict.fromkeys([*in_sight(s), *(r for r in rule.runs if r in known)])))
-    return plain(rule.carried(names).text)
+    return session.words(session.state.selection.rule) if session.state.selection is not None else ""
 
 
 def in_sight(session: Session) -> tuple[str, ...]:
@@ -99,10 +94,43 @@ def refine(session: Session, rule: Rule, way: str) -> None:
     session.select(ways[way])
 
 
+def save(session: Session, name: str, asked: str) -> str:
+    """Keep the selection under a name; where the name is taken, ask first.
+
+    Args:
+        session: whose selection it is.
+        name: as typed.
+        asked: what the last call gave: the name that was asked about.
+
+    Returns:
+        The name that is asked about: the next call with it replaces what it meant. Empty once it is saved.
+
+    Raises:
+        PrunevizError: it cannot be saved under that name.
+    """
+    name = checked_name(name)
+    taken = session.tables.workspace.selections.get(name)
+    was = elide(session.words(taken.rule), LONGEST) if taken is not None else ""
+    if was and name != asked:
+        session.say(f"{name!r} is taken by: {was}. Save again to replace it, or choose another name.")
+        return name
+    said = elide(text(session), LONGEST)
+    session.save_selection(name)
+    session.say(f"Saved as {name!r}: {said}." + (f" It was: {was}." if was else ""))
+    return ""
+
+
+def portable(session: Session) -> Rule | None:
+    """What the selection means, saved ones in it spelt out, if it is about a model, so that it can be carried."""
+    selection = session.state.selection
+    rule = selection.rule.spelt_out(session.tables.workspace.selections) if selection is not None else None
+    return rule if rule is not None and rule.runs else None
+
+
 def carry(session: Session, to: str) -> None:
     """Let the selection's rule be about another model; what it says of the reference stays."""
-    if session.state.selection is not None:
-        rule = session.state.selection.rule
+    rule = portable(session)
+    if rule is not None:
         session.select(rule.carried({r: to for r in rule.runs if r != session.reference}))
 
 

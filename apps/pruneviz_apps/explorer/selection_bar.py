@@ -6,23 +6,25 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import PrunevizError
-from pruneviz.core.selection import Named, Selection
+from pruneviz.core.selection import Named
 from pruneviz.views import runs as on
 from pruneviz.views.metrics import measured
-from pruneviz.views.text import elide, plain
+from pruneviz.views.text import elide
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.arranging import step
 from pruneviz_apps.explorer.selecting import (
     FIELDS,
     LABEL,
+    LONGEST,
     NUMBERS,
     WAYS,
     carry,
     choices,
     in_sight,
+    portable,
     refine,
     rows,
-    text,
+    save,
     wanted,
     words,
 )
@@ -39,6 +41,7 @@ class SelectionBar:
     def __init__(self, session: Session) -> None:
         pn, pmui = toolkit()
         self.session = session
+        self._asked = ""  # the name that is taken, and that somebody was asked whether to replace
         self.words = html(margin=(8, 0))
 
         self.undo = step("Undo", "undo", session.undo)
@@ -97,16 +100,16 @@ class SelectionBar:
                 select.value = shown[-1] if shown else None
         try:
             names = [n for n, kept in s.tables.workspace.selections.items() if kept.kind == "samples"]
+            rule = portable(s)
         except PrunevizError as e:
-            names = []
+            names, rule = [], None
             s.say(str(e))
         if self.saved.options != names:
             self.saved.options = names
             self.saved.value = names[0] if names else None
         self.take.disabled = self.drop.disabled = not names
-        rule = s.state.selection.rule if s.state.selection is not None else None
-        self.save.disabled = rule is None
-        self.carry.disabled = rule is None or not rule.runs
+        self.save.disabled = s.state.selection is None
+        self.carry.disabled = rule is None
         self.csv.disabled = self.parquet.disabled = not s.state.samples
         self._fields()
 
@@ -137,17 +140,16 @@ class SelectionBar:
             self.session.select(Named(self.saved.value))
 
     def _save(self) -> None:
-        s, name = self.session, (self.name.value_input or self.name.value or "").strip()
+        s = self.session
         if s.state.selection is None:
             return
         try:
-            s.tables.workspace.save_selection(name, s.state.selection)
+            self._asked = save(s, self.name.value_input or self.name.value or "", self._asked)
         except PrunevizError as e:
             s.say(str(e))
             return
-        self.name.value = ""
-        s.change(selection=Selection("samples", Named(name)))
-        s.say(f"Saved as {name!r}: {text(s)}.")
+        if not self._asked:
+            self.name.value = ""
 
     def _drop(self) -> None:
         s, name = self.session, self.saved.value
@@ -155,11 +157,8 @@ class SelectionBar:
             return
         try:
             kept = s.tables.workspace.selections[name]
-            now = s.state.selection
-            if now is not None and name in now.rule.names:
-                s.change(selection=kept if now.rule == Named(name) else None)
-            s.tables.workspace.delete_selection(name)
-            s.say(f"Deleted {name!r}; it meant {plain(kept.rule.text)}.")
+            s.delete_selection(name)
+            s.say(f"Deleted {name!r}; it meant: {elide(s.words(kept.rule), LONGEST)}.")
         except PrunevizError as e:
             s.say(str(e))
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from pruneviz.core.errors import PrunevizError, unknown
-from pruneviz.core.selection import Ids, Polygon, Rule, Selection
+from pruneviz.core.selection import Ids, Named, Polygon, Rule, Selection
 from pruneviz.core.viewstate import MOST_MODELS, ViewState
 from pruneviz.study.workspace import checked_name
 from pruneviz.views import runs as on
@@ -19,7 +19,7 @@ from pruneviz.views.metrics import measured
 from pruneviz.views.outlining import rule_of
 from pruneviz.views.pictures.projection import FRAME as PROJECTED
 from pruneviz.views.selecting import chosen
-from pruneviz.views.text import several
+from pruneviz.views.text import plain, several
 from pruneviz_apps.explorer.live import CachedTables
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,9 @@ class Session:
         return {f: getattr(self.state, f) for f in UNDOABLE}
 
     def _return_to(self, fields: dict[str, Any]) -> None:
-        self.state, self.notice = replace(self.state, **fields, first_sample=0), ""
+        self.notice = ""
+        # A saved selection may mean others since: its images are found anew.
+        self.state = self.known(replace(self.state, **fields, first_sample=0))
         self.tell()
 
     def go(self, query: str) -> None:
@@ -160,6 +162,49 @@ class Session:
         self.tables.workspace.delete_view(name)
         self.view = "" if self.view == name else self.view
         self.tell()
+
+    def save_selection(self, name: str) -> None:
+        """Keep the selection under a name, and select by that name; an older one of that name is replaced.
+
+        Raises:
+            SpecError: the name is empty or too long, or the selection would refer to itself.
+            StoreError: the store cannot be written.
+        """
+        if self.state.selection is not None:
+            before = self.tables.workspace.selections.get(checked_name(name))
+            self.tables.workspace.save_selection(name, self.state.selection)
+            self._spell_out(checked_name(name), before)
+            self.change(selection=Selection("samples", Named(checked_name(name))))
+
+    def delete_selection(self, name: str) -> None:
+        """Delete a saved selection; the images that are selected by it stay so.
+
+        Raises:
+            SpecError: there is none of that name, or others refer to it.
+            StoreError: the store cannot be written.
+        """
+        before = self.tables.workspace.selections.get(name)
+        self.tables.workspace.delete_selection(name)
+        self._spell_out(name, before)
+        self.tell()
+
+    def _spell_out(self, name: str, meant: Selection | None) -> None:
+        """Let what is selected, and what undoing brings back, mean what it did before the name meant something else."""
+        saved = {name: meant} if meant is not None else {}
+
+        def spelt(step: dict[str, Any]) -> dict[str, Any]:
+            was: Selection | None = step["selection"]
+            return step if was is None else {**step, "selection": replace(was, rule=was.rule.spelt_out(saved))}
+
+        self._past, self._future = [spelt(s) for s in self._past], [spelt(s) for s in self._future]
+        self.state = replace(self.state, **spelt(self._undoable()))
+
+    def words(self, rule: Rule) -> str:
+        """A rule in words, with the models' names in place of their ids."""
+        done = measured(self.tables)
+        known = set(done["run_id"])
+        seen = (self.reference, *on.compared(done, self.state), *(r for r in rule.runs if r in known))
+        return plain(rule.carried(on.labels(done, list(dict.fromkeys(r for r in seen if r)))).text)
 
     def _saved(self, name: str) -> ViewState:
         views = self.tables.workspace.views
@@ -239,7 +284,7 @@ class Session:
                 samples = chosen(state.selection, self.tables, self.tables.workspace.selections)
                 state = replace(state, samples=samples)
             except PrunevizError as e:
-                said.append(f"The selection in the address could not be made: {e}")
+                said.append(f"The selection asked for could not be made: {e}")
                 state = replace(state, selection=None, samples=())
         self.notice = " ".join(said) or self.notice
         return state

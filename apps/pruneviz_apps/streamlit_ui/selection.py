@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pruneviz.core.selection import Named, Selection
+from pruneviz.core.selection import Named
 from pruneviz.views import runs as on
 from pruneviz.views.metrics import measured
 from pruneviz_apps.explorer import fragments
@@ -19,8 +19,9 @@ from pruneviz_apps.explorer.selecting import (
     carry,
     choices,
     in_sight,
+    portable,
     refine,
-    text,
+    save,
     wanted,
     words,
 )
@@ -97,7 +98,7 @@ def _kept(session: Session, names: dict[str, str]) -> None:
     with places[1], st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Save this one as", key="kept-name", placeholder="a name", max_chars=80)
         button("Save", session, "kept-save", lambda: _save(session))
-    if selection.rule.runs:
+    if portable(session) is not None:
         with places[2]:
             choice("Carry to", session, "carry", names, None, _carry(session), placeholder="another model")
 
@@ -113,8 +114,7 @@ def _carry(session: Session) -> Callable[[Any], None]:
 def _save(session: Session) -> None:
     if session.state.selection is None:
         return
-    name = st.session_state["kept-name"].strip()
-    session.tables.workspace.save_selection(name, session.state.selection)
-    st.session_state["kept-name"] = ""
-    session.change(selection=Selection("samples", Named(name)))
-    session.say(f"Saved as {name!r}: {text(session)}.")
+    asked = st.session_state.get("kept-asked", "")
+    st.session_state["kept-asked"] = asked = save(session, st.session_state["kept-name"], asked)
+    if not asked:
+        st.session_state["kept-name"] = ""
