@@ -1,7 +1,8 @@
-"""What is compared with what, with the churn of retraining beside it: shared by all pictures of samples."""
+"""What is compared with what, with what chance and retraining alone do beside it: shared by all pictures of samples."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from pruneviz.measures.changes import Codes, changes
 from pruneviz.views import runs as on
 from pruneviz.views.metrics import measured
 from pruneviz.views.samples import Samples, aligned
-from pruneviz.views.text import plain, several
+from pruneviz.views.text import listed, plain, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pruneviz.core.tables import Tables
 
 Pairs = tuple[tuple[str, str], ...]
+NAMED = 3  # runs in a sentence
 MOST_BASELINE = 8  # dense models against which the reference is held, to know what retraining alone changes
 
 
@@ -32,10 +34,14 @@ class Comparison:
         compared: run ids that have samples.
         other_seeds: pairs of run ids: a dense model, and another dense model of its architecture.
         trained_on: pairs of run ids: a dense model, and the same trained on.
+        controls: by run compared, the random pruning of as much that has samples, of the same dense model, recovery
+            and seed; whether it is compared itself or not.
+        random: the methods that are random controls.
         labels: short names of all runs named here.
         inks: by method.
         methods: of the runs.
-        samples: of the reference, the compared and the baseline's runs, of the selection where there is one.
+        samples: of the reference, the compared, the controls' and the baseline's runs, of the selection where there is
+            one.
         selected: how many samples are selected; 0 for none, when all are shown.
         total: samples in all.
         why_empty: why nothing can be compared; empty where something can.
@@ -45,6 +51,8 @@ class Comparison:
     compared: tuple[str, ...]
     other_seeds: Pairs
     trained_on: Pairs
+    controls: Mapping[str, str]
+    random: frozenset[str]
     labels: dict[str, str]
     inks: dict[str, str]
     methods: dict[str, str]
@@ -58,6 +66,29 @@ class Comparison:
         """All pairs of dense models."""
         return (*self.other_seeds, *self.trained_on)
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The random controls that stand beside what is compared, each once; not those that are compared themselves."""
+        return on.beside(self.controls, self.compared)
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """What findings are about: the runs compared that are no random controls, which are what they are held to.
+
+        Where nothing else is compared, the controls.
+        """
+        return tuple(r for r in self.compared if not self.is_control(r)) or self.compared
+
+    def is_control(self, run_id: str) -> bool:
+        """Whether a run is a random control."""
+        return self.methods[run_id] in self.random
+
+    def drawn(self, most: int) -> tuple[str, ...]:
+        """What has a drawing of its own: the first so many compared, then their controls; one more than that in all."""
+        first = self.compared[:most]
+        controls = [r for r in on.beside(self.controls, first) if r not in self.compared]
+        return (*first, *controls)[: most + 1]
+
     def ink(self, run_id: str) -> str:
         """The ink of a run's method."""
         return self.inks[self.methods[run_id]]
@@ -65,6 +96,15 @@ class Comparison:
     def codes(self, before: str, after: str) -> Codes:
         """What became of each sample's prediction from one run to another."""
         return changes(self.samples.labels, self.samples.prediction[before], self.samples.prediction[after])
+
+    @property
+    def uncontrolled(self) -> str:
+        """That pruned models compared have no random control here, as a sentence; empty where all have one."""
+        pruned = [r for r in self.judged if self.methods[r] != on.DENSE and not self.is_control(r)]
+        lacking = [self.labels[r] for r in pruned if r not in self.controls]
+        some = [*lacking[:NAMED], *([f"{len(lacking) - NAMED} more"] if len(lacking) > NAMED else [])]
+        which = f" as {listed(some)}" if len(lacking) < len(pruned) else ""
+        return f"No random pruning of as much{which} has been measured here." if lacking else ""
 
     @property
     def scope(self) -> str:
@@ -84,7 +124,9 @@ def comparison(tables: Tables, state: ViewState, with_baseline: bool = True) -> 
     done = measured(tables)
     reference, compared = on.reference(done, state), on.compared(done, state)
     seeds, on_from = _baseline(done, reference) if with_baseline and reference else ((), ())
-    named = [r for r in (reference, *compared) if r]
+    controls = {r: c for r, c in on.controls_of(done, compared).items() if c != reference}
+    beside = on.beside(controls, compared)
+    named = [r for r in (reference, *compared, *beside) if r]
     wanted = tuple(dict.fromkeys([*named, *(r for p in (*seeds, *on_from) for r in p)]))
     every = aligned(tables, wanted)
     keep = every.chosen(state)
@@ -96,7 +138,9 @@ def comparison(tables: Tables, state: ViewState, with_baseline: bool = True) -> 
         tuple(c for c in compared if c in have),
         tuple(p for p in seeds if have.issuperset(p)),
         tuple(p for p in on_from if have.issuperset(p)),
-        on.labels(done, named),
+        {r: c for r, c in controls.items() if have.issuperset((r, c))},
+        frozenset(on.controls(tables.runs)),
+        {r: on.as_control(t) if r in beside else t for r, t in on.labels(done, named).items()},
         on.inks(tables.runs),
         {r: str(rows[r]) for r in wanted},
         samples,

@@ -99,8 +99,9 @@ def against_retraining(
     pictures: tuple[str, ...],
     size: float | None = None,
     each: str = "",
+    blind: str = "",
 ) -> Difference:
-    """The sentence, continued by what retraining alone changes.
+    """The sentence, continued by what random pruning of as much changes, and what retraining alone does.
 
     Args:
         about: what it is about.
@@ -110,7 +111,9 @@ def against_retraining(
         pictures: that show it.
         size: as a fraction of what there is; the change itself when absent.
         each: what was taken of each pair of dense models, where that is not the same.
+        blind: the same of the random control, in words; empty where there is none.
     """
+    text = blindly(text, blind)
     own = abs(found.value) if size is None else size
     untold = "A difference from the reference cannot be told."
     if not found.baseline:
@@ -130,6 +133,11 @@ def against_retraining(
     else:
         verdict = "It cannot be told to be more than that."
     return Difference(about, f"{text} {alone} {verdict}", found.times, own, pictures)
+
+
+def blindly(text: str, blind: str) -> str:
+    """A sentence, and what random pruning of as much changes; ``blind`` is empty where that is not known."""
+    return f"{text} Random pruning of as much: {blind}." if blind else text
 
 
 def exact(about: str, text: str, size: float, pictures: tuple[str, ...] = ()) -> Difference:

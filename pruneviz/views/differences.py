@@ -11,6 +11,7 @@ import numpy as np
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.changes import SMALL_CLASS, count_changes, mcnemar, paired_bootstrap, paired_interval
 from pruneviz.measures.statistics import holm, wilson
+from pruneviz.views import runs as on
 from pruneviz.views.comparison import Comparison, Pairs, class_name, comparison
 from pruneviz.views.difference import Difference, Missing, against_retraining, chance, change, span
 from pruneviz.views.differences_analysed import analysed
@@ -34,7 +35,7 @@ class Differences:
 
     Attributes:
         title: the two, in words.
-        scope: over which images, and what retraining alone is known from.
+        scope: over which images, and what retraining alone and random pruning of as much are known from.
         beyond: differences larger than any that retraining alone made here, the largest first.
         within: what cannot be told from retraining alone.
         alone: differences where it is not known what retraining alone changes, the largest first.
@@ -75,7 +76,7 @@ def differences(tables: Tables, state: ViewState) -> Differences:
     beyond = sorted((d for d in found if d.times > 1), key=lambda d: (-d.times, -d.size))
     return Differences(
         f"{c.labels[run_id]} against {c.labels[c.reference]}",
-        f"Predictions are over {c.scope}. {_known(c)}",
+        f"Predictions are over {c.scope}. {_known(c)} {_control(c, run_id)}".rstrip(),
         tuple(beyond),
         tuple(sorted((d for d in found if d.times <= 1), key=lambda d: (-d.times, -d.size))),
         tuple(sorted((d for d in found if d.times != d.times), key=lambda d: -d.size)),
@@ -104,6 +105,14 @@ def _known(c: Comparison) -> str:
     )
 
 
+def _control(c: Comparison, run_id: str) -> str:
+    """Which run is the random pruning of as much, or that there is none."""
+    if run_id not in c.controls:
+        return c.uncontrolled
+    label = c.labels[c.controls[run_id]].removeprefix(on.as_control(""))
+    return f"Random pruning of as much is {label}: of the same dense model, recovery and seed."
+
+
 def _predictions(c: Comparison, run_id: str) -> Iterator[Difference]:
     """Which predictions changed, accuracy, and loss."""
     labels, n = c.samples.labels, len(c.samples.ids)
@@ -112,6 +121,7 @@ def _predictions(c: Comparison, run_id: str) -> Iterator[Difference]:
         return count_changes(c.codes(before, after)[None], labels, int(labels.max()) + 1).overall
 
     f, baseline = flips(c.reference, run_id), [flips(*p) for p in c.baseline]
+    blind = flips(c.reference, c.controls[run_id]) if run_id in c.controls else None
     churn = float(f.churn[0])
     low, high = (float(v) for v in wilson(n - f.unchanged[0], n))
     yield against_retraining(
@@ -122,6 +132,7 @@ def _predictions(c: Comparison, run_id: str) -> Iterator[Difference]:
         change(churn, low, high, [float(b.churn[0]) for b in baseline], 1 / n),
         percent,
         ("flips",),
+        blind=percent(float(blind.churn[0])) if blind is not None else "",
     )
     lost, gained = f.right_to_wrong[0], f.wrong_to_right[0]
     low, high = (float(v) for v in paired_interval(lost, gained, n))
@@ -133,6 +144,7 @@ def _predictions(c: Comparison, run_id: str) -> Iterator[Difference]:
         change(difference, low, high, [float(b.accuracy_difference[0]) for b in baseline], 1 / n),
         lambda v: f"{points(v).lstrip('+')} points",
         ("flips",),
+        blind=f"{points(float(blind.accuracy_difference[0]))} points" if blind is not None else "",
     )
     losses = c.samples.loss
     low, high = (float(v) for v in paired_bootstrap(losses[run_id] - losses[c.reference]))
@@ -147,6 +159,7 @@ def _predictions(c: Comparison, run_id: str) -> Iterator[Difference]:
         lambda v: f"{number(v)} nats",
         ("flips",),
         size=abs(difference) / max(mean, 1e-6),
+        blind=f"{_signed(float(losses[c.controls[run_id]].mean()) - mean)} nats" if blind is not None else "",
     )
 
 
@@ -183,6 +196,12 @@ def _classes(tables: Tables, c: Comparison, run_id: str) -> Iterator[Difference]
     else:
         text = f"No class can be told to have moved (McNemar, Holm-corrected); the most is {one(order[0])}; {how}."
     first = (told or order)[0]
+    control = moved(c.reference, c.controls[run_id]).accuracy_difference[0] if run_id in c.controls else None
+    named = (
+        [f"{class_name(tables.classes, i)} {points(float(control[i]))}" for i in (told or order)[:NAMED]]
+        if control is not None
+        else []
+    )
     ends = (float(low[first]), float(high[first])) if told else (-1.0, 1.0)
     yield against_retraining(
         "classes",
@@ -192,6 +211,7 @@ def _classes(tables: Tables, c: Comparison, run_id: str) -> Iterator[Difference]
         ("class_changes",),
         size=abs(float(difference[first])) if told else 0.0,
         each="the class that moved most in each",
+        blind=f"{listed(named)} points" if named else "",
     )
 
 

@@ -169,8 +169,9 @@ def _of_runs(tables: Tables, c: Comparison, run_id: str, one: _OfRuns, frame: pd
         baseline = [v[b] - v[a] for a, b in c.baseline if a in v and b in v]
         how = f" ({span(low, high, m.signed)}, these two models fixed)" if math.isfinite(low) else ""
         text = f"{m.words} is {m.value(after)} instead of {m.value(before)}: {m.signed(after - before)}{how}."
-        found = change(after - before, low, high, baseline, m.step)
-        yield against_retraining(one.about, text, found, m.unsigned, one.pictures)
+        found, control = change(after - before, low, high, baseline, m.step), v.get(c.controls.get(run_id, ""), _NAN)
+        blind = m.signed(control - before) if math.isfinite(control) else ""
+        yield against_retraining(one.about, text, found, m.unsigned, one.pictures, blind=blind)
 
 
 def _ends(tables: Tables, one: _OfRuns, m: _Metric, row: Any, run_id: str, reference: str) -> tuple[float, float]:
@@ -222,7 +223,9 @@ def _activations(tables: Tables, c: Comparison, run_id: str, frame: pd.DataFrame
     def shows(v: float) -> str:
         return f"CKA {number(1 - v)}"
 
-    yield against_retraining("activations", text, found, shows, ("similarity_layers",))
+    control = _pair(frame, c.controls.get(run_id, ""), c.reference)["cka"].dropna()
+    blind = f"{shows(1 - float(control.min()))} (its least alike layer)" if len(control) else ""
+    yield against_retraining("activations", text, found, shows, ("similarity_layers",), blind=blind)
 
 
 def _overlap(tables: Tables, c: Comparison, run_id: str) -> Iterator[Difference]:
@@ -259,7 +262,10 @@ def _attributions(tables: Tables, c: Comparison, run_id: str, frame: pd.DataFram
             f"reference's ({how}; {several(over.n, 'image')})."
         )
         found = change(over.mean, over.low, over.high, [1 - float(v) for v in alone], 1e-4)
-        yield against_retraining("attributions", text, found, _correlation, ("attribution_similarity",))
+        control = _pair(frame, c.controls.get(run_id, ""), c.reference)
+        ranks = control.loc[control["attribution"] == name, "rank"]
+        blind = _correlation(1 - float(ranks.mean())) if len(ranks) else ""
+        yield against_retraining("attributions", text, found, _correlation, ("attribution_similarity",), blind=blind)
 
 
 def _correlation(v: float) -> str:

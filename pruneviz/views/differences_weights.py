@@ -10,7 +10,8 @@ import numpy as np
 
 from pruneviz.views import runs as on
 from pruneviz.views.comparison import Comparison
-from pruneviz.views.difference import Difference, against_retraining, change, exact
+from pruneviz.views.difference import Difference, against_retraining, blindly, change, exact
+from pruneviz.views.marks import Floats
 from pruneviz.views.metrics import measured
 from pruneviz.views.text import count, elide, listed, number, percent, plain, several
 
@@ -25,11 +26,14 @@ _MAP = ("density_map",)
 
 def weights(tables: Tables, c: Comparison, run_id: str) -> Iterator[Difference]:
     """Structure, masks and norms, in so far as the study has them."""
-    ids = list(dict.fromkeys([c.reference, run_id, *(r for p in c.baseline for r in p)]))
+    control = c.controls.get(run_id, "")
+    ids = list(
+        dict.fromkeys([c.reference, run_id, *(r for p in c.baseline for r in p), *([control] if control else [])])
+    )
     layers = {str(r): g.set_index("layer") for r, g in tables.table("layers", ids).groupby("run_id", observed=True)}
     yield from _structure(tables, c, run_id, layers)
     if c.reference in layers and run_id in layers:
-        yield from _masks(layers[c.reference], layers[run_id])
+        yield from _masks(layers[c.reference], layers[run_id], layers.get(control))
         yield from _norms(c, run_id, layers)
 
 
@@ -62,24 +66,40 @@ def _structure(tables: Tables, c: Comparison, run_id: str, layers: dict[str, pd.
         yield exact("structure", text, size, _MAP)
 
 
-def _masks(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[Difference]:
+def _masks(before: pd.DataFrame, after: pd.DataFrame, blind: pd.DataFrame | None) -> Iterator[Difference]:
     """What each layer keeps, against what the reference keeps of it."""
     names = [i for i in before.index if i in after.index]
-    a, b = before.loc[names], after.loc[names]
-    kept = np.divide(b["kept"].to_numpy(float), np.maximum(a["kept"].to_numpy(float), 1.0))
+    kept = _kept(before, after, names)
     if not len(names) or (kept == 1).all():
         yield exact("masks", "Every layer keeps as many weights as in the reference.", 0.0, _MAP)
         return
-    most, least = int(kept.argmin()), int(kept.argmax())
-    text = f"Most of what the reference keeps is gone in {_layer(names[most])} ({percent(1 - kept[most])})"
-    text += f", least in {_layer(names[least])} ({percent(1 - kept[least])})." if most != least else "."
+    gone, least = _gone(names, kept)
+    text = f"Most of what the reference keeps is gone in {gone}{f', least in {least}' if least else ''}."
     empty = [n for n, k in zip(names, kept, strict=True) if k == 0]
     text += f" Nothing is left in {_named(empty)}." if empty else ""
+    a, b = before.loc[names], after.loc[names]
     lost = int((a["channels_kept"].to_numpy(float) - b["channels_kept"].to_numpy(float)).clip(min=0).sum())
     total = int(a["channels_kept"].sum())
     if lost:
         text += f" {several(lost, 'output channel')} of {total:,} {'has' if lost == 1 else 'have'} no weight left."
+    if blind is not None:
+        both = [i for i in names if i in blind.index]
+        gone, least = _gone(both, _kept(before, blind, both))
+        text = blindly(text, f"most in {gone}{f', least in {least}' if least else ''}")
     yield exact("masks", text, float(1 - kept.min()), _MAP)
+
+
+def _kept(before: pd.DataFrame, after: pd.DataFrame, names: list[Any]) -> Floats:
+    """(layers,) which fraction of what the one keeps the other keeps."""
+    a, b = before.loc[names, "kept"].to_numpy(float), after.loc[names, "kept"].to_numpy(float)
+    return np.asarray(b / np.maximum(a, 1.0))
+
+
+def _gone(names: list[Any], kept: Floats) -> tuple[str, str]:
+    """The layer of which most is gone, and the one of which least is; the latter empty where that is the same."""
+    most, least = int(kept.argmin()), int(kept.argmax())
+    first, last = (f"{_layer(names[i])} ({percent(1 - kept[i])})" for i in (most, least))
+    return first, last if most != least else ""
 
 
 def _norms(c: Comparison, run_id: str, layers: dict[str, pd.DataFrame]) -> Iterator[Difference]:
@@ -98,7 +118,9 @@ def _norms(c: Comparison, run_id: str, layers: dict[str, pd.DataFrame]) -> Itera
     text = f"The kept weights' Euclidean norm is {number(b)} instead of {number(a)} ({_share(b / a - 1)})"
     text += f", most in {_layer(most)} ({_share(each[most])})." if most else "."
     baseline = [norm(y) / norm(x) - 1 for x, y in c.baseline if norm(x) > 0]
-    yield against_retraining("weights", text, change(b / a - 1, math.nan, math.nan, baseline, 1e-4), percent, _MAP)
+    found, control = change(b / a - 1, math.nan, math.nan, baseline, 1e-4), norm(c.controls.get(run_id, ""))
+    blind = _share(control / a - 1) if math.isfinite(control) else ""
+    yield against_retraining("weights", text, found, percent, _MAP, blind=blind)
 
 
 def _share(value: float) -> str:

@@ -63,6 +63,23 @@ def compared(done: pd.DataFrame, state: ViewState) -> tuple[str, ...]:
     return tuple(m for m in state.models if m in ids and m != against)
 
 
+def controls_of(done: pd.DataFrame, compared: Iterable[str]) -> dict[str, str]:
+    """The random control of each of these runs that has one and is done: of the same dense model, recovery and seed."""
+    made = dict(zip(done["run_id"], done["control_run_id"], strict=True))
+    there = set(done["run_id"])
+    return {r: str(made[r]) for r in compared if made.get(r) in there}
+
+
+def beside(controls: Mapping[str, str], compared: Sequence[str]) -> tuple[str, ...]:
+    """The random controls that stand beside these runs, each once; not those that are compared themselves."""
+    return tuple(dict.fromkeys(controls[r] for r in compared if r in controls and controls[r] not in compared))
+
+
+def as_control(label: str) -> str:
+    """What a random control is called that stands beside what is compared."""
+    return f"control: {label}"
+
+
 def target_text(target: object, sparsity: float | None = None) -> str:
     """A target as people read it: ``90 %``, ``20×``, ``50 % of macs``; nothing for models that came as they are."""
     if not missing(sparsity) and sparsity is not None:

@@ -35,6 +35,10 @@ def test_models_compared_have_a_row_each() -> None:
     picture = density_map_info(tables, ViewState(models=ids))
     assert len(picture.y.categories) == 2
     assert len(cells_of(picture).x) == 2 * 5
+    runs = tables.runs
+    pruned = runs[(runs["method"] == "taylor") & (runs["target"] == "0.9")].iloc[0]
+    beside = density_map_info(tables, ViewState(models=(pruned["run_id"],)))
+    assert beside.y.categories == ("taylor 90\xa0%", "control: random 90\xa0%")
 
 
 def test_a_layer_of_which_nothing_is_left_is_marked() -> None:

@@ -71,6 +71,19 @@ def test_the_numbers_are_those_of_the_samples(study: SyntheticTables) -> None:
     assert alone.replace(NBSP, " ") in said(d, "predictions")
 
 
+def test_random_pruning_of_as_much_stands_beside_every_number(study: SyntheticTables) -> None:
+    d, blind = of(study, "lenet5/0 magnitude 0.9"), run(study, "lenet5/0 random 0.9")
+    both = aligned(study, (run(study, "lenet5/0 dense"), blind))
+    before, after = (both.prediction[r] for r in both.runs)
+    churn = percent(float((before != after).mean())).replace(NBSP, " ")
+    assert f"Random pruning of as much: {churn}. Retraining alone: " in said(d, "predictions")
+    for about in ("masks", "weights", "accuracy", "loss", "classes"):
+        assert "Random pruning of as much: " in said(d, about), about
+    assert "Random pruning of as much is random 90 %" in d.scope.replace(NBSP, " ")
+    for name in ("lenet5/1 dense", "lenet5/0 random 0.9"):  # nothing to hold them to
+        assert "Random" not in "".join(x.text for x in of(study, name).said)
+
+
 def test_two_dense_models_are_not_told_apart_and_not_held_against_themselves(study: SyntheticTables) -> None:
     d = of(study, "lenet5/1 dense")
     assert all(x.times < 1.1 for x in d.beyond)  # one of five pairs has the most of them

@@ -57,12 +57,14 @@ def test_flips_are_counted_as_defined_and_follow_the_selection(tables: Synthetic
     for samples in (frozenset(), some):
         picture = flips_info(tables, replace(state, samples=tuple(sorted(samples))))
         bars = [k for k in picture.marks if isinstance(k, m.Bars)]
-        rows = len(picture.y.categories)
-        assert rows == 2 + 2
-        for i, model in enumerate(state.models):
+        control = run(tables, "random", "0.9")
+        for row, model in enumerate((control, *state.models), 2):
             expected = plain_flips(tables, reference, model, set(samples) or None)
-            shares = [float(b.right[rows - 2 + i] - b.left[rows - 2 + i]) for b in bars]
+            own = [(b, list(b.y).index(row)) for b in bars if row in b.y]
+            shares = [float(b.right[i] - b.left[i]) for b, i in own]
             assert shares == pytest.approx([100 * expected[k] / expected["n"] for k in ("lost", "gained", "other")])
+            assert {b.alpha < 1 for b, _ in own} == {model == control}
+        assert len(picture.y.categories) == 2 + 1 + 2
     assert "200 selected images of 600" in picture.subtitle
 
 
@@ -82,9 +84,27 @@ def test_the_churn_of_dense_models_stands_beside_it(tables: SyntheticTables, sta
     assert "not known" in lonely.subtitle
 
 
+def test_findings_are_about_pruned_methods_and_the_random_control_is_their_yardstick(tables: SyntheticTables) -> None:
+    blind, magnitude = (run(tables, m, "0.9", "finetune") for m in ("random", "magnitude"))
+    dense = str(tables.runs["run_id"].iloc[0])
+    churn = 100 * sum(plain_flips(tables, dense, blind)[k] for k in ("lost", "gained", "other")) / 600
+    for models in ((magnitude,), (blind, magnitude)):  # chosen or not
+        flips, classes = (make(tables, ViewState(models=models)) for make in (flips_info, class_changes_info))
+        said = flips.sentences[0].replace("\xa0", " ")
+        assert said.startswith("magnitude 90 % finetune flips ")
+        assert f"Random pruning of as much flips {churn:.1f} %." in said
+        assert "of the 1 compared" in said
+        assert "with magnitude" in classes.sentences[0]
+        assert "over 10 tests" in classes.sentences[1]
+    assert flips_info(tables, ViewState(models=(blind,))).sentences[0].startswith("random")
+    lonely = SyntheticTables(methods=3, samples=60, unmeasured=("control_run_id",))
+    without = flips_info(lonely, ViewState(models=(run(lonely, "magnitude", "0.9"),)))
+    assert without.subtitle.endswith("No random pruning of as much has been measured here.")
+
+
 def test_few_models_show_intervals_and_many_a_table(tables: SyntheticTables, state: ViewState) -> None:
     few = class_changes_info(tables, state)
-    assert len([k for k in few.marks if isinstance(k, m.Intervals)]) == 2
+    assert len([k for k in few.marks if isinstance(k, m.Intervals)]) == 2 + 1
     runs = tables.runs
     many = tuple(str(r) for r in runs.loc[runs["method"] != "dense", "run_id"][:16])
     table = class_changes_info(tables, replace(state, models=many))
@@ -97,14 +117,17 @@ def test_class_changes_are_differences_of_accuracies(tables: SyntheticTables, st
     picture = class_changes_info(tables, state)
     points = [k for k in picture.marks if isinstance(k, m.Points)]
     reference = str(tables.runs["run_id"].iloc[0])
-    for mark, model in zip(points, state.models, strict=True):
+    for mark, model in zip(points, (*state.models, run(tables, "random", "0.9")), strict=True):
         both = [tables.table("samples", [r]) for r in (reference, model)]
         accuracy = [(t["label"] == t["prediction"]).groupby(t["label"]).mean().to_numpy(float) for t in both]
         assert mark.x == pytest.approx(100 * (accuracy[1] - accuracy[0]))
     intervals = [k for k in picture.marks if isinstance(k, m.Intervals)]
     assert all((i.low <= p.x).all() and (p.x <= i.high).all() for i, p in zip(intervals, points, strict=True))
-    worst = picture.y.categories[int(np.argmin(points[1].x))]
-    assert picture.sentences[0].startswith(f"The largest fall is {worst} with random 95\xa0%: −")
+    assert [p.filled for p in points] == [True, True, False]
+    worst = int(np.argmin(points[0].x))  # the other model is a random control, as the third is
+    said = picture.sentences[0].replace("\xa0", " ")
+    assert said.startswith(f"The largest fall is {picture.y.categories[worst]} with magnitude 90 %: −")
+    assert f"random pruning of as much: {points[2].x[worst]:.1f} points.".replace("-", "−") in said
 
 
 def test_of_very_many_classes_those_that_changed_most() -> None:
@@ -117,7 +140,11 @@ def test_of_very_many_classes_those_that_changed_most() -> None:
 def test_scatters_share_one_frame_keyed_by_sample(tables: SyntheticTables, state: ViewState) -> None:
     ids = tuple(f"test:{i}" for i in (3, 5))
     pictures = sample_scatters(tables, replace(state, samples=ids))
-    assert len(pictures) == 2
+    assert [p.title.replace("\xa0", " ").partition(" over")[0] for p in pictures] == [
+        "magnitude 90 %",
+        "random 95 %",
+        "control: random 90 %",
+    ]
     frames = {f.name: f for p in pictures for f in p.frames}
     assert list(frames) == ["samples"]
     assert frames["samples"].selected == ids
@@ -153,8 +180,9 @@ def test_too_many_points_are_counted_or_thinned_and_said(monkeypatch: pytest.Mon
 def test_images_begin_with_those_that_most_models_see_differently(tables: SyntheticTables, state: ViewState) -> None:
     picture = images_info(tables, state)
     boxes = next(k for k in picture.marks if isinstance(k, m.Boxes))
-    assert len(boxes.left) == ROWS * 3
+    assert len(boxes.left) == ROWS * (3 + 1)
     assert boxes.hover["which is"][:3] == ["right", "wrong", "wrong"]
+    assert boxes.hover["model"][3].startswith("control: random")
     assert set(boxes.ink) <= {"right-fill", "wrong-fill"}
     signs = [t[0] for k in picture.marks if isinstance(k, m.Text) for t in k.text if t.startswith(("✓", "✗"))]
     assert len(signs) == len(boxes.left)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pruneviz_apps.explorer.picture_pane import PicturePane
@@ -45,6 +45,14 @@ def scatters(panes: list[PicturePane], least: int, **look: Any) -> Any:
     for pane in panes:
         pane.panel.styles = {"align-self": "end"}
     return grid(*(p.panel for p in panes), least=least, **look)
+
+
+def undrawn(there: int, runs: Sequence[str]) -> str:
+    """That not all of some runs have a scatter, as a sentence; empty where all have."""
+    whole = len(runs)
+    if there >= whole:
+        return ""
+    return f"Scatters of {there} of these {whole} models, random controls included; the others are in the other views."
 
 
 def step(label: str, icon: str, act: Callable[[], None]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.views import runs as on
@@ -10,11 +11,10 @@ from pruneviz.views.pictures.class_changes import class_changes_info
 from pruneviz.views.pictures.density_map import targets
 from pruneviz.views.pictures.flips import flips_info
 from pruneviz.views.pictures.images import ROWS, images_info, pages
-from pruneviz.views.pictures.sample_scatter import FRAME, MOST_SCATTERS, sample_scatters
-from pruneviz.views.text import several
+from pruneviz.views.pictures.sample_scatter import FRAME, MOST_DRAWN, sample_scatters
 from pruneviz_apps.explorer import fragments
-from pruneviz_apps.explorer.arranging import BAR, grid, scatters, step
-from pruneviz_apps.explorer.picture_pane import PicturePane
+from pruneviz_apps.explorer.arranging import BAR, grid, scatters, step, undrawn
+from pruneviz_apps.explorer.picture_pane import PicturePane, attempts
 from pruneviz_apps.explorer.selection_bar import SelectionBar
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import html, side_by_side, stack, toolkit
@@ -32,6 +32,7 @@ _NOTHING = (
 )
 _MODELS = ("models", "reference")
 _SELECTED = (*_MODELS, "samples")
+_SCATTERED = (*_MODELS, "sample_metric", "all_points")
 
 
 class ComparePage:
@@ -41,7 +42,7 @@ class ComparePage:
         pn, pmui = toolkit()
         self.session = session
         self._filling = False
-        self._made: tuple[Any, tuple[Picture, ...]] = (None, ())  # all scatters are made at once
+        self._made: tuple[Any, Sequence[Picture]] = (None, ())  # all scatters are made at once
         self.selection = SelectionBar(session)
         self.metric = pmui.RadioButtonGroup(label="", options=["margin", "confidence", "loss"], size="small", margin=0)
         self.metric.param.watch(self._changed, "value")
@@ -53,10 +54,7 @@ class ComparePage:
         self.bar.styles = BAR
         self.suggest = pmui.Button(variant="contained", margin=(4, 0), on_click=lambda e: self._suggested())
         self.nothing = stack(html(fragments.note(_NOTHING)), self.suggest, gap=12)
-        self.scatters = [
-            PicturePane(session, self._scatter(i), (*_MODELS, "sample_metric", "all_points"))
-            for i in range(MOST_SCATTERS)
-        ]
+        self.scatters = [PicturePane(session, self._scatter(i), _SCATTERED) for i in range(MOST_DRAWN)]
         self.classes = PicturePane(session, class_changes_info, _SELECTED)
         self.flips = PicturePane(session, flips_info, _SELECTED)
         self.images = PicturePane(session, images_info, (*_SELECTED, "first_sample"))
@@ -90,18 +88,16 @@ class ComparePage:
         self.linked.visible = self.bar.visible = bool(compared)
         suggestion, words = suggested(tables, state) if not compared else ((), "")
         self.nothing.visible, self.suggest.visible, self.suggest.label = not compared, bool(suggestion), words
+        there = len(self._scatters(tables, state)) if compared else 0
         for i, scatter in enumerate(self.scatters):
-            scatter.panel.visible = i < len(compared)
+            scatter.panel.visible = i < there
             if scatter.panel.visible:
                 scatter.show()
         sources = self.session.sources
         self.all_points.visible = FRAME in sources.counted or state.all_points
         sources.select(FRAME, state.samples)
-        more = len(compared) - MOST_SCATTERS
-        self.more.visible = more > 0
-        self.more.object = fragments.note(
-            f"Scatters of the first {MOST_SCATTERS} models compared; {several(more, 'other')} in the other views only."
-        )
+        left = undrawn(there, (*compared, *on.beside(on.controls_of(measured(tables), compared), compared)))
+        self.more.object, self.more.visible = fragments.note(left), bool(left)
         for picture in (self.flips, self.classes) if compared else ():
             picture.show()
         self.images.show()
@@ -113,13 +109,13 @@ class ComparePage:
         self.session.compare(suggested(self.session.tables, self.session.state)[0])
 
     def _scatter(self, i: int) -> Any:
-        def make(tables: Tables, state: ViewState) -> Picture:
-            asked = self.session.tables.version, state
-            if self._made[0] != asked:
-                self._made = asked, sample_scatters(tables, state)
-            return self._made[1][i]
+        return lambda tables, state: self._scatters(tables, state)[i]
 
-        return make
+    def _scatters(self, tables: Tables, state: ViewState) -> Sequence[Picture]:
+        asked = self.session.tables.version, *(getattr(state, n) for n in _SCATTERED)
+        if self._made[0] != asked:
+            self._made = asked, attempts(sample_scatters, tables, state)
+        return self._made[1]
 
     def _changed(self, event: Any) -> None:
         if not self._filling:

@@ -10,13 +10,13 @@ from pruneviz.views import runs as on
 from pruneviz.views.embedded import ANALYSIS
 from pruneviz.views.metrics import measured
 from pruneviz.views.pictures.images import pages
-from pruneviz.views.pictures.projection import FRAME, MOST_MODELS, projections
+from pruneviz.views.pictures.projection import FRAME, MOST_DRAWN, projections
 from pruneviz.views.pictures.sample_detail import WIDE as DETAIL
 from pruneviz.views.pictures.sample_detail import sample_detail_info
 from pruneviz.views.pictures.sample_grid import COLUMNS, ON_PAGE, TILE, sample_grid_info, sorted_ids
-from pruneviz.views.text import elide, several
+from pruneviz.views.text import elide
 from pruneviz_apps.explorer import fragments
-from pruneviz_apps.explorer.arranging import BAR, SIDES, beside, scatters, step
+from pruneviz_apps.explorer.arranging import BAR, SIDES, beside, scatters, step, undrawn
 from pruneviz_apps.explorer.measure_form import MeasureForm
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.selection_bar import SelectionBar
@@ -72,7 +72,7 @@ class SamplesPage:
             widget.param.watch(self._setter(name, restart=name in sorting), "value")
         self.bar = stack(self.selection.panel, gap=0, styles=BAR)
         needs = (*_MODELS, "colour", "all_points")
-        self.scatters = [PicturePane(session, self._scatter(i), needs) for i in range(1 + MOST_MODELS)]
+        self.scatters = [PicturePane(session, self._scatter(i), needs) for i in range(MOST_DRAWN)]
         self.drawing = side_by_side(self.colour, self.all_points, gap=20)
         self.other = MeasureForm(session, "Make an embedding", ANALYSIS)
         self.more = html()
@@ -124,13 +124,10 @@ class SamplesPage:
             if scatter.panel.visible:
                 scatter.show()
         s.sources.select(FRAME, state.samples)
-        more = len(on.compared(measured(s.tables), state)) - MOST_MODELS
+        compared = on.compared(measured(s.tables), state)
+        asked = (s.reference, *compared, *on.beside(on.controls_of(measured(s.tables), compared), compared))
         notes = list(self._made[1][0].notes) if there else []  # below all of them, for the drawings to stay level
-        if drawn and more > 0:
-            notes.append(
-                f"Scatters of the reference and the first {MOST_MODELS} models compared; {several(more, 'other')} in "
-                "the other views only."
-            )
+        notes += [left] if drawn and (left := undrawn(there, asked)) else []
         self.more.visible = bool(notes)
         self.more.object = fragments.note(" ".join(notes))
         self.grid.show()

@@ -24,13 +24,14 @@ ALL_CLASSES = 20  # so many are shown in their own order; of more, those that ch
 MOST_CLASSES = 30
 _LABEL = 26
 _LEVEL = 0.05
-_MARKERS = ("circle", "square", "triangle")
+_MARKERS = ("circle", "square", "triangle", "diamond")
 
 
 @dataclass(frozen=True, eq=False)
 class _Changes:
     """Changes of accuracy, all (models, classes), of the classes shown; and the dense pairs' range, (classes,)."""
 
+    runs: tuple[str, ...]  # the models compared, then the controls beside them
     change: Floats
     low: Floats
     high: Floats
@@ -46,27 +47,29 @@ def class_changes_info(tables: Tables, state: ViewState) -> Picture:
     """Change of each class's accuracy, with 95 % intervals paired on the same images.
 
     Up to three models stand side by side with their intervals; more become a table of cells, in which changes whose
-    interval leaves out 0 are bold. Dense models against dense models show what retraining alone does to each class.
+    interval leaves out 0 are bold. Dense models against dense models show what retraining alone does to each class, and
+    the random control of each model, hollow or in a column of its own, what removing as much blindly does.
     """
     title = "What became of each class"
     c = comparison(tables, state)
     if c.why_empty:
         return Picture("class_changes", title, empty=c.why_empty, height=240)
     n_classes = max(len(tables.classes), int(c.samples.labels.max()) + 1)
-    flips = _count(c, tuple((c.reference, r) for r in c.compared), n_classes)
+    runs = (*c.compared, *c.beside)
+    flips = _count(c, tuple((c.reference, r) for r in runs), n_classes)
     there = np.flatnonzero(flips.n[0] > 0)
-    found = _changes(c, flips, there, tables.classes, n_classes)
+    found = _changes(c, runs, flips, there, tables.classes, n_classes)
     notes = []
     if found.left_out:
         notes.append(f"{len(found.names)} of {len(there)} classes shown: those whose accuracy changed most.")
     if (flips.n[0][there] < SMALL_CLASS).any():
         notes.append(f"Classes with fewer than {SMALL_CLASS} images have no interval.")
-    beside = len(c.compared) <= SIDE_BY_SIDE
+    beside = len(c.compared) <= SIDE_BY_SIDE and len(runs) <= len(_MARKERS)
     words = (
         f"Accuracy minus that of {c.labels[c.reference]} (the reference), over {c.scope}. 95 % intervals, paired on "
     )
     words += "the same images, each by itself; they speak of other images, not of other models."
-    sentences = tuple(_sentences(c, flips, there, tables.classes))
+    sentences = tuple(_sentences(c, found.runs, flips, there, tables.classes))
     picture = Picture("class_changes", title, subtitle=words, sentences=sentences, notes=tuple(notes))
     return _side_by_side(picture, c, found) if beside else _table(picture, c, found)
 
@@ -77,19 +80,26 @@ def _count(c: Comparison, pairs: tuple[tuple[str, str], ...], n_classes: int) ->
 
 
 def _changes(
-    c: Comparison, flips: Flips, there: npt.NDArray[np.intp], classes: tuple[str, ...], n_classes: int
+    c: Comparison,
+    runs: tuple[str, ...],
+    flips: Flips,
+    there: npt.NDArray[np.intp],
+    classes: tuple[str, ...],
+    n_classes: int,
 ) -> _Changes:
     change = flips.accuracy_difference
     shown = there
     if len(there) > ALL_CLASSES:
-        most = np.nanmax(np.abs(change[:, there]), axis=0)
+        own = change[: len(c.compared)]
+        most = np.nanmax(np.abs(own[:, there]), axis=0)
         first = there[np.argsort(-most, kind="stable")[:MOST_CLASSES]]
-        shown = first[np.argsort(np.nanmin(change[:, first], axis=0), kind="stable")]
+        shown = first[np.argsort(np.nanmin(own[:, first], axis=0), kind="stable")]
     low, high = paired_interval(flips.right_to_wrong, flips.wrong_to_right, flips.n)
     dense = _count(c, c.baseline, n_classes).accuracy_difference[:, shown] if c.baseline else np.zeros((0, len(shown)))
     nothing = np.full((1, len(shown)), np.nan)
     dense = dense if len(dense) else nothing
     return _Changes(
+        runs,
         change[:, shown],
         low[:, shown],
         high[:, shown],
@@ -102,18 +112,26 @@ def _changes(
     )
 
 
-def _sentences(c: Comparison, flips: Flips, there: npt.NDArray[np.intp], classes: tuple[str, ...]) -> Iterator[str]:
-    lost, gained, n = (v[:, there] for v in (flips.right_to_wrong, flips.wrong_to_right, flips.n))
+def _sentences(
+    c: Comparison, runs: tuple[str, ...], flips: Flips, there: npt.NDArray[np.intp], classes: tuple[str, ...]
+) -> Iterator[str]:
+    judged = [runs.index(r) for r in c.judged]
+    every = flips.accuracy_difference[:, there]
+    lost, gained, n = (v[judged][:, there] for v in (flips.right_to_wrong, flips.wrong_to_right, flips.n))
     p = holm(mcnemar(lost, gained).reshape(-1)).reshape(lost.shape)
-    change = flips.accuracy_difference[:, there]
+    change = every[judged]
     model, worst = np.unravel_index(int(np.argmin(change)), change.shape)
     name = class_name(classes, int(there[worst]))
     if change[model, worst] < 0:
         low, high = paired_interval(lost[model, worst], gained[model, worst], n[model, worst])
         span = f", {points(float(low))} to {points(float(high))}" if np.isfinite(low) else ""
-        who, fall = c.labels[c.compared[model]], points(float(change[model, worst]))
+        who, fall = c.judged[model], points(float(change[model, worst]))
         images = several(int(n[model, worst]), "image")
-        yield f"The largest fall is {name} with {who}: {fall} points{span} ({images})."
+        control = c.controls.get(who)
+        blind = (
+            f"; random pruning of as much: {points(float(every[runs.index(control), worst]))} points" if control else ""
+        )
+        yield f"The largest fall is {name} with {c.labels[who]}: {fall} points{span} ({images}){blind}."
     else:
         yield "No class lost accuracy in any model compared."
     fallen = [class_name(classes, int(there[k])) for k in np.flatnonzero(((p < _LEVEL) & (change < 0)).any(axis=0))]
@@ -126,7 +144,7 @@ def _sentences(c: Comparison, flips: Flips, there: npt.NDArray[np.intp], classes
 
 
 def _side_by_side(picture: Picture, c: Comparison, d: _Changes) -> Picture:
-    classes, models = np.arange(len(d.names), dtype=float), len(c.compared)
+    classes, models = np.arange(len(d.names), dtype=float), len(d.runs)
     marks: list[Mark] = []
     legend: list[Key] = []
     if np.isfinite(d.dense_low).any():
@@ -135,12 +153,13 @@ def _side_by_side(picture: Picture, c: Comparison, d: _Changes) -> Picture:
         marks.append(Bars(classes, low, high, "faint", 0.86, hover={"class": d.names, "dense models differ by": shown}))
         legend.append(Key(f"range of {several(len(c.baseline), 'pair')} of dense models", "area", "faint"))
     marks.append(Rule("x", 0.0, "soft", "solid"))
-    for j, run_id in enumerate(c.compared):
-        y = classes + 0.24 * (j - (models - 1) / 2)
-        ink, marker = c.ink(run_id), _MARKERS[j]
-        marks.append(Intervals(y, 100 * d.low[j], 100 * d.high[j], ink))
-        marks.append(Points(100 * d.change[j], y, ink, marker, size=9, hover=_hover(c, d, j)))
-        legend.append(Key(c.labels[run_id], "line", ink, marker))
+    apart = 0.24 if models <= SIDE_BY_SIDE else 0.2
+    for j, run_id in enumerate(d.runs):
+        y = classes + apart * (j - (models - 1) / 2)
+        ink, marker, own = c.ink(run_id), _MARKERS[j], run_id in c.compared
+        marks.append(Intervals(y, 100 * d.low[j], 100 * d.high[j], ink, 2.0 if own else 1.0))
+        marks.append(Points(100 * d.change[j], y, ink, marker, own, size=9 if own else 7, hover=_hover(c, d, j)))
+        legend.append(Key(c.labels[run_id], "line", ink, marker, own))
     ends = np.concatenate([d.low, d.high, d.change, d.dense_low[None], d.dense_high[None]])
     least, most = 100 * float(np.nanmin(np.append(ends, -0.01))), 100 * float(np.nanmax(np.append(ends, 0.01)))
     room = 0.04 * (most - least)
@@ -157,7 +176,7 @@ def _side_by_side(picture: Picture, c: Comparison, d: _Changes) -> Picture:
 def _hover(c: Comparison, d: _Changes, j: int) -> dict[str, list[str]]:
     return {
         "class": list(d.names),
-        "model": [c.labels[c.compared[j]]] * len(d.names),
+        "model": [c.labels[d.runs[j]]] * len(d.names),
         "change": [f"{points(v)} points" for v in d.change[j]],
         "95 % interval": [_span(a, b) for a, b in zip(d.low[j], d.high[j], strict=True)],
         "accuracy": [f"{percent(b)} to {percent(b + v)}" for b, v in zip(d.before[j], d.change[j], strict=True)],
@@ -171,10 +190,11 @@ def _span(low: float, high: float) -> str:
 
 def _table(picture: Picture, c: Comparison, d: _Changes) -> Picture:
     reach = max(0.05, float(np.nanmax(np.abs(d.change))))
-    columns = [c.labels[r] for r in c.compared]
-    change = d.change
-    strong = (d.low > 0) | (d.high < 0)
-    hovers = [_hover(c, d, j) for j in range(len(columns))]
+    order = [*range(len(c.compared), len(d.runs)), *range(len(c.compared))]  # what they are held to comes first
+    columns = [c.labels[d.runs[j]] for j in order]
+    change = d.change[order]
+    strong = ((d.low > 0) | (d.high < 0))[order]
+    hovers = [_hover(c, d, j) for j in order]
     if np.isfinite(d.dense_low).any():
         largest = np.where(-d.dense_low > d.dense_high, d.dense_low, d.dense_high)
         columns.insert(0, f"dense, largest of {several(len(c.baseline), 'pair')}")

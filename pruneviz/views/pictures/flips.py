@@ -1,4 +1,4 @@
-"""Which predictions flipped, beside what retraining alone flips."""
+"""Which predictions flipped, beside what retraining alone and random pruning of as much flip."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.changes import count_changes
 from pruneviz.views.comparison import Comparison, comparison
-from pruneviz.views.marks import Axis, Bars, Key, Mark, Picture, Points, Text
+from pruneviz.views.marks import Axis, Bars, Floats, Key, Mark, Picture, Points, Text
 from pruneviz.views.outcomes import FLIPPED
 from pruneviz.views.text import elide, percent, points, several
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from pruneviz.core.tables import Tables
 
 _LABEL = 32
+_FAINT = 0.45  # of controls
 
 
 @dataclass(frozen=True, eq=False)
 class _Row:
     """One bar: a model against the reference, or the mean of several dense pairs with each pair's churn."""
 
+    run_id: str  # empty where it is several
     label: str
     shares: tuple[float, ...]  # of each kind of flip, in FLIPPED's order
     counts: tuple[str, ...]
@@ -40,26 +42,28 @@ def flips_info(tables: Tables, state: ViewState) -> Picture:
     """Shares of the images whose prediction changed, by what became of it, for each model compared.
 
     The bars above are dense models against dense models: the mean over pairs, with a point for each pair. They are
-    what changing nothing but the training seed, or training on, does to the same images.
+    what changing nothing but the training seed, or training on, does to the same images. The faint ones below them are
+    the random controls: what removing as much blindly does.
     """
     title = "Predictions that flipped"
     c = comparison(tables, state)
     if c.why_empty:
         return Picture("flips", title, empty=c.why_empty, height=240)
-    rows = [*_baselines(c), *(_row(c, r) for r in c.compared)]
-    baselines = len(rows) - len(c.compared)
+    rows = [*_baselines(c), *(_row(c, r) for r in (*c.beside, *c.compared))]
+    baselines = len(rows) - len(c.beside) - len(c.compared)
     names = tuple(elide(r.label, _LABEL) for r in rows)
     return Picture(
         "flips",
         title,
         subtitle=f"Against {c.labels[c.reference]} (the reference), over {c.scope}. {_baseline_words(c)}",
-        sentences=tuple(_sentences(c, rows[:baselines], rows[baselines:])),
+        sentences=tuple(_sentences(c, rows)),
         x=Axis("images whose prediction changed (%)\nlower is closer to the reference", low=0, high=_top(rows)),
         y=Axis(kind="categories", categories=names, reverse=True),
-        marks=tuple(_marks(rows, baselines)),
+        marks=tuple(_marks(rows, baselines, len(c.beside))),
         legend=(
             *(o.key("area") for o in FLIPPED),
             *((Key("one pair of dense models", "point", "ink", "circle", False),) if baselines else ()),
+            *((Key("faint: random pruning of as much, the control", "note"),) if c.beside else ()),
         ),
         height=130 + 32 * len(rows),
     )
@@ -73,7 +77,7 @@ def _counted(c: Comparison, before: str, after: str) -> tuple[tuple[float, ...],
 
 def _row(c: Comparison, run_id: str) -> _Row:
     shares, counts, accuracy = _counted(c, c.reference, run_id)
-    return _Row(c.labels[run_id], shares, tuple(several(n, "image") for n in counts), accuracy)
+    return _Row(run_id, c.labels[run_id], shares, tuple(several(n, "image") for n in counts), accuracy)
 
 
 def _baselines(c: Comparison) -> Iterator[_Row]:
@@ -84,27 +88,32 @@ def _baselines(c: Comparison) -> Iterator[_Row]:
             means = tuple(f"{np.mean([f[1][i] for f in found]):.1f} images, mean" for i in range(len(FLIPPED)))
             each = tuple(sum(f[0]) for f in found)
             accuracy = float(np.mean([f[2] for f in found]))
-            yield _Row(f"{label} (n = {len(pairs)})", tuple(float(s) for s in shares), means, accuracy, each)
+            yield _Row("", f"{label} (n = {len(pairs)})", tuple(float(s) for s in shares), means, accuracy, each)
 
 
 def _baseline_words(c: Comparison) -> str:
-    if c.baseline:
-        return "The first bars are dense models against dense models: what retraining alone changes."
-    return "This study has no second dense model, so what retraining alone would change is not known."
+    alone = "The first bars are dense models against dense models: what retraining alone changes."
+    if not c.baseline:
+        alone = "This study has no second dense model, so what retraining alone would change is not known."
+    return f"{alone} {c.uncontrolled}".rstrip()
 
 
-def _sentences(c: Comparison, baselines: list[_Row], rows: list[_Row]) -> Iterator[str]:
-    most = max(rows, key=lambda r: r.churn)
+def _sentences(c: Comparison, rows: list[_Row]) -> Iterator[str]:
+    judged = [r for r in rows if r.run_id in c.judged]
+    most = max(judged, key=lambda r: r.churn)
     text = (
         f"{most.label} flips {percent(most.churn)} of these images, {percent(most.shares[0])} from right to wrong; "
         f"its accuracy on them differs by {points(most.accuracy)} points"
     )
-    if baselines:
-        least, largest = min(p for r in baselines for p in r.pairs), max(p for r in baselines for p in r.pairs)
+    if most.run_id in c.controls:
+        control = next(r for r in rows if r.run_id == c.controls[most.run_id])
+        text += f". Random pruning of as much flips {percent(control.churn)}"
+    if pairs := [p for r in rows for p in r.pairs]:
+        least, largest = min(pairs), max(pairs)
         span = percent(largest) if least == largest else f"{percent(least)} to {percent(largest)}"
-        within = sum(r.churn <= largest for r in rows)
+        within = sum(r.churn <= largest for r in judged)
         text += (
-            f". Dense models flip {span} among themselves; {several(within, 'model')} of the {len(rows)} compared "
+            f". Dense models flip {span} among themselves; {several(within, 'model')} of the {len(judged)} compared "
             f"{'flips' if within == 1 else 'flip'} no more than that"
         )
     yield text + "."
@@ -114,8 +123,20 @@ def _top(rows: list[_Row]) -> float:
     return 118 * max([r.churn for r in rows] + [p for r in rows for p in r.pairs] + [0.005])
 
 
-def _marks(rows: list[_Row], baselines: int) -> Iterator[Mark]:
+def _marks(rows: list[_Row], baselines: int, controls: int) -> Iterator[Mark]:
     y = np.arange(len(rows), dtype=float)
+    faint = (y >= baselines) & (y < baselines + controls)
+    for among, alpha in ((~faint, 1.0), (faint, _FAINT)):
+        if among.any():
+            yield from _bars([r for r, shown in zip(rows, among, strict=True) if shown], y[among], alpha)
+    ends = 100 * np.array([r.churn for r in rows])
+    yield Text(ends + _top(rows) * 0.008, y, [percent(r.churn) for r in rows], "soft")
+    if baselines:
+        pairs = [(100 * p, float(i)) for i, r in enumerate(rows) for p in r.pairs]
+        yield Points(np.array([p[0] for p in pairs]), np.array([p[1] + 0.42 for p in pairs]), "ink", "circle", False, 6)
+
+
+def _bars(rows: list[_Row], y: Floats, alpha: float) -> Iterator[Mark]:
     left = np.zeros(len(rows))
     for i, outcome in enumerate(FLIPPED):
         share = np.array([100 * r.shares[i] for r in rows])
@@ -125,6 +146,7 @@ def _marks(rows: list[_Row], baselines: int) -> Iterator[Mark]:
             left + share,
             outcome.ink,
             hatch=outcome.hatch,
+            alpha=alpha,
             hover={
                 "model": [r.label for r in rows],
                 outcome.label: [f"{percent(r.shares[i])} · {r.counts[i]}" for r in rows],
@@ -133,7 +155,3 @@ def _marks(rows: list[_Row], baselines: int) -> Iterator[Mark]:
             },
         )
         left = left + share
-    yield Text(left + _top(rows) * 0.008, y, [percent(r.churn) for r in rows], "soft")
-    if baselines:
-        pairs = [(100 * p, float(i)) for i, r in enumerate(rows) for p in r.pairs]
-        yield Points(np.array([p[0] for p in pairs]), np.array([p[1] + 0.42 for p in pairs]), "ink", "circle", False, 6)

@@ -31,6 +31,7 @@ Codes = npt.NDArray[np.integer]
 FRAME = "projected"
 MOST_POINTS = 10_000  # of one scatter, that several of them repaint quickly
 MOST_MODELS = 4  # compared, beside the reference
+MOST_DRAWN = 1 + MOST_MODELS + 1  # with the reference and a random control
 _MOST_CLASSES = 10  # that have a look of their own
 _CHANGE = "change of neighbourhood"
 
@@ -83,12 +84,13 @@ def projection_info(tables: Tables, state: ViewState) -> Picture:
 def projections(tables: Tables, state: ViewState) -> tuple[Picture, ...]:
     """One scatter for the reference and for each of the first four models compared, a point for each image.
 
+    After them stand the random controls of those models, as many as make six scatters in all.
     All show the same frame, keyed by sample id, and the same part of one plane, so that an image is found in the same
     place as far as its features have kept theirs. A line drawn around points is a rule over the model's own places.
     """
     title = "The images by their features"
     c = comparison(tables, replace(state, samples=()), with_baseline=False)
-    asked = (c.reference, *c.compared[:MOST_MODELS]) if c.reference in c.samples.runs else ()
+    asked = (c.reference, *c.drawn(MOST_MODELS)) if c.reference in c.samples.runs else ()
     places = embedded(tables, asked, c.samples.ids) if asked else None
     if places is None:
         nothing = table_of(tables, ANALYSIS, "embeddings_seen") is None
@@ -251,7 +253,7 @@ def _scatter(
                 f"{whole:,} of {len(c.samples.ids):,} test images were looked at; samples under "
                 f"[analyses.{ANALYSIS}] changes that."
             )
-        lacking = [c.labels[r] for r in (c.reference, *c.compared[:MOST_MODELS]) if r not in places.runs]
+        lacking = [c.labels[r] for r in (c.reference, *c.drawn(MOST_MODELS)) if r not in places.runs]
         notes += [f"Not looked at yet: {listed(map(plain, lacking))}."] if lacking else []
         notes += coloured.notes
     keys = tuple(

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 FRAME = "samples"
 MOST_POINTS = 20_000  # that a browser's canvas repaints quickly
-MOST_SCATTERS = 4
+MOST_SCATTERS = 4  # of models compared
+MOST_DRAWN = MOST_SCATTERS + 1  # with their random controls
+_FAINT = 0.5  # of a control's points
 _ALPHA = {Change.STAYED_RIGHT: 0.35, Change.STAYED_WRONG: 0.5}
 
 
@@ -36,13 +38,14 @@ def sample_scatter_info(tables: Tables, state: ViewState) -> Picture:
 def sample_scatters(tables: Tables, state: ViewState) -> tuple[Picture, ...]:
     """One scatter for each of the first four models compared, over the reference, a point for each test sample.
 
+    After them, fainter, stand their random controls, as many as make five scatters in all.
     All of them show the same frame, keyed by sample id. Colour and marker are what became of the prediction. Samples
     that are too many to be repainted quickly are counted in cells, unless each is asked for.
     """
     c = comparison(tables, replace(state, samples=()), with_baseline=False)
     if c.why_empty:
         return (Picture(_name(0), "Image by image", empty=c.why_empty, height=320),)
-    shown = c.compared[:MOST_SCATTERS]
+    shown = c.drawn(MOST_SCATTERS)
     codes = {r: c.codes(c.reference, r) for r in shown}
     if is_counted(len(c.samples.ids), state, MOST_POINTS):
         frame = _counted(c, state, codes)
@@ -147,7 +150,7 @@ def _points(c: Comparison, frame: Frame, run_id: str) -> tuple[Mark, ...]:
             o.marker,
             o.filled,
             5.0 if o.change in _ALPHA else 7.0,
-            _ALPHA.get(o.change, 0.8),
+            _ALPHA.get(o.change, 0.8) * (1.0 if run_id in c.compared else _FAINT),
             hover,
         )
         for o in OUTCOMES
