@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.analysis import Analysis, Observation, Observing
+from pruneviz.core.errors import StoreError
 from pruneviz.core.options import to_plain
 from pruneviz.core.tables import RUNS
 from pruneviz.study.plan import Plan
+from pruneviz.study.record import runs_of
 from pruneviz.study.steps import Step
 from pruneviz.study.tensors import load_table, save_table
 
@@ -77,8 +79,18 @@ def _planned(made: Plan, analysis: Any, o: Observation, known: dict[int, str]) -
 
 
 def looks(made: Plan, store: Store | None, analysis: str) -> dict[str, Step]:
-    """The steps in which one analysis looks at models that are there already, by key."""
+    """The steps in which one analysis looks at models that are there already, by key.
+
+    Raises:
+        StoreError: the store has no such study, or models that are no longer the study's: it would lose them.
+    """
     found: dict[str, Step] = {}
+    known = [r.run_id for r in runs_of(store.read_study(made.spec.name))] if store is not None else []
+    if store is not None and (gone := sum(run_id not in made.runs for run_id in known)):
+        raise StoreError(
+            f"{gone} of the {len(known)} runs of {made.spec.name!r} would be others now: something that they were made "
+            "with has changed, such as a file or the version of pruneviz. Run the whole study again, then measure more."
+        )
     for key, step in made.steps.items():  # inputs come first
         own = step.kind == "observe" and step.params["analysis"] == analysis
         if own and all(k in found or (store is not None and store.get(k) is not None) for k in step.inputs.values()):

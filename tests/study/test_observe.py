@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pruneviz.core.analysis import Observation, Seen, Subject
-from pruneviz.core.errors import Cancelled, Unsupported
+from pruneviz.core.errors import Cancelled, StoreError, Unsupported
 from pruneviz.core.options import option
 from pruneviz.core.spec import study_from_plain
 from pruneviz.core.tables import Column, Schema, Tables
@@ -217,6 +217,9 @@ def test_one_analysis_is_carried_out_on_the_models_that_are_there_and_the_others
     assert (study.runs["status"] == "waiting").sum() == 2
     assert len(study.table("norms_seen")) == 4
     assert study.findings()["norms"]
+    table["prune"]["sparsities"] = [0.97]
+    with pytest.raises(StoreError, match=r"4 of the 7 runs of .* would be others now"):
+        dry_run(study_from_plain(table, "test"), tmp_path / "s", analyses=(Norms(),), only="norms")
 
 
 def test_an_analysis_sees_a_model_of_each_kind_before_anything_starts(table: dict[str, Any], tmp_path: Path) -> None:
