@@ -61,7 +61,8 @@ class CorruptionRobustness:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (CELLS, RUNS, ARMS, DIFFERENCES, PAIRS, CORRUPTIONS, IMAGES)
     observed: ClassVar[tuple[Schema, ...]] = (SEEN, SAMPLES)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    observing_version: ClassVar[int] = 1  # what is seen is what it was
 
     corruptions: tuple[str, ...] = option(
         (ALL,), "names of corruptions; all of the 19, or none", parse=corruption_names

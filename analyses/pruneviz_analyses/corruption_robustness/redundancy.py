@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pruneviz.measures.robustness import correlation, grouped, mean_of, rank_correlation
 from pruneviz.measures.statistics import hierarchical_bootstrap
-from pruneviz_analyses.corruption_robustness.arms import DENSE, Group
+from pruneviz_analyses.corruption_robustness.arms import CONTROL, DENSE, Group
 from pruneviz_analyses.corruption_robustness.reading import Outcomes
 from pruneviz_analyses.corruption_robustness.schemas import CLEAN, CORRUPTIONS, PAIRS
 
@@ -52,8 +52,11 @@ def _over_images(outcomes: Outcomes, run_id: str) -> tuple[Floats, int]:
 
 
 def _over_models(outcomes: Outcomes, groups: Sequence[Group], dense: str) -> tuple[Floats, int] | None:
-    """How alike corruptions rank the models that descend from one dense model; None with too few of them."""
-    ids = [m.run_id for g in groups for m in g.members if m.dense == dense]
+    """How alike corruptions rank the models that descend from one dense model; None with too few of them.
+
+    Random controls are left out: they are worst under everything, and would make all corruptions look alike.
+    """
+    ids = [m.run_id for g in groups if g.kind != CONTROL for m in g.members if m.dense == dense]
     if len(ids) < LEAST_MODELS:
         return None
     at = [outcomes.row[r] for r in ids]
