@@ -12,9 +12,10 @@ from pruneviz.training.predicting import evaluating
 
 
 def remeasure(net: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Replace every batch norm's running statistics by the mean of the batches' own, each counting the same.
+    """Replace every batch norm's running statistics by the mean of the batches' own, every image counting the same.
 
-    Everything else is in evaluation mode meanwhile; no weight is changed. Without batch norm nothing is done.
+    A last batch of a single image, which has no variance of its own, is left out. Everything else is in evaluation mode
+    meanwhile; no weight is changed. Without batch norm nothing is done.
 
     Args:
         net: the network, in place.
@@ -28,9 +29,14 @@ def remeasure(net: nn.Module, batches: Iterable[Tensor]) -> None:
         with torch.no_grad(), evaluating(net):
             for m in norms:
                 m.reset_running_stats()
-                m.momentum = None  # cumulative
                 m.train()
+            seen = 0
             for images in batches:
+                if len(images) == 1 and seen:
+                    continue
+                seen += len(images)
+                for m in norms:
+                    m.momentum = len(images) / seen
                 net(images)
     finally:
         for m, momentum in zip(norms, momenta, strict=True):

@@ -21,14 +21,15 @@ def outputs(x, weights, batch, eps=1e-5):
     Args:
         x: images.
         weights: the network's parameters in their order.
-        batch: images of one batch; the statistics are the mean of the batches' own.
+        batch: images of one batch; the statistics are the mean of the batches' own, every image counting the same.
         eps: of the batch norm.
     """
     w, scale, shift, w1, b1, w2, b2 = weights
     y = conv(x, w)
     parts = [y[i : i + batch] for i in range(0, len(y), batch)]
-    mean = np.mean([p.mean(axis=(0, 2, 3)) for p in parts], axis=0)
-    var = np.mean([p.var(axis=(0, 2, 3), ddof=0) * _unbiased(p) for p in parts], axis=0)
+    sizes = [len(p) for p in parts]
+    mean = np.average([p.mean(axis=(0, 2, 3)) for p in parts], axis=0, weights=sizes)
+    var = np.average([p.var(axis=(0, 2, 3), ddof=0) * _unbiased(p) for p in parts], axis=0, weights=sizes)
     y = (y - mean[:, None, None]) / np.sqrt(var + eps)[:, None, None] * scale[:, None, None] + shift[:, None, None]
     h = np.maximum(y, 0).reshape(len(x), -1)
     return np.maximum(h @ w1.T + b1, 0) @ w2.T + b2
