@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from placed import PlacedTables
@@ -124,7 +124,7 @@ def test_what_an_address_asks_in_vain_is_a_sentence(query: dict[str, str], said:
 class Told(SyntheticTables):
     """A study that reports can be written of."""
 
-    data: dict[str, Any] = {}
+    data: ClassVar[dict[str, Any]] = {}
 
     def warnings(self) -> dict[str, tuple[str, ...]]:
         return {}
