@@ -15,6 +15,7 @@ from pruneviz.views.text import MINUS, elide, number, percent, plain, several, s
 
 _SETTINGS = {"sam_rho": "ρ of SAM", "lr": "learning rate", "batch_size": "batch size", "stop_epochs": "epochs"}
 _ADVICE = {RAISE: "hotter", LOWER: "colder", "stay": "stay", "": "none"}
+_UNKNOWN = "not measured"
 _LEFT, _GAP, _RIGHT = 66.0, 138.0, 74.0  # before the first panel, between two, and after the second
 _HEAD, _ROW, _FOOT = 62.0, 36.0, 58.0  # above a panel's cells, each row, and below them
 _WIDE = 372.0  # of a panel's cells
@@ -184,7 +185,7 @@ def _boundaries(d: Diagram, left: float, top: float, wide: float) -> Iterator[Li
 
 def _hover(d: Diagram, rows: list[Mapping[Any, Any]]) -> dict[str, list[str]]:
     def shown(name: str, text: Callable[[float], str]) -> list[str]:
-        return [text(float(r[name])) if math.isfinite(float(r[name])) else "–" for r in rows]
+        return [text(float(r[name])) if math.isfinite(float(r[name])) else _UNKNOWN for r in rows]
 
     return {
         _setting(d): [number(float(r["temperature"]), 4) for r in rows],
@@ -215,7 +216,7 @@ def _regime(row: Mapping[Any, Any]) -> str:
 
 def _with_ends(row: Mapping[Any, Any], name: str) -> str:
     if not math.isfinite(row[name]):
-        return "–"
+        return _UNKNOWN
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     return _signed(row[name]) + (f" ({_signed(low)} … {_signed(high)})" if math.isfinite(low) else "")
 

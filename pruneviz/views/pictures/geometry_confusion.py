@@ -73,9 +73,9 @@ def _matrix(blank: Picture, tables: Tables, shown: Shown, pairs: pd.DataFrame, c
     cells = Cells(
         own["class"].to_numpy(float),
         own["label"].to_numpy(float),
-        np.where(same, 0.0, 1 - gap / 90),
+        np.where(same, np.nan, 1 - gap / 90),
         "density",
-        ["" if s else f"{g:.0f}" for s, g in zip(same, own["gap"], strict=True)],
+        ["" if s or not np.isfinite(g) else f"{g:.0f}" for s, g in zip(same, own["gap"], strict=True)],
         ((0.0, "90° and more"), (0.5, "45°"), (1.0, "0° and less")),
         "further than its own class",
         hover=_pair_hover(own, shown, tables.classes),
@@ -144,10 +144,14 @@ def _pair_hover(own: pd.DataFrame, shown: Shown, names: tuple[str, ...]) -> dict
         "model": [shown.labels[r] for r in own["run_id"]],
         "true class": [class_name(names, int(k)) for k in own["label"]],
         "may be taken for": [class_name(names, int(k)) for k in own["class"]],
-        "angle to that": [f"{v:.1f}°" for v in degrees(own["angle"])],
-        "further than its own by": [f"{v:.1f}°" for v in own["gap"].to_numpy(float)],
+        "angle to that": [_degrees(v) for v in degrees(own["angle"])],
+        "further than its own by": [_degrees(v) for v in own["gap"].to_numpy(float)],
         "taken for it": taken,
     }
+
+
+def _degrees(value: float) -> str:
+    return f"{value:.1f}°" if np.isfinite(value) else "not measured"
 
 
 def _closest(shown: Shown, pairs: pd.DataFrame, names: tuple[str, ...]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -103,11 +104,12 @@ def _cells(rows: list[_Row], names: list[str], seen: pd.DataFrame) -> Cells:
             text.append(number(mean["pqi"], 2) if len(names) <= MOST_TEXTS else "")
             hover["layer"].append(plain(layer))
             hover["model"].append(row.label + (f", mean of {several(len(found), 'run')}" if len(found) > 1 else ""))
-            hover["PQ index"].append(number(mean["pqi"]))
-            hover["Gini index"].append(number(mean["gini"]))
-            hover["kept"].append(f"{count(mean['kept'])} weights")
-            hover["must stay"].append(f"{count(mean['bound'])} of them, by the bound")
-    top = float(np.nanmax(value)) or 1.0
+            why = "none: no weight is kept" if mean["kept"] == 0 else "not measured"
+            hover["PQ index"].append(number(mean["pqi"]) if math.isfinite(mean["pqi"]) else why)
+            hover["Gini index"].append(number(mean["gini"]) if math.isfinite(mean["gini"]) else why)
+            hover["kept"].append(f"{count(mean['kept'])} weights" if math.isfinite(mean["kept"]) else why)
+            bound = f"{count(mean['bound'])} of them, by the bound"
+            hover["must stay"].append(bound if math.isfinite(mean["bound"]) else why)
+    top = max((v for v in value if math.isfinite(v)), default=0.0) or 1.0
     ticks = tuple((at, number(at * top, 2)) for at in (0.0, 0.25, 0.5, 0.75, 1.0))
-    shade = np.nan_to_num(np.array(value) / top, nan=0.0)
-    return Cells(np.array(x), np.array(y), shade, "density", text, ticks, "PQ index", hover=hover)
+    return Cells(np.array(x), np.array(y), np.array(value) / top, "density", text, ticks, "PQ index", hover=hover)

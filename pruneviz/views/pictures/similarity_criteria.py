@@ -86,14 +86,15 @@ def _cells(
         for i, j, v in {(high, low, rho), (low, high, rho if low == high else mean)}:
             x.append(float(j))
             y.append(float(i))
-            value.append(0.5 + 0.5 * v if math.isfinite(v) else 0.5)
+            value.append(0.5 + 0.5 * v)  # nothing is drawn where there is none
             text.append(_two(v))
             again = " again" if pair[0] == pair[1] else ""
             hover["criteria"].append(f"{shown[pair[0]]} and {shown[pair[1]]}{again}")
             span = _range(_number(r["spearman_low"]), _number(r["spearman_high"]))
             hover["all units"].append(_two(rho) + span)
             hover["Kendall's τ-b"].append(_two(_number(r["kendall"])))
-            hover["within layers"].append(f"{_two(mean)}, {_two(least)} to {_two(most)} by layer")
+            by_layer = f"{_two(mean)}, {_two(least)} to {_two(most)} by layer"
+            hover["within layers"].append(by_layer if math.isfinite(mean) else "none")
             hover["of"].append(several(int(r["dense_models"]), "dense model"))
     return Cells(np.array(x), np.array(y), np.array(value), "change", text, _TICKS, "Spearman's ρ", hover=hover)
 

@@ -11,7 +11,7 @@ import numpy as np
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
-from pruneviz.views.analysed import nothing_of, table_of
+from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.marks import Axis, Cells, Key, Picture
 from pruneviz.views.text import elide, percent, plain, several
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _NAME = "similarity_masks"
 _TITLE = "Which methods keep the same units"
+_NO_CHOICE = "none: the counts leave no choice"
 _TICKS = ((0.0, "−100 %: none in common"), (0.5, "0: as by chance"), (1.0, "100 %: all that the counts allow"))
 
 
@@ -40,7 +41,7 @@ def similarity_masks_info(tables: Tables, state: ViewState) -> Picture:
     rows: Sequence[Mapping[Any, Any]] = table[_at(table, place)].to_dict("records")
     names = _methods(tables.runs, rows)
     others = len(table[["model", "unit", "recovery", "target"]].drop_duplicates()) - 1
-    n = max(int(r["dense_models"]) for r in rows)
+    n, level = max(int(r["dense_models"]) for r in rows), level_of(tables, "similarity")
     return Picture(
         _NAME,
         _TITLE,
@@ -48,12 +49,12 @@ def similarity_masks_info(tables: Tables, state: ViewState) -> Picture:
             f"{_words(tables.runs, place)}: where a cell stands between chance, given both masks' counts in every "
             f"layer, and all that these counts allow; mean over dense models (n = {n}). Chosen at random: 0."
         ),
-        sentences=tuple(_sentences(rows, on.short(names), on.controls(tables.runs))),
+        sentences=tuple(_sentences(rows, on.short(names), on.controls(tables.runs), level)),
         notes=tuple(_notes(tables.runs, names, others)),
         x=Axis(kind="categories", categories=_labels(names), upright=len(names) > 6),
         y=Axis(kind="categories", categories=_labels(names), reverse=True),
         marks=(_cells(rows, names),),
-        legend=(Key("bold: the 95 % interval leaves out chance, each alone", "note"),) if n >= POINTS_BELOW else (),
+        legend=(Key(f"bold: the {level} interval leaves out chance, each alone", "note"),) if n >= POINTS_BELOW else (),
         height=(110 if len(names) <= 6 else 230) + 40 * len(names),
     )
 
@@ -125,21 +126,21 @@ def _cells(rows: Sequence[Mapping[Any, Any]], names: Sequence[str]) -> Cells:
         for i, j in {(a, b), (b, a)}:
             x.append(float(j))
             y.append(float(i))
-            value.append(0.5 + 0.5 * min(max(excess, -1.0), 1.0) if math.isfinite(excess) else 0.5)
+            value.append(0.5 + 0.5 * min(max(excess, -1.0), 1.0) if math.isfinite(excess) else math.nan)
             text.append(percent(excess, 0) if math.isfinite(excess) else "no choice")
             strong.append(bool(math.isfinite(low) and (low > 0 or high < 0)))
             hover["methods"].append(f"{shown[str(r['method'])]} and {shown[str(r['other'])]}")
             hover["overlap"].append(f"{percent(_number(r['jaccard']))} of what either keeps")
             hover["by chance"].append(percent(_number(r["chance"])))
             span = f" ({percent(low)} … {percent(high)})" if math.isfinite(low) else ""
-            hover["from chance to most"].append(percent(excess) + span)
+            hover["from chance to most"].append(percent(excess) + span if math.isfinite(excess) else _NO_CHOICE)
             hover["outside chance"].append(f"{r['beyond_chance']} of {several(int(r['pairs']), 'pair')}")
             hover["of"].append(several(int(r["dense_models"]), "dense model"))
     title = "overlap beyond chance"
     return Cells(np.array(x), np.array(y), np.array(value), "change", text, _TICKS, title, strong, hover=hover)
 
 
-def _sentences(rows: Sequence[Mapping[Any, Any]], shown: Mapping[str, str], random: set[str]) -> list[str]:
+def _sentences(rows: Sequence[Mapping[Any, Any]], shown: Mapping[str, str], random: set[str], level: str) -> list[str]:
     told = [r for r in rows if math.isfinite(_number(r["excess"])) and not {r["method"], r["other"]} <= random]
     told = [r for r in told if r["method"] != r["other"]]
     if not told:
@@ -153,7 +154,9 @@ def _sentences(rows: Sequence[Mapping[Any, Any]], shown: Mapping[str, str], rand
     chance = [r for r in told if _number(r["excess_low"]) <= 0 <= _number(r["excess_high"])]
     if chance:
         pairs = several(len(told), "pair")
-        said.append(f"No overlap beyond chance is detected in {len(chance)} of {pairs} (95 % intervals, each alone).")
+        said.append(
+            f"No overlap beyond chance is detected in {len(chance)} of {pairs} ({level} intervals, each alone)."
+        )
     elif any(int(r["dense_models"]) < POINTS_BELOW for r in told):
         said.append(f"Intervals need {POINTS_BELOW} dense models.")
     return said
