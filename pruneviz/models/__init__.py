@@ -2,7 +2,7 @@
 
 from pruneviz.models.inspect import LayerInfo, ModelInfo, examine, has_batch_norm
 from pruneviz.models.making import architecture, build, build_fresh, kept_weights, refresh
-from pruneviz.models.sources import SourceInfo, catalogue, has_weights, identity, kept_steps, known_steps
+from pruneviz.models.sources import SourceInfo, catalogue, has_weights, identity, kept_steps, known_steps, trained_on
 
 __all__ = [
     "LayerInfo",
@@ -20,4 +20,5 @@ __all__ = [
     "kept_weights",
     "known_steps",
     "refresh",
+    "trained_on",
 ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import ModelError, SpecError, nearest
 from pruneviz.core.keys import digest, file_digest
-from pruneviz.core.spec import ModelSpec
+from pruneviz.core.spec import DataSpec, ModelSpec
 from pruneviz.models import imports, samples
 
 if TYPE_CHECKING:
@@ -89,6 +89,16 @@ def kept_steps(spec: ModelSpec, replicate: int) -> tuple[int, ...]:
     if kind != "sample" or spec.checkpoint is not None:
         return ()
     return tuple(sorted(samples.replicate(name, replicate).kept))
+
+
+def trained_on(spec: ModelSpec) -> DataSpec | None:
+    """The data that a sample model was trained on, as its card says; None for other models."""
+    kind, name = split(spec)
+    if kind != "sample" or spec.checkpoint is not None:
+        return None
+    own = samples.card(name).data
+    known = {f.name for f in fields(DataSpec)} & own.keys() - {"mean", "std"}
+    return DataSpec(**{name: own[name] for name in known})
 
 
 def known_steps(spec: ModelSpec) -> int | None:

@@ -281,7 +281,11 @@ def _fresh(step: Step, bench: Bench, seed: int) -> nn.Module:
 def _measure(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:
     from pruneviz.study.accounting import measure
 
-    return measure(load_state(step, bench), step.params["batch_size"], bench.device, folder)
+    at = load_state(step, bench)
+    row = measure(at, step.params["batch_size"], bench.device, folder)
+    if not at.given and "mask" not in step.inputs and step.inputs["weights"] == step.inputs["dense"]:
+        row["warnings"] = [*row["warnings"], *inputs.seen_in_training(step.context, at.data)]
+    return row
 
 
 def _latency(step: Step, bench: Bench, folder: Path) -> dict[str, Any]:

@@ -69,6 +69,32 @@ def require_same_model(context: Mapping[str, Any], dense: str, live: Mapping[str
     _SAME.add(dense)
 
 
+def seen_in_training(context: Mapping[str, Any], data: ImageData) -> list[str]:
+    """What to think of validation images on which a model that ships was trained; nothing where there are none.
+
+    Args:
+        context: a step's of the model.
+        data: the study's.
+    """
+    import numpy as np
+
+    from pruneviz import models
+    from pruneviz.data import load
+
+    own = models.trained_on(context["model"])
+    if own is None or own.source != data.name or data.val is None:
+        return []
+    trained = load(own).train
+    seen = int(np.isin(data.val.ids, trained.ids).sum()) if trained is not None else 0
+    if not seen:
+        return []
+    return [
+        f"{seen:,} of the {len(data.val.ids):,} validation images are among those that {context['model'].source} was "
+        "trained on, so what is said of the validation split is too good. Under [data] leave train_limit out, with "
+        f"split_seed = {own.split_seed} and val_fraction = {own.val_fraction:g} as it was trained, or train your own"
+    ]
+
+
 def examined(net: nn.Module, example: Tensor, classes: int, dense: str, data_digest: str) -> ModelInfo:
     """The model's layers and costs: they depend on the images' size, not on the weights, so once in a process."""
     from pruneviz import models

@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 
 import pruneviz as pv
+from pruneviz import data
 from pruneviz.core.errors import Cancelled, ModelError, PrunevizError
-from pruneviz.core.spec import study_from_plain
+from pruneviz.core.spec import DataSpec, study_from_plain
+from pruneviz.models import samples
 from pruneviz.study import Event, Result, dry_run, open_study, run_study
 from pruneviz.study.plan import plan
 from pruneviz.study.store import MANIFEST
@@ -383,3 +385,27 @@ def test_an_analysis_that_fails_loses_nothing(table: dict[str, Any], tmp_path: P
     assert set(result.study.runs["status"]) == {"done"}
     assert len(result.study.table("prediction_changes")) > 0
     assert result.study.findings()["prediction_changes"]
+
+
+def test_validation_images_that_a_model_was_trained_on_are_told(tmp_path: Path) -> None:
+    """A limit holds images out of those that the shipped model saw; its own settings hold out others."""
+    plain = {
+        "model": {"source": "sample:mlp-digits"},
+        "data": {"source": "sample:digits", "train_limit": 200, "test_limit": 50},
+        "prune": {"methods": ["magnitude"], "sparsities": [0.5], "controls": False},
+        "measure": {"latency": False},
+    }
+    study = run(plain, tmp_path / "limited").study
+    dense = str(study.runs["run_id"].iloc[0])
+    assert list(study.warnings()) == [dense]
+    (said,) = study.warnings()[dense]
+    card = samples.card("mlp-digits").data
+    seen = set(data.load(study_from_plain(plain, "t").data).val.ids) & set(
+        data.load(DataSpec("sample:digits")).train.ids
+    )
+    assert said.startswith(
+        f"{len(seen)} of the 20 validation images are among those that sample:mlp-digits was trained on"
+    )
+    assert f"split_seed = {card['split_seed']} and val_fraction = {card['val_fraction']:g}" in said
+    del plain["data"]["train_limit"]
+    assert not run(plain, tmp_path / "whole").study.warnings()
