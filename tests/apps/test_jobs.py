@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from pruneviz.core.errors import PrunevizError, SpecError, UsageError
+from pruneviz.core.options import to_plain
 from pruneviz.core.spec import study_from_plain
 from pruneviz.study import Study, open_study, run_study
-from pruneviz_apps.jobs import Estimate, Jobs, also_toml, extended
-from pruneviz_apps.trust import NOBODY, Trust, code_of, hindrance
+from pruneviz_apps.jobs import Estimate, Jobs, also_toml, analysis_toml, extended, measuring
+from pruneviz_apps.trust import NOBODY, Trust, code_of, hindrance, out_of_reach
 
 TABLE: dict[str, Any] = {
     "name": "small",
@@ -108,6 +109,23 @@ def test_what_cannot_be_done_is_a_sentence(study: Study) -> None:
         told(estimate)
 
 
+def test_an_analysis_is_asked_for_with_its_options_and_again_with_others(study: Study) -> None:
+    spec = measuring(study.spec, "embeddings", {"samples": 50})
+    assert [(c.name, c.options) for c in spec.analyses] == [("embeddings", {"samples": 50})]
+    assert analysis_toml(spec, "embeddings") == "[analyses]\nembeddings = { samples = 50 }"
+    both = measuring(to_plain(measuring(to_plain(spec), "calibration", {})), "embeddings", {"layout": "aligned"})
+    assert [(c.name, c.options) for c in both.analyses] == [("embeddings", {"layout": "aligned"}), ("calibration", {})]
+    for name, options, words in (
+        ("embedding", {}, "Did you mean 'embeddings'"),
+        ("embeddings", {"layout": "flat"}, "aligned, pca, umap"),
+    ):
+        with pytest.raises(SpecError, match=words):
+            measuring(study.spec, name, options)
+    named = measuring(study.spec, "corruption_robustness", {"transforms": [{"name": "a", "function": "own.t:f"}]})
+    with pytest.raises(UsageError, match=r"own\.t:f"):  # written in the form, not by whoever started the app
+        Jobs(study, NOBODY).estimate(named)
+
+
 def told(estimate: Estimate) -> dict[str, Any]:
     while (plan := estimate.poll()) is None:
         time.sleep(0.1)
@@ -143,4 +161,5 @@ def test_nothing_that_a_store_names_is_imported_unless_it_is_trusted(
 
 def test_models_given_and_models_in_memory_are_said(study: Study) -> None:
     assert "given as they are" in hindrance(plain(compare={"reference": "dense"}), Trust(everything=True))
+    assert not out_of_reach(plain(compare={"reference": "dense"}), NOBODY, "Measuring", "measure")
     assert "given in Python" in hindrance(plain(models=[{"source": "memory:net"}]), Trust(everything=True))
