@@ -389,7 +389,7 @@ def test_an_analysis_that_fails_loses_nothing(table: dict[str, Any], tmp_path: P
 
 def test_validation_images_that_a_model_was_trained_on_are_told(tmp_path: Path) -> None:
     """A limit holds images out of those that the shipped model saw; its own settings hold out others."""
-    plain = {
+    plain: dict[str, Any] = {
         "model": {"source": "sample:mlp-digits"},
         "data": {"source": "sample:digits", "train_limit": 200, "test_limit": 50},
         "prune": {"methods": ["magnitude"], "sparsities": [0.5], "controls": False},
@@ -400,12 +400,11 @@ def test_validation_images_that_a_model_was_trained_on_are_told(tmp_path: Path) 
     assert list(study.warnings()) == [dense]
     (said,) = study.warnings()[dense]
     card = samples.card("mlp-digits").data
-    seen = set(data.load(study_from_plain(plain, "t").data).val.ids) & set(
-        data.load(DataSpec("sample:digits")).train.ids
-    )
-    assert said.startswith(
-        f"{len(seen)} of the 20 validation images are among those that sample:mlp-digits was trained on"
-    )
+    held_out, trained = data.load(study_from_plain(plain, "t").data).val, data.load(DataSpec("sample:digits")).train
+    assert held_out is not None
+    assert trained is not None
+    seen = len({*held_out.ids} & {*trained.ids})
+    assert said.startswith(f"{seen} of the 20 validation images are among those that sample:mlp-digits was trained on")
     assert f"split_seed = {card['split_seed']} and val_fraction = {card['val_fraction']:g}" in said
     del plain["data"]["train_limit"]
     assert not run(plain, tmp_path / "whole").study.warnings()
