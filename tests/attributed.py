@@ -45,6 +45,9 @@ class Attributed:
     def ids(self) -> list[str]:
         return [f"test:{i}" for i in range(self.images + 2)]
 
+    def options_of(self, analysis: str) -> dict[str, Any]:
+        return {}
+
     def table(self, name: str, run_ids: Any = None) -> pd.DataFrame:
         made = {"runs": (RUNS, self.rows), MAPS.name: (MAPS, self.maps), FLIPPED.name: (FLIPPED, self._flipped)}
         if name in self.frames:

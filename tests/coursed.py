@@ -58,6 +58,9 @@ class Courses:
         self.frames = PQIndex().measure(self)
         return self
 
+    def options_of(self, analysis):
+        return {}
+
     def table(self, name, run_ids=None):
         if name in self.frames:
             return self.frames[name].copy()

@@ -105,6 +105,9 @@ class Study:
         self.frames = self.options.measure(self)
         return self
 
+    def options_of(self, analysis):
+        return {}
+
     def table(self, name, run_ids=None):
         if name in self.frames:
             return self.frames[name].copy()

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from pruneviz.core.options import to_plain
 from pruneviz.core.tables import RUNS
 from pruneviz.models import examine
 from pruneviz_analyses.effective_sparsity import schemas as effective_sparsity
@@ -25,12 +26,16 @@ class Looked:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+    asked: dict[str, dict[str, Any]] = field(default_factory=dict)  # options of analyses
     name: str = "looked"
     classes: tuple[str, ...] = tuple("abcdefghij")
 
     @property
     def runs(self) -> pd.DataFrame:
         return RUNS.frame(self.rows)
+
+    def options_of(self, analysis):
+        return self.asked.get(analysis, {})
 
     def table(self, name, run_ids=None):
         if name not in self.frames:
@@ -56,6 +61,7 @@ class Looked:
     def analysed(self, analysis):
         """The same study with what the analysis measures of it."""
         self.frames |= analysis.measure(self)
+        self.asked[analysis.name] = to_plain(analysis)
         return self
 
     def said(self, analysis):

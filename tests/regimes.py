@@ -51,6 +51,9 @@ class RegimeTables:
     def runs(self) -> pd.DataFrame:
         return RUNS.frame(self.rows)
 
+    def options_of(self, analysis):
+        return {}
+
     def table(self, name, run_ids=None):
         made = {RETRAINED.name: (RETRAINED, self.retrained), PAIRS.name: (PAIRS, self.pairs)}
         made[LINES.name] = LINES, self.lines

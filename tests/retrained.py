@@ -31,6 +31,9 @@ class RetrainedTables:
     def runs(self) -> pd.DataFrame:
         return RUNS.frame(self.rows)
 
+    def options_of(self, analysis):
+        return {}
+
     def table(self, name, run_ids=None):
         made = {
             "runs": (RUNS, self.rows),

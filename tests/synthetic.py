@@ -150,6 +150,10 @@ class SyntheticTables:
         """As analyses left out; none here."""
         return {}
 
+    def options_of(self, analysis: str) -> dict[str, Any]:
+        """As the options of analyses; none here."""
+        return {}
+
     def tables_of(self, analysis: str) -> list[str]:
         """As the analyses' tables; none here."""
         return []

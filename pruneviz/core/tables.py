@@ -5,7 +5,7 @@ Missing values are nulls: an integer column that may be null is pandas' ``Int64`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -272,6 +272,10 @@ class Tables(Protocol):
     @property
     def spec(self) -> dict[str, Any]:
         """The study as asked, as plain data."""
+        ...
+
+    def options_of(self, analysis: str) -> Mapping[str, Any]:
+        """With which options an analysis made the tables that it has now; empty where it has none."""
         ...
 
     @property

@@ -182,6 +182,13 @@ class Store:
             raise StoreError(f"{self.root}: step {key} is missing or damaged. Run the study again to make it anew.")
         return found
 
+    def described(self, key: str) -> Mapping[str, Any]:
+        """What the key of a finished step is a digest of; empty where there is no such step."""
+        if self.get(key) is None:
+            return {}
+        found: dict[str, Any] = json.loads((self.folder(key) / MANIFEST).read_text("utf-8"))["step"]
+        return found
+
     def put(
         self,
         key: str,

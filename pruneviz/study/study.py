@@ -189,6 +189,12 @@ class Study:
         found = (self.store.get(k) for k in keys if k)  # observations of one analysis may make different tables
         return list(dict.fromkeys(f.removesuffix(".parquet") for a in found if a is not None for f in a.files))
 
+    def options_of(self, analysis: str) -> Mapping[str, Any]:
+        """With which options an analysis made the tables that it has now; empty where it has none."""
+        key = self._record.get("analyses", {}).get(analysis)
+        options: dict[str, Any] = self.store.described(key).get("params", {}).get("options", {}) if key else {}
+        return options
+
     def unfit(self) -> dict[str, str]:
         """Analyses that the models compared cannot have, with the reason, by name; empty for other studies."""
         return dict(self._record.get("unfit", {}))

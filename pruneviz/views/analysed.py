@@ -29,6 +29,11 @@ def table_of(
     return found if len(found) else None
 
 
+def level_of(tables: Tables, analysis: str) -> str:
+    """The level of the intervals in an analysis's tables, as ``95 %``."""
+    return f"{100 * float(tables.options_of(analysis).get('level', 0.95)):g} %"
+
+
 def nothing_of(analysis: str, what: str) -> str:
     """Why there is no picture, and what to do."""
     return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.tables import Tables
@@ -66,6 +66,10 @@ class Once:
     def spec(self) -> dict[str, Any]:
         """The study as asked, as plain data."""
         return self._study.spec
+
+    def options_of(self, analysis: str) -> Mapping[str, Any]:
+        """With which options an analysis made the tables that it has now; empty where it has none."""
+        return self._study.options_of(analysis)
 
     @property
     def environment(self) -> dict[str, Any]:

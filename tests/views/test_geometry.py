@@ -224,3 +224,9 @@ def test_names_beside_points_keep_off_each_other():
         if min(a[2], b[2]) > max(a[0], b[0]) and min(a[3], b[3]) > max(a[1], b[1])
     ]
     assert not over
+
+
+def test_margins_name_the_level_that_was_asked(tables, monkeypatch):
+    assert "with 95 % intervals" in PICTURES["geometry_margins"](tables, ViewState()).subtitle
+    monkeypatch.setattr(tables, "options_of", lambda analysis: {"level": 0.8})
+    assert "with 80 % intervals" in PICTURES["geometry_margins"](tables, ViewState()).subtitle

@@ -13,7 +13,7 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.attribution import ATTRIBUTIONS
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
-from pruneviz.views.analysed import nothing_of, table_of
+from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.looks import method_keys
 from pruneviz.views.marks import Axis, Floats, Intervals, Key, Line, Mark, Picture, Points, Text
 from pruneviz.views.text import MINUS, elide, number, plain, several
@@ -68,7 +68,7 @@ def attribution_similarity_info(tables: Tables, state: ViewState) -> Picture:
     return Picture(
         _NAME,
         _TITLE,
-        subtitle=_subtitle(arms),
+        subtitle=_subtitle(tables, arms),
         notes=(f"{_MOST_ROWS} of {len(rows)} rows shown; filter to see others.",) if len(rows) > _MOST_ROWS else (),
         x=Axis(kind="categories", categories=tuple(ATTRIBUTIONS[w] for w in ways)),
         y=Axis(kind="categories", categories=("", *(elide(r.label, 40) for r in shown)), reverse=True),
@@ -78,7 +78,7 @@ def attribution_similarity_info(tables: Tables, state: ViewState) -> Picture:
     )
 
 
-def _subtitle(arms: pd.DataFrame) -> str:
+def _subtitle(tables: Tables, arms: pd.DataFrame) -> str:
     n = sorted({int(v) for v in arms.loc[arms["kind"] != "replicate", "dense_models"]} or {0})
     span = f"n = {n[-1]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}"
     what = (
@@ -87,7 +87,7 @@ def _subtitle(arms: pd.DataFrame) -> str:
     )
     if n[-1] < POINTS_BELOW:
         return f"{what}; intervals need {POINTS_BELOW} dense models."
-    return f"{what}, with 95 % intervals over dense models, seeds and images."
+    return f"{what}, with {level_of(tables, 'attributions')} intervals over dense models, seeds and images."
 
 
 def _rows(tables: Tables, state: ViewState, arms: pd.DataFrame) -> list[_Row]:

@@ -12,7 +12,7 @@ import numpy as np
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
-from pruneviz.views.analysed import nothing_of, table_of
+from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.columns import Scale
 from pruneviz.views.looks import method_keys
 from pruneviz.views.marks import Axis, Boxes, Intervals, Key, Mark, Picture, Points
@@ -67,7 +67,7 @@ def calibration_info(tables: Tables, state: ViewState) -> Picture:
     return Picture(
         _NAME,
         _TITLE,
-        subtitle=_subtitle(arms, bool(compared), known),
+        subtitle=_subtitle(arms, bool(compared), known, level_of(tables, "calibration")),
         notes=(f"{_MOST_ROWS} of {len(rows)} rows shown; filter to see others.",) if len(rows) > _MOST_ROWS else (),
         x=Axis(kind="categories", categories=_HEADS),
         y=Axis(kind="categories", categories=("", *(elide(r.label, 40) for r in shown)), reverse=True),
@@ -95,17 +95,17 @@ def _change_keys(known: Sequence[_Row], retrained: bool) -> Iterator[Key]:
         yield Key("retraining alone", "point", "soft", "diamond", False)
 
 
-def _subtitle(arms: pd.DataFrame, of_runs: bool, known: Sequence[_Row]) -> str:
+def _subtitle(arms: pd.DataFrame, of_runs: bool, known: Sequence[_Row], level: str) -> str:
     n = sorted(set(arms.loc[arms["kind"] != "dense", "dense_models"]))
     what = "Lower is better. Changes are differences from the dense model"
     if of_runs:
-        return f"{what}, with 95 % intervals over test images, each alone, these models fixed."
+        return f"{what}, with {level} intervals over test images, each alone, these models fixed."
     if not known or not n:
         return "Lower is better."
     span = f"n = {n[-1]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}"
     if n[-1] < POINTS_BELOW:
         return f"{what}, means over dense models ({span}); intervals need {POINTS_BELOW} of them."
-    return f"{what}, means over dense models with 95 % intervals, each alone ({span}). ECE squared has no bias."
+    return f"{what}, means over dense models with {level} intervals, each alone ({span}). ECE squared has no bias."
 
 
 def _of_arms(tables: Tables, state: ViewState, arms: pd.DataFrame) -> list[_Row]:

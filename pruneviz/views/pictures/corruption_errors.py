@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
-from pruneviz.views.analysed import nothing_of, table_of
+from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.looks import method_keys
 from pruneviz.views.marks import Axis, Intervals, Key, Line, Mark, Picture, Points, Text
 from pruneviz.views.pictures.robustness import APART, NAME, arm_names, head_of
@@ -78,7 +78,11 @@ def corruption_errors_info(tables: Tables, state: ViewState) -> Picture:
     rows = list(heads)
     inks = on.inks(tables.runs)
     few = int(told["dense_models"].max())
-    how = "95 % intervals, each alone" if few >= POINTS_BELOW else f"no intervals: these need {POINTS_BELOW}"
+    how = (
+        f"{level_of(tables, 'corruption_robustness')} intervals, each alone"
+        if few >= POINTS_BELOW
+        else f"no intervals: these need {POINTS_BELOW}"
+    )
     empty_rows = sum(all(not math.isfinite(_of(a, 0, r)[0]) for a in shown) for r in rows)
     planned = tables.runs
     sparsity = dict(zip(planned["target"].astype(str), planned["sparsity_target"], strict=True))

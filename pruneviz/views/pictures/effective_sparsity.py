@@ -11,7 +11,7 @@ import numpy as np
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
-from pruneviz.views.analysed import nothing_of, table_of
+from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.looks import Look, method_keys, recovery_keys, recovery_looks
 from pruneviz.views.marks import Axis, Line, Mark, Picture, Points, log_axis
 from pruneviz.views.text import number, percent, plain, several
@@ -37,7 +37,11 @@ def effective_sparsity_info(tables: Tables, state: ViewState) -> Picture:
     runs = runs[runs["arm"].isin(set(arms["arm"])) & runs["cut_off"].notna()]
     inks, looks = on.inks(tables.runs), recovery_looks(on.unique(tables.runs["recovery"]))
     n = int(arms["dense_models"].max())
-    over = "bars are 95 % intervals" if n >= POINTS_BELOW else f"intervals need {POINTS_BELOW} of them"
+    over = (
+        f"bars are {level_of(tables, _NAME)} intervals"
+        if n >= POINTS_BELOW
+        else f"intervals need {POINTS_BELOW} of them"
+    )
     return Picture(
         _NAME,
         _TITLE,

@@ -12,7 +12,7 @@ import numpy as np
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
-from pruneviz.views.analysed import nothing_of, table_of
+from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.columns import Scale
 from pruneviz.views.featured import ANALYSIS, CLEAN
 from pruneviz.views.looks import method_keys
@@ -62,7 +62,7 @@ def geometry_margins_info(tables: Tables, state: ViewState) -> Picture:
     corrupted = sorted({c for r in shown for c in r.corrupted["margin"]})
     sure = any(math.isfinite(r.low) for r in shown)
     n, images = int(arms["dense_models"].max()), int(arms["samples"].max())
-    words = "with 95 % intervals" if sure else f"intervals need {POINTS_BELOW} dense models"
+    words = f"with {level_of(tables, ANALYSIS)} intervals" if sure else f"intervals need {POINTS_BELOW} dense models"
     return Picture(
         _NAME,
         _TITLE,

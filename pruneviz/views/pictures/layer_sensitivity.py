@@ -11,7 +11,7 @@ import numpy as np
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
-from pruneviz.views.analysed import nothing_of, table_of
+from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.marks import Axis, Band, Key, Line, Mark, Picture, Points, Text
 from pruneviz.views.palette import method_inks
 from pruneviz.views.text import elide, listed, number, percent, plain, points, several
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _NAME = "layer_sensitivity"
 _TITLE = "What each layer can lose by itself"
 _MOST = 12  # drawings
+_HIGHEST = 4.0  # points of accuracy that are shown above 0 at least, for the ends of the sparsities
 _ROOM = 0.42  # of a drawing's width of 1, to either side of its middle
 _MARKERS = ("circle", "square", "triangle", "inverted_triangle", "diamond", "star")
 
@@ -43,7 +44,8 @@ def layer_sensitivity_info(tables: Tables, state: ViewState) -> Picture:
     shown = [name for name in layers if name in _worst(own, _MOST)]
     criteria, inks = on.unique(own["criterion"]), _inks(tables, own)
     n = int(own["dense_models"].max())
-    low = 100 * float(own.loc[own["layer"].map(_module).isin(shown), ["change", "change_low"]].min().min())
+    ends = own.loc[own["layer"].map(_module).isin(shown), ["change", "change_low", "change_high"]]
+    low, high = 100 * float(ends.min().min()), 100 * float(ends.max().max())
     split = "validation" if str(own["split"].iloc[0]) == "val" else "training"
     notes = []
     if len(layers) > len(shown):
@@ -58,7 +60,11 @@ def layer_sensitivity_info(tables: Tables, state: ViewState) -> Picture:
         subtitle=(
             f"{plain(model)}, one layer pruned and the others whole, not retrained; on {int(own['images'].max()):,} "
             f"{split} images, means over dense models (n = {n})"
-            + (", bands are 95 % intervals." if n >= POINTS_BELOW else f"; intervals need {POINTS_BELOW} of them.")
+            + (
+                f", bands are {level_of(tables, _NAME)} intervals."
+                if n >= POINTS_BELOW
+                else f"; intervals need {POINTS_BELOW} of them."
+            )
         ),
         sentences=tuple(_sentences(tables, model)),
         notes=tuple(notes),
@@ -68,7 +74,11 @@ def layer_sensitivity_info(tables: Tables, state: ViewState) -> Picture:
             categories=_labels(shown),
             upright=len(shown) > 6,
         ),
-        y=Axis("change of accuracy (percentage points)\n0: as the dense model", low=min(1.08 * low, -1.0), high=4.0),
+        y=Axis(
+            "change of accuracy (percentage points)\n0: as the dense model",
+            low=min(1.08 * low, -1.0),
+            high=max(1.08 * high, _HIGHEST),
+        ),
         marks=tuple(_marks(own, shown, criteria, inks)),
         legend=(
             Key("Criterion", "heading"),

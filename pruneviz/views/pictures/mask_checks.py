@@ -11,7 +11,7 @@ import numpy as np
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
-from pruneviz.views.analysed import nothing_of, table_of
+from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.looks import method_keys
 from pruneviz.views.marks import Axis, Intervals, Key, Mark, Picture, Points, Rule
 from pruneviz.views.text import elide, number, percent, plain, points, several
@@ -42,7 +42,9 @@ def mask_checks_info(tables: Tables, state: ViewState) -> Picture:
     n = int(arms["dense_models"].max())
     over = f"intervals need {POINTS_BELOW} dense models; small marks are runs"
     if n >= POINTS_BELOW:
-        over = "bars are 95 % intervals; small marks are runs. Full: interval without 0, each alone"
+        over = (
+            f"bars are {level_of(tables, _NAME)} intervals; small marks are runs. Full: interval without 0, each alone"
+        )
     checks = on.unique(r["check"] for r in shown)
     return Picture(
         _NAME,

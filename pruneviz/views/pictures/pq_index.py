@@ -12,7 +12,7 @@ import numpy as np
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
-from pruneviz.views.analysed import nothing_of, table_of
+from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.looks import Look, method_keys, recovery_keys, recovery_looks
 from pruneviz.views.marks import Axis, Band, Boxes, Floats, Key, Line, Mark, Picture, Points, Text
 from pruneviz.views.text import elide, number, percent, plain, several, short_percent
@@ -89,7 +89,11 @@ def pq_index_info(tables: Tables, state: ViewState) -> Picture:
         _TITLE,
         subtitle=(
             f"Means over dense models ({span}); level 0: themselves, trained again alike where the study has that"
-            + ("; bands are 95 % intervals over them." if enough else f"; bands need {POINTS_BELOW} of them.")
+            + (
+                f"; bands are {level_of(tables, _NAME)} intervals over them."
+                if enough
+                else f"; bands need {POINTS_BELOW} of them."
+            )
         ),
         sentences=tuple(_sentence(c) for c in courses if not c.control),
         notes=_notes(shown),

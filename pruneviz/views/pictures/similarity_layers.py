@@ -13,7 +13,7 @@ from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
-from pruneviz.views.analysed import nothing_of, table_of
+from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.looks import method_keys, recovery_keys, recovery_looks
 from pruneviz.views.marks import Axis, Key, Line, Mark, Picture, Points, Text
 from pruneviz.views.pictures.density_map import FEW_LAYERS, layer_labels, targets
@@ -61,7 +61,11 @@ def similarity_layers_info(tables: Tables, state: ViewState) -> Picture:
     counts = [int(c) for a in arms for c in a.frame["dense_models"]]
     n, least = max(counts, default=0), min(counts, default=0)
     of = f"{n}" if least == n else f"{least} to {n}"
-    over = "bars are 95 % intervals" if n >= POINTS_BELOW else f"intervals need {POINTS_BELOW} dense models"
+    over = (
+        f"bars are {level_of(tables, 'similarity')} intervals"
+        if n >= POINTS_BELOW
+        else f"intervals need {POINTS_BELOW} dense models"
+    )
     return Picture(
         _NAME,
         _TITLE,

@@ -12,7 +12,7 @@ import numpy as np
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
-from pruneviz.views.analysed import nothing_of, table_of
+from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.marks import Axis, Intervals, Key, Mark, Picture, Points, Rule
 from pruneviz.views.text import elide, number, percent, plain, points, several
 
@@ -57,12 +57,16 @@ def tournament_info(tables: Tables, state: ViewState) -> Picture:
         y=Axis(kind="categories", categories=tuple(_labels(shown, methods)), reverse=True),
         marks=tuple(_marks(shown, each, inks, kind)),
         legend=(
-            Key("mean, 95 % interval" if field["dense_models"] >= POINTS_BELOW else "mean", "point", "soft", "diamond"),
+            Key(_mean_key(tables, field), "point", "soft", "diamond"),
             Key("dense model", "point", "soft", "circle", False),
             *([Key("dotted lines part the tiers (number before the name)", "note")] if _known(field["tiers"]) else []),
         ),
         height=150 + 30 * len(shown),
     )
+
+
+def _mean_key(tables: Tables, field: Mapping[Any, Any]) -> str:
+    return f"mean, {level_of(tables, _NAME)} interval" if field["dense_models"] >= POINTS_BELOW else "mean"
 
 
 def _subtitle(tables: Tables, field: Mapping[Any, Any]) -> str:
@@ -72,7 +76,11 @@ def _subtitle(tables: Tables, field: Mapping[Any, Any]) -> str:
     target, units = on.target_text(field["target"], asked), f"{plain(field['unit'])}s"
     removed = f"{units} removed to {target}" if on.missing(asked) else f"{target} of the {units} removed"
     n = int(field["dense_models"])
-    over = "bars are 95 % intervals of the pairs" if n >= POINTS_BELOW else f"intervals need {POINTS_BELOW} of them"
+    over = (
+        f"bars are {level_of(tables, _NAME)} intervals of the pairs"
+        if n >= POINTS_BELOW
+        else f"intervals need {POINTS_BELOW} of them"
+    )
     return (
         f"{plain(field['model'])}, {removed}, {field['train_steps_total']:,.0f} training steps in all. "
         f"Pairs from n = {several(n, 'dense model')}, {over}."
