@@ -116,6 +116,16 @@ class ViewState:
         return replace(self, filters=_filters({**kept, column: values}, "view: filters"))
 
     @property
+    def narrowed(self) -> bool:
+        """Whether it is about the selected test samples alone, also where the selection holds none of them."""
+        return bool(self.samples) or (self.selection is not None and self.selection.kind == "samples")
+
+    @property
+    def everything(self) -> ViewState:
+        """The same about all test samples."""
+        return replace(self, samples=(), selection=None)
+
+    @property
     def drawn(self) -> ViewState:
         """The same without what pictures do not depend on: the page, its layout, and its colours."""
         return replace(self, page="overview", theme="light", picture="", sidebar=True, refining=False)

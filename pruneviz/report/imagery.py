@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +75,7 @@ def imagery(tables: Tables, choice: Choice, keys: Sequence[str]) -> Imagery:
         choice: what is compared.
         keys: the samples' ids, in the order of the scatters' shared columns.
     """
-    c = comparison(tables, replace(choice.state, samples=()), with_baseline=False)
+    c = comparison(tables, choice.state.everything, with_baseline=False)
     at = {s: i for i, s in enumerate(c.samples.ids)}
     rows = np.array([at[k] for k in keys], dtype=np.intp)
     runs = (c.reference, *c.compared)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Pairs = tuple[tuple[str, str], ...]
 NAMED = 3  # runs in a sentence
+NONE_SELECTED = "The selection holds none of this study's test images. Change or clear it."
 MOST_BASELINE = 8  # dense models against which the reference is held, to know what retraining alone changes
 
 
@@ -130,7 +131,7 @@ def comparison(tables: Tables, state: ViewState, with_baseline: bool = True) -> 
     wanted = tuple(dict.fromkeys([*named, *(r for p in (*seeds, *on_from) for r in p)]))
     every = aligned(tables, wanted)
     keep = every.chosen(state)
-    samples = every.only(keep) if state.samples else every
+    samples = every.only(keep) if state.narrowed else every
     have = set(every.runs)
     rows = done.set_index("run_id")["method"]
     return Comparison(
@@ -144,7 +145,7 @@ def comparison(tables: Tables, state: ViewState, with_baseline: bool = True) -> 
         on.inks(tables.runs),
         {r: str(rows[r]) for r in wanted},
         samples,
-        int(np.count_nonzero(keep)) if state.samples else 0,
+        int(np.count_nonzero(keep)) if state.narrowed else 0,
         len(every.ids),
         _why_empty(done, reference, compared, have, samples),
     )
@@ -169,11 +170,11 @@ def _why_empty(done: pd.DataFrame, reference: str, compared: tuple[str, ...], ha
         return "No dense model has been measured yet, so there is nothing to compare with."
     if reference not in have:
         return "The reference has no table of samples, so its predictions cannot be compared. Choose another one."
+    if not samples.ids:
+        return NONE_SELECTED
     if not compared:
         return "Choose up to 16 models to compare with the reference, in the table of runs for instance."
-    if not any(c in have for c in compared):
-        return "None of the models compared has a table of samples."
-    return "" if len(samples.ids) else "None of the selected images is in this study's test split. Clear the selection."
+    return "" if any(c in have for c in compared) else "None of the models compared has a table of samples."
 
 
 def class_name(classes: tuple[str, ...], number: int) -> str:

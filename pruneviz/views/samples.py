@@ -53,7 +53,7 @@ class Samples:
 
     def chosen(self, state: ViewState) -> npt.NDArray[np.bool_]:
         """Where a sample is selected; everywhere while nothing is."""
-        return held(self.ids, state.samples) if state.samples else np.ones(len(self.ids), bool)
+        return held(self.ids, state.samples) if state.narrowed else np.ones(len(self.ids), bool)
 
     def only(self, keep: npt.NDArray[np.bool_]) -> Samples:
         """The same of some samples."""

@@ -16,9 +16,18 @@ from synthetic import SyntheticTables, empty
 from pruneviz.core.errors import UsageError
 from pruneviz.core.selection import Column, Ids, Named, Range, Rule, Selection
 from pruneviz.core.viewstate import MOST_MODELS, ViewState
+from pruneviz.views.comparison import NONE_SELECTED
+from pruneviz.views.pictures.class_changes import class_changes_info
+from pruneviz.views.pictures.flips import flips_info
+from pruneviz.views.pictures.images import images_info, pages
+from pruneviz.views.pictures.sample_grid import sample_grid_info
+from pruneviz.views.pictures.sample_scatter import sample_scatters
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.compare_page import suggested
 from pruneviz_apps.explorer.live import CachedTables
+from pruneviz_apps.explorer.needs import needs
+from pruneviz_apps.explorer.picture_pane import PicturePane
+from pruneviz_apps.explorer.selecting import words
 from pruneviz_apps.explorer.selection_bar import SelectionBar
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.shell import Shell
@@ -274,6 +283,35 @@ def test_undoing_brings_back_what_a_saved_selection_meant_before_it_was_replaced
     assert "got 'q'" in s.notice
 
 
+def test_a_selection_that_holds_nothing_is_not_shown_as_everything() -> None:
+    tables = SyntheticTables(samples=60)
+    run, other = ids(tables, 2)
+    s = session(tables)
+    s.change(page="compare", models=(run, other))
+    shown = {"flips": flips_info, "sample_grid": sample_grid_info}
+    panes = [PicturePane(s, make, needs(name)) for name, make in shown.items()]
+    for pane in panes:
+        pane.show()
+        assert pane.picture is not None
+        assert not pane.picture.empty
+    s.select(Range(Column("margin", run), high=-1000))
+    assert words(s).startswith("no images selected: margin of ")
+    assert s.notice.startswith("No image of the test split is selected by: margin of ")
+    assert run not in s.notice  # by its name, not its id
+    for pane in panes:
+        pane.show()
+        assert pane.picture is not None
+        assert pane.picture.empty == NONE_SELECTED
+    assert pages(tables, s.state) == 0
+    assert class_changes_info(tables, s.state).empty == images_info(tables, s.state).empty == NONE_SELECTED
+    assert not sample_scatters(tables, s.state)[0].empty  # they show all, the selected stand out
+    again = session(tables)
+    again.go(s.address)
+    assert again.state == s.state
+    s.select(None)
+    assert flips_info(tables, s.state).empty == ""
+
+
 def test_a_view_is_kept_opened_found_by_its_address_and_deleted() -> None:
     tables = SyntheticTables(samples=60)
     s, models = session(tables), ids(tables, 3)
@@ -318,8 +356,8 @@ def test_all_that_an_address_asks_in_vain_is_said_at_once() -> None:
     s = session()
     asked = ViewState(page="nowhere", models=("abc",), selection=Selection("samples", Named("gone")))
     assert s.known(asked) == ViewState()
-    for words in ("There is no page 'nowhere'", "1 model asked for is not here", "selection asked for"):
-        assert words in s.notice
+    for said in ("There is no page 'nowhere'", "1 model asked for is not here", "selection asked for"):
+        assert said in s.notice
 
 
 @pytest.mark.parametrize("page", [name for name, _, _ in PAGES])

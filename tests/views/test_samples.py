@@ -227,7 +227,7 @@ def test_samples_are_matched_by_id_and_missing_ones_counted(tables: SyntheticTab
 
 def test_a_stale_selection_is_said(tables: SyntheticTables, state: ViewState) -> None:
     picture = flips_info(tables, replace(state, samples=("gone",)))
-    assert picture.empty == "None of the selected images is in this study's test split. Clear the selection."
+    assert picture.empty == "The selection holds none of this study's test images. Change or clear it."
 
 
 @pytest.mark.parametrize("models", [5, 6])

@@ -15,7 +15,7 @@ from pruneviz_apps.explorer.toolkit import html, stack, toolkit
 if TYPE_CHECKING:
     from panel.viewable import Viewable
 
-NEEDS = ("filters", "models", "reference", "samples", "target", "sample_metric", "first_sample")
+NEEDS = ("filters", "models", "reference", "samples", "narrowed", "target", "sample_metric", "first_sample")
 SHOWN_ROWS = 200
 LEAD = "What the study's analyses found. A study file asks for them under [analyses]; pruneviz analyses lists them."
 HERE = "Others can be measured from here."

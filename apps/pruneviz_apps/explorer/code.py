@@ -49,11 +49,14 @@ def code(tables: Tables, state: ViewState, workspace: Workspace) -> Code:
     if not names:
         return _without_pictures(state, store, workspace.study, opened)
     view = state.drawn
-    python = ["import pruneviz as pv", "", opened, *_view(tables, view)]
-    if state.samples and state.selection is not None:
-        python += ["samples = study.select(view.selection)  # the ids of the images that it means"]
+    imports = ["from dataclasses import replace", ""] if state.selection is not None else []
+    imports += ["import pruneviz as pv"]
     if state.page == "diff":
-        python[1:1] = ["from pruneviz.views.differences import differences"]
+        imports += ["from pruneviz.views.differences import differences"]
+    python = [*imports, "", opened, *_view(tables, view)]
+    if state.selection is not None:
+        python += ["view = replace(view, samples=study.select(view.selection))  # the ids of the images that it means"]
+    if state.page == "diff":
         python += ["for one in differences(study, view).said:", '    print(f"{one.about}: {one.text}")']
     python += [*_runs(state), *_pictures(names)]
     commands = _commands(names, state, store, workspace.study)

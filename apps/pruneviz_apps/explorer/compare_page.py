@@ -31,7 +31,7 @@ _NOTHING = (
     "chart, or add them on the left."
 )
 _MODELS = ("models", "reference")
-_SELECTED = (*_MODELS, "samples")
+_SELECTED = (*_MODELS, "samples", "narrowed")
 _SCATTERED = (*_MODELS, "sample_metric", "all_points")
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pruneviz.core.viewstate import ViewState
     from pruneviz.views.marks import Picture
 
-_NEEDS = ("models", "reference", "focus", "samples")
+_NEEDS = ("models", "reference", "focus", "samples", "narrowed")
 LEAD = "One model against the reference: what differs most comes first."
 _KINDS = (
     ("beyond", "Differs by more than retraining alone changes here"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 _MODELS = ("models", "reference")
-_SELECTED = (*_MODELS, "samples")
-_OTHERS = ("filters", "models", "reference", "samples", "target", "sample_metric", "first_sample")
+_SELECTED = (*_MODELS, "samples", "narrowed")
+_OTHERS = ("filters", *_SELECTED, "target", "sample_metric", "first_sample")
 
 _OF_PICTURE = {
     "tradeoff": ("filters", "x", "y", "log_x", "log_y", *_MODELS),
@@ -22,5 +22,5 @@ _OF_PICTURE = {
 
 
 def needs(picture: str) -> tuple[str, ...]:
-    """Names of fields of :class:`~pruneviz.core.viewstate.ViewState`; those of analyses share theirs."""
+    """Names of what :class:`~pruneviz.core.viewstate.ViewState` has; those of analyses share theirs."""
     return _OF_PICTURE.get(picture, _OTHERS)

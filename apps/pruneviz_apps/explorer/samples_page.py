@@ -46,7 +46,7 @@ SORTS = {
     "change of neighbourhood": "change",
 }
 _MODELS = ("models", "reference")
-_SORTED = (*_MODELS, "samples", "sort", "sort_of", "descending", "first_sample", "shown_sample")
+_SORTED = (*_MODELS, "samples", "narrowed", "sort", "sort_of", "descending", "first_sample", "shown_sample")
 
 
 class SamplesPage:
@@ -132,7 +132,7 @@ class SamplesPage:
         self.more.object = fragments.note(" ".join(notes))
         self.grid.show()
         self.detail.show()
-        total = len(state.samples) or pages(s.tables, state)
+        total = len(state.samples) if state.narrowed else pages(s.tables, state)
         self.back.disabled = state.first_sample <= 0
         self.on.disabled = state.first_sample // ON_PAGE * ON_PAGE + ON_PAGE >= total
         self.before.disabled = self.after.disabled = not state.shown_sample

@@ -11,12 +11,11 @@ from pruneviz.views import runs as on
 from pruneviz.views.embedded import CHANGE
 from pruneviz.views.metrics import measured
 from pruneviz.views.text import elide, plain, several
-from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.explorer.session import LONGEST, Session
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LONGEST = 160  # characters of a rule in a line
 LABEL, OUTCOME, CORRECT = "true class", "what became of it", "correct"
 NUMBERS = (*(c.name for c in SAMPLES.columns if c.type == "float"), CHANGE)
 FIELDS = (LABEL, OUTCOME, CORRECT, *NUMBERS)  # by which images can be asked for
@@ -26,7 +25,7 @@ WAYS = {"and": "narrow down", "or": "widen", "and not": "take away", "only": "be
 def words(session: Session) -> str:
     """The selection in a sentence."""
     n, selection = len(session.state.samples), session.state.selection
-    if selection is None and not n:
+    if not session.state.narrowed:
         return "No selection: everything is about all test images."
     said = f"{several(n, 'image')} selected"
     if selection is not None and not isinstance(selection.rule, Ids):
@@ -137,7 +136,7 @@ def carry(session: Session, to: str) -> None:
 def rows(session: Session) -> pd.DataFrame:
     """The selected images (else all) as the models in sight see them, with names in place of numbers."""
     frame = session.tables.table("samples", in_sight(session))
-    if session.state.samples or session.state.selection is not None:
+    if session.state.narrowed:
         frame = frame[frame["sample_id"].astype(str).isin(set(session.state.samples))]
     frame = frame.copy()
     names = dict(zip(session.tables.runs["run_id"], session.tables.runs["name"], strict=True))

@@ -15,7 +15,6 @@ from pruneviz_apps.explorer.arranging import step
 from pruneviz_apps.explorer.selecting import (
     FIELDS,
     LABEL,
-    LONGEST,
     NUMBERS,
     WAYS,
     carry,
@@ -28,7 +27,7 @@ from pruneviz_apps.explorer.selecting import (
     wanted,
     words,
 )
-from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.explorer.session import LONGEST, Session
 from pruneviz_apps.explorer.toolkit import html, stack, toolkit
 
 if TYPE_CHECKING:

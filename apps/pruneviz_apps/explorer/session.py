@@ -19,13 +19,14 @@ from pruneviz.views.metrics import measured
 from pruneviz.views.outlining import rule_of
 from pruneviz.views.pictures.projection import FRAME as PROJECTED
 from pruneviz.views.selecting import chosen
-from pruneviz.views.text import plain, several
+from pruneviz.views.text import elide, plain, several
 from pruneviz_apps.explorer.live import CachedTables
 
 log = logging.getLogger(__name__)
 
 UNDOABLE = ("models", "reference", "samples", "selection", "filters")
 MOST_STEPS = 200  # that can be undone
+LONGEST = 160  # characters of a rule in a line
 
 
 class Session:
@@ -229,7 +230,7 @@ class Session:
             return
         self.change(selection=selection, samples=samples, first_sample=0)
         if not samples:
-            self.say(f"No image of the test split is selected by: {rule.text}.")
+            self.say(f"No image of the test split is selected by: {elide(self.words(rule), LONGEST)}.")
 
     def say(self, text: str) -> None:
         """Show a sentence above the page."""

@@ -14,6 +14,7 @@ from pruneviz.core.tables import Tables
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import runs as on
 from pruneviz.views.catalogue import find_all, of_analysis
+from pruneviz.views.comparison import NONE_SELECTED
 from pruneviz.views.differences import focus
 from pruneviz.views.metrics import measured
 from pruneviz_apps.explorer import fragments
@@ -81,6 +82,9 @@ class TakingAway:
 
             s = self.session
             self._end()
+            if s.state.narrowed and not s.state.samples:
+                s.say(NONE_SELECTED)
+                return
             compared = on.compared(measured(s.tables), s.state)
             models = (s.reference, *compared) if compared else ()
             try:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pruneviz.core.errors import PrunevizError
 from pruneviz.views import runs as on
+from pruneviz.views.comparison import NONE_SELECTED
 from pruneviz.views.metrics import measured
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.code import code
@@ -70,6 +71,9 @@ def _reports(session: Session) -> None:
 def _begin(session: Session, ending: str) -> None:
     """Begin a report, which a process of its own writes: meanwhile every tab goes on."""
     _give_up()
+    if session.state.narrowed and not session.state.samples:
+        session.say(NONE_SELECTED)
+        return
     compared = on.compared(measured(session.tables), session.state)
     models = (session.reference, *compared) if compared else ()
     try:

@@ -120,7 +120,7 @@ def _seen(tables: Tables, state: ViewState, maps: pd.DataFrame) -> tuple[_Seen, 
     own = maps[maps["run_id"].astype(str).isin({reference, *shown})]
     own = own.assign(**{c: own[c].astype(str) for c in ("run_id", "sample_id", "attribution", "chosen")})
     order = _order(own[own["run_id"] == reference] if reference in have else own)
-    if state.samples:
+    if state.narrowed:
         picked = [s for s in order if s in set(state.samples)]
         notes.append(f"{len(picked)} of {several(len(state.samples), 'selected image')} have maps.")
         order = picked or order

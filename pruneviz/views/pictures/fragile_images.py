@@ -45,18 +45,17 @@ def fragile_images_info(tables: Tables, state: ViewState) -> Picture:
         return Picture("fragile_images", _TITLE, empty=nothing_of(NAME, "corruption"), height=240)
     survival = images.pivot_table("survival", "sample_id", "kind", observed=True)
     dense = images[images["kind"] == "dense"].set_index("sample_id")
-    kept = dense[dense["clean"] > 1 - 1e-9] if not state.samples else dense[dense.index.isin(state.samples)]
+    kept = dense[dense["clean"] > 1 - 1e-9] if not state.narrowed else dense[dense.index.isin(state.samples)]
     if kept.empty:
-        empty = (
-            "None of the selected images was corrupted." if state.samples else "No image is right in every dense model."
-        )
+        none = "None of the selected images was corrupted."
+        empty = none if state.narrowed else "No image is right in every dense model."
         return Picture("fragile_images", _TITLE, empty=empty, height=240)
     kinds = [k for k in _KINDS if k in survival]
     order, rule = _order(survival.loc[kept.index])
     first = min(state.first_sample, max(len(order) - 1, 0)) // ROWS * ROWS
     page = order[first : first + ROWS]
     runs = {k: int(images.loc[images["kind"] == k, "runs"].iloc[0]) for k in kinds}
-    which = "selected images" if state.samples else "images that every dense model has right uncorrupted"
+    which = "selected images" if state.narrowed else "images that every dense model has right uncorrupted"
     return Picture(
         "fragile_images",
         _TITLE,

@@ -43,7 +43,7 @@ def geometry_sensitivity_info(tables: Tables, state: ViewState) -> Picture:
     ids = list(dict.fromkeys(table["sample_id"]))
     chosen = [i for i in ids if i in set(state.samples)] or ids
     notes = list(shown.notes)
-    if state.samples and chosen == ids:
+    if state.narrowed and chosen == ids:
         notes.append("None of the selected images was asked for its pixels: name ids as images = [...] in the study.")
     rows = chosen[:_MOST_IMAGES]
     if len(rows) < len(chosen):

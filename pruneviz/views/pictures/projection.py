@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,7 +89,7 @@ def projections(tables: Tables, state: ViewState) -> tuple[Picture, ...]:
     place as far as its features have kept theirs. A line drawn around points is a rule over the model's own places.
     """
     title = "The images by their features"
-    c = comparison(tables, replace(state, samples=()), with_baseline=False)
+    c = comparison(tables, state.everything, with_baseline=False)
     asked = (c.reference, *c.drawn(MOST_MODELS)) if c.reference in c.samples.runs else ()
     places = embedded(tables, asked, c.samples.ids) if asked else None
     if places is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +29,7 @@ def sample_detail_info(tables: Tables, state: ViewState) -> Picture:
     Nearest by all features that the classifier reads. Neighbours of the true class and of others differ in the tint
     behind them; the pointer tells their classes.
     """
-    c = comparison(tables, replace(state, samples=()), with_baseline=False)
+    c = comparison(tables, state.everything, with_baseline=False)
     if not state.shown_sample:
         return Picture("sample_detail", _TITLE, empty="Choose an image to see what every model says of it.", height=200)
     if state.shown_sample not in c.samples.ids:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +41,7 @@ def sample_scatters(tables: Tables, state: ViewState) -> tuple[Picture, ...]:
     All of them show the same frame, keyed by sample id. Colour and marker are what became of the prediction. Samples
     that are too many to be repainted quickly are counted in cells, unless each is asked for.
     """
-    c = comparison(tables, replace(state, samples=()), with_baseline=False)
+    c = comparison(tables, state.everything, with_baseline=False)
     if c.why_empty:
         return (Picture(_name(0), "Image by image", empty=c.why_empty, height=320),)
     shown = c.drawn(MOST_SCATTERS)
