@@ -7,6 +7,7 @@ import re
 import sys
 import types
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ from synthetic import SyntheticTables
 
 import pruneviz as pv
 from pruneviz.api import open_store
+from pruneviz.core.errors import Unsupported
+from pruneviz.core.spec import study_from_plain
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import catalogue
-from pruneviz_analyses import registry
+from pruneviz_analyses import Subject, registry
 from pruneviz_apps.cli import main
 from pruneviz_apps.explorer.analyses_page import AnalysesPage
 from pruneviz_apps.explorer.live import CachedTables
@@ -296,6 +299,11 @@ def test_the_example_of_the_documentation_works(monkeypatch):
     exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], given)
     assert registry._faults(given["SpreadOfAccuracy"], "spread_of_accuracy") == []
     tables, analysis = SyntheticTables(samples=20), given["SpreadOfAccuracy"]()
+    for repeats, refused in ({"replicates": 1}, True), ({"replicates": 2}, False):
+        model = {"source": "sample:lenet5-fashion", **repeats}
+        spec = study_from_plain({"model": model, "data": {"source": "sample:fashion"}}, "study")
+        with pytest.raises(Unsupported, match="have no spread") if refused else nullcontext():
+            analysis.check(Subject(spec, ("a", "b"), 20, {}))
     frames = analysis.measure(tables)
     assert analysis.findings(tables, frames)[0].startswith("Farthest apart are the ")
     picture = given["spread_of_accuracy_info"](Given(frames), ViewState())
