@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import PrunevizError, StoreError, UsageError
 from pruneviz.core.options import to_plain
-from pruneviz.core.spec import StudySpec, anchored, study_from_plain
+from pruneviz.core.spec import Choice, StudySpec, anchored, study_from_plain
 from pruneviz.report.study_file import study_toml
 from pruneviz.study.disk import told, write_atomically
 from pruneviz_apps.job_process import LEASE
@@ -104,11 +104,12 @@ def also_toml(spec: StudySpec) -> str:
     return study_toml({"name": "", "also": [to_plain(spec.also[-1])]}).partition("\n")[2].strip()
 
 
-def measuring(spec: Mapping[str, Any], analysis: str, options: Mapping[str, Any]) -> StudySpec:
+def measuring(spec: Mapping[str, Any], trust: Trust, analysis: str, options: Mapping[str, Any]) -> StudySpec:
     """A study with an analysis asked for; one that it has already gets these options.
 
     Args:
         spec: the study as plain data.
+        trust: whose code may be imported: reading options may do so.
         analysis: its name.
         options: those that differ from their defaults.
 
@@ -117,12 +118,13 @@ def measuring(spec: Mapping[str, Any], analysis: str, options: Mapping[str, Any]
     """
     import tomllib
 
-    from pruneviz.api import analyses_of
+    from pruneviz_analyses import resolve
 
     table = anchored(tomllib.loads(study_toml(spec)), Path.cwd(), "study")
     table["analyses"] = {**table.get("analyses", {}), analysis: dict(options)}
     found = study_from_plain(table, "study")
-    analyses_of(found)  # complains of names and options
+    _allow(found, trust)
+    resolve(Choice(analysis, dict(options)), f"[analyses] {analysis}")  # complains of its name and options
     return found
 
 
@@ -130,6 +132,11 @@ def analysis_toml(spec: StudySpec, analysis: str) -> str:
     """The lines that an analysis is in a study file."""
     asked = next(c for c in spec.analyses if c.name == analysis)
     return study_toml({"name": "", "analyses": [to_plain(asked)]}).partition("\n")[2].strip()
+
+
+def _allow(spec: StudySpec, trust: Trust) -> None:
+    if reason := out_of_reach(to_plain(spec), trust, "This", "ask for"):
+        raise UsageError(reason)
 
 
 class Estimate:
@@ -215,7 +222,7 @@ class Jobs:
         Raises:
             PrunevizError: it may not be run here.
         """
-        self._allow(spec)
+        _allow(spec, self.trust)
         folder = self._written(spec)
         answer = {"answer": str(folder / "answer.json"), "only": only}
         return Estimate(self._begin(folder, {"mode": "estimate", **answer}, subprocess.DEVNULL), folder)
@@ -231,7 +238,7 @@ class Jobs:
         Raises:
             PrunevizError: it may not be run here, another job is running, or the store cannot be written.
         """
-        self._allow(spec)
+        _allow(spec, self.trust)
         if (job := self.job) is not None and job.runs:
             raise UsageError(f"In this store a job is running ({job.what}). Wait until it is done, or cancel it.")
         try:
@@ -250,10 +257,6 @@ class Jobs:
         """Ask the job to stop; what is finished is kept."""
         with told(self.study.store.root):
             (self.folder / "cancel").touch()
-
-    def _allow(self, spec: StudySpec) -> None:
-        if reason := out_of_reach(to_plain(spec), self.trust, "This", "ask for"):
-            raise UsageError(reason)
 
     def _written(self, spec: StudySpec) -> Path:
         """A folder of our own with the study file; never the store's, from which nothing may be imported."""

@@ -110,20 +110,20 @@ def test_what_cannot_be_done_is_a_sentence(study: Study) -> None:
 
 
 def test_an_analysis_is_asked_for_with_its_options_and_again_with_others(study: Study) -> None:
-    spec = measuring(study.spec, "embeddings", {"samples": 50})
+    spec = measuring(study.spec, NOBODY, "embeddings", {"samples": 50})
     assert [(c.name, c.options) for c in spec.analyses] == [("embeddings", {"samples": 50})]
     assert analysis_toml(spec, "embeddings") == "[analyses]\nembeddings = { samples = 50 }"
-    both = measuring(to_plain(measuring(to_plain(spec), "calibration", {})), "embeddings", {"layout": "aligned"})
+    more = to_plain(measuring(to_plain(spec), NOBODY, "calibration", {}))
+    both = measuring(more, NOBODY, "embeddings", {"layout": "aligned"})
     assert [(c.name, c.options) for c in both.analyses] == [("embeddings", {"layout": "aligned"}), ("calibration", {})]
     for name, options, words in (
         ("embedding", {}, "Did you mean 'embeddings'"),
         ("embeddings", {"layout": "flat"}, "aligned, pca, umap"),
     ):
         with pytest.raises(SpecError, match=words):
-            measuring(study.spec, name, options)
-    named = measuring(study.spec, "corruption_robustness", {"transforms": [{"name": "a", "function": "own.t:f"}]})
+            measuring(study.spec, NOBODY, name, options)
     with pytest.raises(UsageError, match=r"own\.t:f"):  # written in the form, not by whoever started the app
-        Jobs(study, NOBODY).estimate(named)
+        measuring(study.spec, NOBODY, "corruption_robustness", {"transforms": ["own.t:f"]})
 
 
 def told(estimate: Estimate) -> dict[str, Any]:

@@ -127,7 +127,7 @@ class MeasureForm:
             if not (same and before and not known):  # all are looked at already
                 options[wishes.RUNS] = list(dict.fromkeys([*known, *self._named]))
         tables = self.session.tables
-        spec = measuring(tables.spec, name, options)
+        spec = measuring(tables.spec, tables.trust, name, options)
         there = name in tables.findings() and dict(before) == options
         # Words of a job: the options that tell it from others.
         told = ", ".join(f"{k}={plain(v)}" for k, v in options.items() if k != wishes.RUNS)
