@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ class PlanSummary:
         seconds: estimate with the given workers, measured on one batch; 0 when all is done.
         bytes: estimate of the disk it will take.
         notes: what was fitted to a time given, in words.
+        unmeasured: analyses whose tables and findings are to be made, where every step is done.
     """
 
     steps: int
@@ -53,6 +54,7 @@ class PlanSummary:
     workers: int
     run_names: tuple[str, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -224,12 +226,8 @@ def _analyse(
     if record["observations"] != observations:
         study.store.write_study(study.name, {**record, "observations": observations}, replace=True)
         study.refresh()
-    done = sorted(r for r, state in zip(study.runs["run_id"], study.runs["status"], strict=True) if state == "done")
     keys, failed = {}, {}
-    for analysis in analyses if done else ():
-        params = {"name": analysis.name, "version": analysis.version, "options": to_plain(analysis), "runs": done}
-        params["observed"] = study.observed(analysis.name)
-        step = Step("analysis", params, {}, {}, f"{analysis.name}: tables and findings")
+    for analysis, step in _measurings(study, analyses):
         keys[analysis.name] = step.key
         made = {"described": step.described, "environment": environment()}
         try:
@@ -248,6 +246,22 @@ def _analyse(
         study.store.write_study(study.name, {**record, "analyses": keys}, replace=True)
         study.refresh()
     return failed
+
+
+def _measurings(study: Study, analyses: Sequence[Analysis]) -> Iterator[tuple[Analysis, Step]]:
+    """The step in which each analysis makes its tables from the runs that are done; none without any."""
+    done = sorted(r for r, state in zip(study.runs["run_id"], study.runs["status"], strict=True) if state == "done")
+    for analysis in analyses if done else ():
+        params = {"name": analysis.name, "version": analysis.version, "options": to_plain(analysis), "runs": done}
+        params["observed"] = study.observed(analysis.name)
+        yield analysis, Step("analysis", params, {}, {}, f"{analysis.name}: tables and findings")
+
+
+def _unmeasured(kept: Store | None, name: str, analyses: Sequence[Analysis]) -> tuple[str, ...]:
+    """Analyses whose tables and findings a store does not have, though all that they rest on is there."""
+    if kept is None or name not in kept.studies():
+        return tuple(a.name for a in analyses)
+    return tuple(a.name for a, step in _measurings(Study(kept, name), analyses) if kept.get(step.key) is None)
 
 
 def _measured(study: Study, analysis: Analysis) -> Callable[[Path], Mapping[str, Any]]:
@@ -300,7 +314,8 @@ def dry_run(
     if left := len(set(made.observations.get(only, ())) - steps.keys()):
         notes = (*notes, f"{left} of its looks at models wait: those models are not made yet.")
     there = len(steps) - len(pending)
-    return PlanSummary(len(steps), there, len(made.runs), kinds, seconds, size, count, names, notes)
+    unmeasured = () if pending else _unmeasured(kept, spec.name, analyses)
+    return PlanSummary(len(steps), there, len(made.runs), kinds, seconds, size, count, names, notes, unmeasured)
 
 
 def open_study(store: str | os.PathLike[str], name: str | None = None) -> Study:

@@ -109,6 +109,10 @@ def test_the_same_command_has_nothing_left_to_do(store: str, capsys: pytest.Capt
     assert summary["failed"] == []
     assert cli.main(["run", "small.toml", "--store", store, "--dry-run"]) == 0
     assert "Nothing is left to do." in capsys.readouterr().out
+    more = ["--set", "analyses.prediction_changes={}"]  # as after an update that measures it otherwise
+    assert cli.main(["run", "small.toml", "--store", store, "--dry-run", *more]) == 0
+    said = capsys.readouterr().out
+    assert "No model is left to be made; tables and findings are, of prediction_changes." in said
 
 
 def test_a_setting_extends_the_study(store: str, capsys: pytest.CaptureFixture[str]) -> None:

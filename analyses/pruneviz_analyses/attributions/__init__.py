@@ -42,7 +42,8 @@ class Attributions:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, PAIRS, ARMS)
     observed: ClassVar[tuple[Schema, ...]] = (MAPS, PREDICTIONS, FLIPPED)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    observing_version: ClassVar[int] = 1
 
     methods: tuple[str, ...] = option(tuple(ATTRIBUTIONS), "ways of attributing", choices=tuple(ATTRIBUTIONS))
     explain: str = option(

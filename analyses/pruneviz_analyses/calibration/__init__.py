@@ -36,7 +36,8 @@ class Calibration:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, DIFFERENCES, ARMS)
     observed: ClassVar[tuple[Schema, ...]] = (SEEN, BINS, SAMPLES)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    observing_version: ClassVar[int] = 1
 
     bins: int = option(15, "bins of confidence", unit="bins", ge=2, le=1000)
     simulations: int = option(1000, "simulated calibrated models behind each floor", ge=100)

@@ -33,7 +33,8 @@ class EffectiveSparsity:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, ARMS)
     observed: ClassVar[tuple[Schema, ...]] = (SEEN,)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    observing_version: ClassVar[int] = 1
 
     level: float = option(0.95, "level of the intervals", ge=0.5, lt=1)
     resamples: int = option(2000, "draws of the bootstrap over dense models and seeds", ge=200)

@@ -43,7 +43,8 @@ class Embeddings:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, ARMS, CHANGES)
     observed: ClassVar[tuple[Schema, ...]] = (SEEN, SAMPLES, NEIGHBOURS)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    observing_version: ClassVar[int] = 1
 
     layer: str = option("", "the module whose output is looked at; empty: what the last linear layer reads")
     samples: int = option(2000, "test samples looked at; of more, so many, evenly over classes", unit="samples", ge=3)

@@ -47,7 +47,8 @@ class FeatureGeometry:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, ARMS, LAYOUT, TREE)
     observed: ClassVar[tuple[Schema, ...]] = (SEEN, SAMPLES, CLASSES, PAIRS, ANGLES, SENSITIVITY)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    observing_version: ClassVar[int] = 1
 
     layer: str = option("", "the module whose output is looked at; empty: what the last linear layer reads")
     corruptions: tuple[str, ...] = option((), 'corruptions of the test images, such as "fog"; empty: none')

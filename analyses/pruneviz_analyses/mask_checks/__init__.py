@@ -39,7 +39,8 @@ class MaskChecks:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, ARMS)
     observed: ClassVar[tuple[Schema, ...]] = (SEEN,)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    observing_version: ClassVar[int] = 1
 
     checks: tuple[str, ...] = option(("shuffled", "reinitialised"), "what is destroyed", choices=CHECKS)
     epochs: int = option(5, "epochs of each retraining", unit="epochs", ge=1)

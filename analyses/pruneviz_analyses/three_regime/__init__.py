@@ -41,7 +41,7 @@ class ThreeRegime:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (CELLS, MODELS, MOVES, CHOICES)
     observed: ClassVar[tuple[Schema, ...]] = (RETRAINED, PAIRS, LINES)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     temperature: str = option("", "the swept value of [train] that is the temperature; empty: the only one swept")
     hotter: str = option(

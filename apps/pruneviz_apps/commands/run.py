@@ -124,7 +124,11 @@ def _say_plan(plan: PlanSummary, name: str, store: Path) -> None:
     for note in plan.notes:
         print(f"{note}.")
     if plan.done == plan.steps:
-        print("Nothing is left to do.")
+        print(
+            f"No model is left to be made; tables and findings are, of {', '.join(plan.unmeasured)}."
+            if plan.unmeasured
+            else "Nothing is left to do."
+        )
         return
     kinds = ", ".join(f"{count} {kind}" for kind, count in plan.kinds.items())
     workers = f"{plan.workers} worker{'s' if plan.workers > 1 else ''}"
