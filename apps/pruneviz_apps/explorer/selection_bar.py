@@ -10,23 +10,8 @@ from pruneviz.core.selection import Named
 from pruneviz.views import runs as on
 from pruneviz.views.metrics import measured
 from pruneviz.views.text import elide
-from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer import fragments, selecting
 from pruneviz_apps.explorer.arranging import step
-from pruneviz_apps.explorer.selecting import (
-    FIELDS,
-    LABEL,
-    NUMBERS,
-    WAYS,
-    carry,
-    choices,
-    in_sight,
-    portable,
-    refine,
-    rows,
-    save,
-    wanted,
-    words,
-)
 from pruneviz_apps.explorer.session import LONGEST, Session
 from pruneviz_apps.explorer.toolkit import html, stack, toolkit
 
@@ -50,12 +35,12 @@ class SelectionBar:
         self.more = pmui.Toggle(label="Refine, save, export", size="small", variant="outlined", margin=0)
         self.more.param.watch(lambda e: session.change(refining=e.new), "value")
         line = pn.Row(self.words, self.undo, self.redo, self.invert, self.clear, self.more, margin=0, styles=_LINE)
-        self.column = pmui.Select(label="Column", options=list(FIELDS), **_SMALL)
+        self.column = pmui.Select(label="Column", options=list(selecting.FIELDS), **_SMALL)
         self.run = pmui.Select(label="of", options={}, **_SMALL)
         self.values = pmui.MultiChoice(label="is one of", options=[], max_items=50, width=230, margin=0)
         self.low = pmui.TextInput(label="from", placeholder="any", width=86, size="small", margin=0)
         self.high = pmui.TextInput(label="to", placeholder="any", width=86, size="small", margin=0)
-        self.way = pmui.Select(label="How", options={v: k for k, v in WAYS.items()}, **_SMALL)
+        self.way = pmui.Select(label="How", options={v: k for k, v in selecting.WAYS.items()}, **_SMALL)
         self.apply = pmui.Button(label="Apply", variant="contained", size="small", margin=(14, 0))
         self.apply.on_click(lambda e: self._apply())
         self.column.param.watch(lambda e: self._fields(), "value")
@@ -82,7 +67,7 @@ class SelectionBar:
         """Bring it up to date."""
         s = self.session
         selection = s.state.selection
-        self.words.object = fragments.note(words(s))
+        self.words.object = fragments.note(selecting.words(s))
         self.undo.disabled, self.redo.disabled = not s.can_undo, not s.can_redo
         self.clear.disabled = self.invert.disabled = selection is None
         self.more.value = self.details.visible = s.state.refining
@@ -91,7 +76,7 @@ class SelectionBar:
 
     def _options(self) -> None:
         s = self.session
-        done, shown = measured(s.tables), in_sight(s)
+        done, shown = measured(s.tables), selecting.in_sight(s)
         options = {elide(label, 40): r for r, label in on.labels(done, shown).items()}
         for select in (self.run, self.to):
             if select.options != options:
@@ -99,7 +84,7 @@ class SelectionBar:
                 select.value = shown[-1] if shown else None
         try:
             names = [n for n, kept in s.tables.workspace.selections.items() if kept.kind == "samples"]
-            rule = portable(s)
+            rule = selecting.portable(s)
         except PrunevizError as e:
             names, rule = [], None
             s.say(str(e))
@@ -115,20 +100,20 @@ class SelectionBar:
     def _fields(self) -> None:
         """Show the fields that the column has."""
         column = self.column.value
-        self.run.visible = column != LABEL
-        self.low.visible = self.high.visible = column in NUMBERS
-        self.values.visible = column not in NUMBERS
-        options = choices(self.session, column)
+        self.run.visible = column != selecting.LABEL
+        self.low.visible = self.high.visible = column in selecting.NUMBERS
+        self.values.visible = column not in selecting.NUMBERS
+        options = selecting.choices(self.session, column)
         if options and self.values.options != options:
             self.values.value, self.values.options = [], options
 
     def _apply(self) -> None:
         low, high = ((field.value_input or field.value or "").strip() for field in (self.low, self.high))
-        rule = wanted(self.session, self.column.value, self.run.value, tuple(self.values.value), low, high)
+        rule = selecting.wanted(self.session, self.column.value, self.run.value, tuple(self.values.value), low, high)
         if isinstance(rule, str):
             self.session.say(rule)
         else:
-            refine(self.session, rule, self.way.value or "and")
+            selecting.refine(self.session, rule, self.way.value or "and")
 
     def _invert(self) -> None:
         if self.session.state.selection is not None:
@@ -143,7 +128,7 @@ class SelectionBar:
         if s.state.selection is None:
             return
         try:
-            self._asked = save(s, self.name.value_input or self.name.value or "", self._asked)
+            self._asked = selecting.save(s, self.name.value_input or self.name.value or "", self._asked)
         except PrunevizError as e:
             s.say(str(e))
             return
@@ -164,14 +149,14 @@ class SelectionBar:
     def _carry(self) -> None:
         s = self.session
         if s.state.selection is not None and self.to.value:
-            carry(s, self.to.value)
+            selecting.carry(s, self.to.value)
 
     def _csv(self) -> io.BytesIO:
-        return io.BytesIO(rows(self.session).to_csv(index=False).encode())
+        return io.BytesIO(selecting.rows(self.session).to_csv(index=False).encode())
 
     def _parquet(self) -> io.BytesIO:
         found = io.BytesIO()
-        rows(self.session).to_parquet(found, index=False)
+        selecting.rows(self.session).to_parquet(found, index=False)
         found.seek(0)
         return found
 
