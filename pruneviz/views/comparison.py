@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Pairs = tuple[tuple[str, str], ...]
 NAMED = 3  # runs in a sentence
+BEYOND = 2.0  # times as long an axis would be with the controls: then they reach beyond it, with their numbers
 NONE_SELECTED = "The selection holds none of this study's test images. Change or clear it."
 MOST_BASELINE = 8  # dense models against which the reference is held, to know what retraining alone changes
 

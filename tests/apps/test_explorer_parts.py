@@ -139,11 +139,19 @@ def test_a_comparison_to_begin_with_has_one_model_of_each_method() -> None:
     tables = SyntheticTables(samples=60)
     found, words = suggested(tables, ViewState())
     runs = tables.runs.set_index("run_id").loc[list(found)]
-    assert sorted(runs["method"]) == ["gradient", "magnitude", "random", "snip", "taylor"]
-    assert runs["method"].iloc[-1] == "random"
+    assert sorted(runs["method"]) == ["gradient", "magnitude", "snip", "taylor"]  # the control stands beside them
     assert set(runs["target"]) == {"0.9"}
     assert words.replace("\u00a0", " ") == "Compare each method at 90 % with finetune"
     assert suggested(empty(), ViewState()) == ((), "")
+
+
+def test_the_target_to_begin_with_is_the_one_that_most_methods_have() -> None:
+    tables = SyntheticTables(samples=60)
+    lone = (tables._all_runs["target"] != "0.95") & ~tables._all_runs["method"].isin(["dense", "random", "magnitude"])
+    tables._all_runs = tables._all_runs[~lone]  # all methods at 0.95, one and the control at the others
+    found, words = suggested(tables, ViewState())
+    assert len(found) == 4
+    assert "95" in words
 
 
 def test_a_port_that_is_taken_is_said() -> None:

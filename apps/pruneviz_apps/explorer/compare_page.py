@@ -130,20 +130,28 @@ class ComparePage:
 
 
 def suggested(tables: Tables, state: ViewState) -> tuple[tuple[str, ...], str]:
-    """A comparison to begin with, in words: every method at the middle target, of the reference's dense model."""
+    """A comparison to begin with, in words: every method at the target that most methods have; of several, the middle.
+
+    Of the reference's dense model.
+    """
     done = on.filtered(measured(tables), state)
     against = on.reference(done, state)
-    known = targets(tables, state)
+    known = [t for t, _ in targets(tables, state)]
     if not against or not known:
         return (), ""
-    target, _ = known[len(known) // 2]
     dense = on.row(done, against)["dense_run_id"]
-    at = done[(done["target"] == target).fillna(False).astype(bool) & (done["dense_run_id"] == dense).fillna(False)]
+    own = done[(done["dense_run_id"] == dense).fillna(False) & ~on.is_dense(done)]
+    methods = own.groupby("target")["method"].nunique()
+    widest = [t for t in known if methods.get(t, 0) == methods.max()]
+    if not widest:
+        return (), ""
+    target = widest[len(widest) // 2]
+    at = own[(own["target"] == target).fillna(False).astype(bool)]
     recoveries = on.unique(at["recovery"])
     recovery = next((r for r in recoveries if r != "none"), "none")
     found = at[(at["recovery"].fillna("none") == recovery).astype(bool)].drop_duplicates("method")
     how = "" if recovery == "none" else f" with {on.short(done['recovery'])[recovery]}"
-    control = found["method"].isin(on.controls(tables.runs))  # last, since the first are seen first
-    ids = [*found.loc[~control, "run_id"], *found.loc[control, "run_id"]]
+    control = found["method"].isin(on.controls(tables.runs))  # it stands beside the others without being chosen
+    ids = found.loc[~control, "run_id"] if not control.all() else found["run_id"]
     at_which = on.at_target(target, found["sparsity_target"].iloc[0])
     return tuple(str(r) for r in ids), f"Compare each method {at_which}{how}"

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.changes import SMALL_CLASS, Flips, count_changes, mcnemar, paired_interval
 from pruneviz.measures.statistics import holm
-from pruneviz.views.comparison import Comparison, class_name, comparison
-from pruneviz.views.marks import Axis, Bars, Cells, Floats, Intervals, Key, Mark, Picture, Points, Rule
+from pruneviz.views.comparison import BEYOND, Comparison, class_name, comparison
+from pruneviz.views.marks import Axis, Bars, Cells, Floats, Intervals, Key, Mark, Picture, Points, Rule, Text
 from pruneviz.views.text import elide, listed, percent, points, several
 
 if TYPE_CHECKING:
@@ -153,24 +153,49 @@ def _side_by_side(picture: Picture, c: Comparison, d: _Changes) -> Picture:
         marks.append(Bars(classes, low, high, "faint", 0.86, hover={"class": d.names, "dense models differ by": shown}))
         legend.append(Key(f"range of {several(len(c.baseline), 'pair')} of dense models", "area", "faint"))
     marks.append(Rule("x", 0.0, "soft", "solid"))
-    apart = 0.24 if models <= SIDE_BY_SIDE else 0.2
     for j, run_id in enumerate(d.runs):
-        y = classes + apart * (j - (models - 1) / 2)
+        y = classes + _apart(models) * (j - (models - 1) / 2)
         ink, marker, own = c.ink(run_id), _MARKERS[j], run_id in c.compared
         marks.append(Intervals(y, 100 * d.low[j], 100 * d.high[j], ink, 2.0 if own else 1.0))
         marks.append(Points(100 * d.change[j], y, ink, marker, own, size=9 if own else 7, hover=_hover(c, d, j)))
         legend.append(Key(c.labels[run_id], "line", ink, marker, own))
-    ends = np.concatenate([d.low, d.high, d.change, d.dense_low[None], d.dense_high[None]])
-    least, most = 100 * float(np.nanmin(np.append(ends, -0.01))), 100 * float(np.nanmax(np.append(ends, 0.01)))
-    room = 0.04 * (most - least)
+    least, most = _ends(d, models)
+    if most - least > BEYOND * float(np.subtract(*_ends(d, len(c.compared))[::-1])):
+        least, most = _ends(d, len(c.compared))
+        marks += _beyond(c, d, least, most)
     return replace(
         picture,
-        x=Axis("change of accuracy (percentage points) · higher is better", low=least - room, high=most + room),
+        x=Axis("change of accuracy (percentage points) · higher is better", low=least, high=most),
         y=Axis(kind="categories", categories=tuple(elide(n, _LABEL) for n in d.names), reverse=True),
         marks=tuple(marks),
         legend=tuple(legend),
         height=110 + max(30, 16 * models) * len(d.names),
     )
+
+
+def _ends(d: _Changes, models: int) -> tuple[float, float]:
+    """An axis that holds the first so many models and the dense pairs."""
+    own = [v[:models] for v in (d.low, d.high, d.change)]
+    ends = np.concatenate([*own, d.dense_low[None], d.dense_high[None]])
+    least, most = 100 * float(np.nanmin(np.append(ends, -0.01))), 100 * float(np.nanmax(np.append(ends, 0.01)))
+    room = 0.04 * (most - least)
+    return least - room, most + room
+
+
+def _beyond(c: Comparison, d: _Changes, least: float, most: float) -> Iterator[Mark]:
+    """Numbers of the controls that lie beyond the axis, at its end."""
+    for j in range(len(c.compared), len(d.runs)):
+        y = np.arange(len(d.names)) + _apart(len(d.runs)) * (j - (len(d.runs) - 1) / 2)
+        low, high = 100 * d.change[j] < least, 100 * d.change[j] > most
+        for out, at, align, text in ((low, least, "left", "← {}"), (high, most, "right", "{} →")):
+            if out.any():
+                numbers = [text.format(points(v)) for v in d.change[j][out]]
+                yield Text(np.full(len(numbers), at), y[out], numbers, c.ink(d.runs[j]), align, size=11.0)
+
+
+def _apart(models: int) -> float:
+    """How far models stand apart, in rows."""
+    return 0.24 if models <= SIDE_BY_SIDE else 0.2
 
 
 def _hover(c: Comparison, d: _Changes, j: int) -> dict[str, list[str]]:

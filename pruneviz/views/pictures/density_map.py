@@ -80,8 +80,8 @@ def _compared(done: pd.DataFrame, state: ViewState) -> tuple[list[_Row], str] | 
     controls = on.beside(on.controls_of(done, chosen), chosen)
     labels = on.labels(done, [*chosen, *controls])
     rows = [_Row(labels[r], (r,)) for r in chosen] + [_Row(on.as_control(labels[r]), (r,)) for r in controls]
-    and_controls = ", then the random pruning of as much that they stand beside" if controls else ""
-    return rows, f"The {several(len(chosen), 'model')} compared{and_controls}."
+    after = " After them, the random pruning of as much." if controls else ""
+    return rows, f"The {several(len(chosen), 'model')} compared.{after}"
 
 
 def _by_method(tables: Tables, done: pd.DataFrame, state: ViewState) -> tuple[list[_Row], str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.changes import count_changes
-from pruneviz.views.comparison import Comparison, comparison
+from pruneviz.views.comparison import BEYOND, Comparison, comparison
 from pruneviz.views.marks import Axis, Bars, Floats, Key, Mark, Picture, Points, Text
 from pruneviz.views.outcomes import FLIPPED
 from pruneviz.views.text import elide, percent, points, several
@@ -57,9 +57,9 @@ def flips_info(tables: Tables, state: ViewState) -> Picture:
         title,
         subtitle=f"Against {c.labels[c.reference]} (the reference), over {c.scope}. {_baseline_words(c)}",
         sentences=tuple(_sentences(c, rows)),
-        x=Axis("images whose prediction changed (%)\nlower is closer to the reference", low=0, high=_top(rows)),
+        x=Axis("images whose prediction changed (%)\nlower is closer to the reference", low=0, high=_top(c, rows)),
         y=Axis(kind="categories", categories=names, reverse=True),
-        marks=tuple(_marks(rows, baselines, len(c.beside))),
+        marks=tuple(_marks(c, rows, baselines)),
         legend=(
             *(o.key("area") for o in FLIPPED),
             *((Key("one pair of dense models", "point", "ink", "circle", False),) if baselines else ()),
@@ -119,18 +119,28 @@ def _sentences(c: Comparison, rows: list[_Row]) -> Iterator[str]:
     yield text + "."
 
 
-def _top(rows: list[_Row]) -> float:
-    return 118 * max([r.churn for r in rows] + [p for r in rows for p in r.pairs] + [0.005])
+def _top(c: Comparison, rows: list[_Row]) -> float:
+    """The axis's end. Controls that would leave too little room for what they stand beside reach beyond it."""
+
+    def end(among: list[_Row]) -> float:
+        return 118 * max([r.churn for r in among] + [p for r in among for p in r.pairs] + [0.005])
+
+    own = end([r for r in rows if r.run_id not in c.beside])
+    return own if end(rows) > BEYOND * own else end(rows)
 
 
-def _marks(rows: list[_Row], baselines: int, controls: int) -> Iterator[Mark]:
-    y = np.arange(len(rows), dtype=float)
-    faint = (y >= baselines) & (y < baselines + controls)
+def _marks(c: Comparison, rows: list[_Row], baselines: int) -> Iterator[Mark]:
+    y, top = np.arange(len(rows), dtype=float), _top(c, rows)
+    faint = np.array([r.run_id in c.beside for r in rows])
     for among, alpha in ((~faint, 1.0), (faint, _FAINT)):
         if among.any():
             yield from _bars([r for r, shown in zip(rows, among, strict=True) if shown], y[among], alpha)
     ends = 100 * np.array([r.churn for r in rows])
-    yield Text(ends + _top(rows) * 0.008, y, [percent(r.churn) for r in rows], "soft")
+    within = ends < top
+    yield Text(ends[within] + top * 0.008, y[within], [percent(r.churn) for r in rows if 100 * r.churn < top], "soft")
+    if not within.all():
+        beyond = [f"{percent(r.churn)} →" for r in rows if 100 * r.churn >= top]
+        yield Text(np.full(len(beyond), 0.99 * top), y[~within], beyond, "ink", "right")
     if baselines:
         pairs = [(100 * p, float(i)) for i, r in enumerate(rows) for p in r.pairs]
         yield Points(np.array([p[0] for p in pairs]), np.array([p[1] + 0.42 for p in pairs]), "ink", "circle", False, 6)

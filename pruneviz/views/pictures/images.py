@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.changes import Change
+from pruneviz.views import runs as on
 from pruneviz.views.comparison import Comparison, class_name, comparison
 from pruneviz.views.marks import Boxes, Images, Key, Mark, Picture, Text
 from pruneviz.views.samples import Samples
@@ -124,7 +125,9 @@ def _marks(c: Comparison, samples: Samples, runs: tuple[str, ...], tables: Table
 
 def _heads(c: Comparison, runs: tuple[str, ...], left: npt.NDArray[np.float64]) -> list[Mark]:
     """The models' names, in up to two lines each."""
-    lines = [_two_lines(c.labels[r], 16 if _cell(runs) == _CELL else 13) for r in runs]
+    most = 16 if _cell(runs) == _CELL else 13
+    lines = [_two_lines(c.labels[r].removeprefix(on.as_control("")), most) for r in runs]
+    lines = [(a, "control") if r in c.beside else (a, b) for r, (a, b) in zip(runs, lines, strict=True)]
     lines[0] = ("★ " + lines[0][0], lines[0][1])
     y, room = np.full(len(runs), 12.0), _cell(runs) - 14.0
     return [

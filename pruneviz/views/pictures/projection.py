@@ -32,6 +32,7 @@ FRAME = "projected"
 MOST_POINTS = 10_000  # of one scatter, that several of them repaint quickly
 MOST_MODELS = 4  # compared, beside the reference
 MOST_DRAWN = 1 + MOST_MODELS + 1  # with the reference and a random control
+_FAINT = 0.5  # of a control's points
 _MOST_CLASSES = 10  # that have a look of their own
 _CHANGE = "change of neighbourhood"
 
@@ -241,7 +242,7 @@ def _scatter(
     changes: Mapping[str, str],
 ) -> Picture:
     first = i == 0
-    marks = _points(frame, coloured, run_id)
+    marks = _points(frame, coloured, run_id, _FAINT if run_id in c.beside else 1.0)
     nowhere = int((~np.isfinite(places.x[run_id])).sum())
     notes = [f"{several(nowhere, 'image')} without a place: features that are not finite or all the same."]
     notes = notes if nowhere else []
@@ -281,7 +282,7 @@ def _scatter(
     )
 
 
-def _points(frame: Frame, coloured: _Coloured, run_id: str) -> tuple[Mark, ...]:
+def _points(frame: Frame, coloured: _Coloured, run_id: str, alpha: float) -> tuple[Mark, ...]:
     """A point for each image, in groups that look the same, and a ring around the one pointed at; or cells."""
     x, y, where = f"x {run_id}", f"y {run_id}", f"group {run_id}"
     if frame.counted:
@@ -291,7 +292,7 @@ def _points(frame: Frame, coloured: _Coloured, run_id: str) -> tuple[Mark, ...]:
         hover[coloured.value] = f"value {run_id}"
     return (
         *(
-            LinkedPoints(FRAME, x, y, (where, k), g.ink, g.marker, g.filled, g.size, g.alpha)
+            LinkedPoints(FRAME, x, y, (where, k), g.ink, g.marker, g.filled, g.size, alpha * g.alpha)
             for k, g in enumerate(coloured.groups)
         ),
         LinkedPoints(FRAME, x, y, ("every", 1), "ink", size=7.0, hover=hover, ring=True),
