@@ -279,7 +279,8 @@ def test_exemplars_need_ten_dense_models_and_take_one_run_of_each(make_study):
     assert row["exemplars_expected"] < len(expected)
     assert row["exemplars_dense_accuracy"] == pytest.approx(np.mean(before[:, expected] == study.labels[expected]))
     said = said_of(study, arm)
-    assert f" {len(expected)} pruning-identified exemplars of 10 dense and as many pruned models: " in said
+    counted = f" {len(expected)} of 60 images are pruning-identified exemplars (10 dense and as many pruned models), "
+    assert counted in said
     assert "by retraining alone" in said
 
 

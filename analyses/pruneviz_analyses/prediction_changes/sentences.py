@@ -119,8 +119,8 @@ def _exemplars(row: Mapping[Any, Any], arms: pd.DataFrame, chance: Mapping[Any, 
     )
     right = row["exemplars_dense_accuracy"]
     easy = f" The dense models are right on {percent(right)} of them." if np.isfinite(right) else ""
-    count = counted(int(row["exemplars"]), "pruning-identified exemplar")
-    return f" {count} of {row['dense_models']} dense and as many pruned models: {expected}{beside}.{easy}"
+    count = f"{int(row['exemplars']):,} of {row['samples']:,} images are pruning-identified exemplars"
+    return f" {count} ({row['dense_models']} dense and as many pruned models), {expected}{beside}.{easy}"
 
 
 def _losing_classes(
