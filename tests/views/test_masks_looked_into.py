@@ -66,6 +66,22 @@ def test_layers_stand_side_by_side_each_from_nothing_to_everything_removed() -> 
     assert picture.sentences[0].startswith("Hurt most, by the mean fall in points over the sparsities that every layer")
 
 
+def test_bands_are_not_cut_off() -> None:
+    study = INFOS["layer_sensitivity"][1]()
+    table = study.table("layer_sensitivity")
+    given = study.table
+    first = table.index[table["sparsity"] > 0][0]
+    wide = table.assign(change_high=table["change_high"].where(table.index != first, 0.09))
+    wide["change_low"] = wide["change_low"].where(table.index != first, -0.99)
+    study.table = lambda name, ids=None: wide if name == "layer_sensitivity" else given(name, ids)
+    picture = layer_sensitivity_info(study, ViewState())
+    assert picture.y.low is not None
+    assert picture.y.high is not None
+    for band in of(picture, m.Band):
+        assert picture.y.low < band.low.min()
+        assert band.high.max() < picture.y.high
+
+
 def test_curves_of_one_dense_model_by_the_names_of_their_weights_have_room() -> None:
     study = INFOS["layer_sensitivity"][1](models=1)
     table = study.table("layer_sensitivity")

@@ -78,3 +78,17 @@ def test_it_can_be_drawn(theme: str) -> None:
         check_mark(mark, shown)
     assert draw(shown, theme=theme).figure is not None
     assert np.isfinite(shown.height)
+
+
+def test_a_control_is_called_by_the_one_method_that_it_is_control_of() -> None:
+    study = contested(models=6)
+    long = "random(allocation=erk, schedule=gradual(every=100, initial=1), recovery=lr-rewind, at=0)"
+    dense = {r["dense_run_id"] for r in study.rows}
+    for d in sorted(dense):
+        own = next(r for r in study.rows if r["dense_run_id"] == d and r["method"] == "taylor")
+        study.rows.append({**own, "run_id": f"long-{d}", "method": long, "accuracy": own["accuracy"] - 0.3})
+        own["control_run_id"] = f"long-{d}"
+    shown = tournament_info(study.analysed(Tournament()), ViewState())
+    at = [c.partition(" · ")[2] for c in shown.y.categories].index("random as taylor")
+    told = {float(p.y[0]): p.hover["method"] for p in of(shown, m.Points) if p.hover}
+    assert told[at] == [long]  # the whole under the pointer

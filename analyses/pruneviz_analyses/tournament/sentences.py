@@ -47,9 +47,21 @@ def _field(field: Mapping[Any, Any], own: list[dict[Any, Any]], level: float) ->
             f"{name}: nothing is compared with {alone}, of {compared[0]['train_steps_total']:,.0f} training steps: "
             "no other method costs the same, or has the same dense models."
         )
+    yield from _left_out(name, own)
+
+
+def _left_out(name: str, own: list[dict[Any, Any]]) -> Iterator[str]:
+    """Once for all that are not compared, those together that have the same reason."""
+    why: dict[str, list[str]] = {}
     for r in own:
         if not r["matched"]:
-            yield f"{name}: {r['contestant']} is not compared: {r['reason']}."
+            why.setdefault(str(r["reason"]), []).append(r["contestant"])
+    if why:
+        yield f"{name}: not compared: {'; '.join(f'{_listed(names)} ({reason})' for reason, names in why.items())}."
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _tests(field: Mapping[Any, Any], level: float) -> str:

@@ -25,6 +25,7 @@ _NAME = "tournament"
 _TITLE = "Which methods are better at matched cost?"
 _WORDS = {"magnitude": "plain magnitude", "random": "its random control"}
 MOST_ROWS = 40
+_LONGEST = 40  # letters of a name
 
 
 def tournament_info(tables: Tables, state: ViewState) -> Picture:
@@ -39,22 +40,22 @@ def tournament_info(tables: Tables, state: ViewState) -> Picture:
     rows = [r for r in on.filtered(table, state).to_dict("records") if r["matched"] and math.isfinite(r["accuracy"])]
     if not rows:
         return Picture(_NAME, _TITLE, empty="The filters leave no method. Show more.", height=320)
-    names = [str(r["field"]) for r in rows]
-    field = max(fields.to_dict("records"), key=lambda f: (names.count(str(f["field"])), f["field"] in names))
+    of_rows = [str(r["field"]) for r in rows]
+    field = max(fields.to_dict("records"), key=lambda f: (of_rows.count(str(f["field"])), f["field"] in of_rows))
     own = sorted((r for r in rows if r["field"] == field["field"]), key=lambda r: -float(r["accuracy"]))
     kind = "magnitude" if any(_known(r["beyond_magnitude"]) for r in own) else "random"
     shown = own[:MOST_ROWS]
     inks = on.inks(tables.runs)
-    methods = on.short(tables.runs["method"])
-    others = len(set(names)) - 1
+    names = _names(tables.runs, own)
+    others = len(set(of_rows)) - 1
     return Picture(
         _NAME,
         _TITLE,
         subtitle=_subtitle(tables, field),
-        sentences=tuple(_sentences(field, own)),
+        sentences=tuple(_sentences(field, own, names)),
         notes=tuple(_notes(len(own), others)),
         x=Axis(f"test accuracy minus that of {_WORDS[kind]}, same dense model (points)\nhigher is better"),
-        y=Axis(kind="categories", categories=tuple(_labels(shown, methods)), reverse=True),
+        y=Axis(kind="categories", categories=tuple(_labels(shown, names)), reverse=True),
         marks=tuple(_marks(shown, each, inks, kind)),
         legend=(
             Key(_mean_key(tables, field), "point", "soft", "diamond"),
@@ -87,15 +88,15 @@ def _subtitle(tables: Tables, field: Mapping[Any, Any]) -> str:
     )
 
 
-def _sentences(field: Mapping[Any, Any], own: Sequence[Mapping[Any, Any]]) -> Iterator[str]:
+def _sentences(field: Mapping[Any, Any], own: Sequence[Mapping[Any, Any]], names: Mapping[str, str]) -> Iterator[str]:
     if field["ranked"]:
         yield f"The methods differ (Friedman, p = {number(field['p_holm'], 2)} after Holm)."
     else:
         yield f"No ranking: {field['reason']}. The order of rows is none."
     if _known(field["tiers"]) and field["tiers"] > 1:
         first = [r for r in own if r["tier"] == 1]
-        names = ", ".join(plain(r["contestant"]) for r in first)
-        yield f"Tier 1, not told apart from the highest mean ({percent(first[0]['accuracy'])}): {names}."
+        told = ", ".join(names[str(r["contestant"])] for r in first)
+        yield f"Tier 1, not told apart from the highest mean ({percent(first[0]['accuracy'])}): {told}."
     elif _known(field["tiers"]):
         yield "All are one tier: none can be told apart from the highest mean."
 
@@ -107,11 +108,34 @@ def _notes(rows: int, others: int) -> Iterator[str]:
         yield f"{several(others, 'other field')} in the table {_NAME}."
 
 
-def _labels(shown: Sequence[Mapping[Any, Any]], methods: Mapping[str, str]) -> Iterator[str]:
-    twice = [methods[str(r["method"])] for r in shown]
-    for r, name in zip(shown, twice, strict=True):
+def _names(runs: pd.DataFrame, own: Sequence[Mapping[Any, Any]]) -> dict[str, str]:
+    """What contestants are called here: short, and a control that has options by the one method that it is control of.
+
+    ``random as rigl`` says more than ``random (erk, gradual(every=100, initial=1), lr-rewind, 0)``, which the pointer
+    shows.
+    """
+    short = on.short(runs["method"])
+    method_of = dict(zip(runs["run_id"], runs["method"], strict=True))
+    held = runs[runs["control_run_id"].notna()]
+    of: dict[str, list[str]] = {}
+    for method, control in zip(held["method"], held["control_run_id"], strict=True):
+        known = of.setdefault(str(method_of.get(control, "")), [])
+        known += [short[str(method)]] if short[str(method)] not in known else []
+    found = {}
+    for r in own:
+        method, name = str(r["method"]), short[str(r["method"])]
+        kind, _, options = name.partition(" (")
+        if options and len(of.get(method, ())) == 1 and of[method] != [name]:
+            name = f"{kind} as {of[method][0]}"
+        found[str(r["contestant"])] = name
+    twice = list(found.values())
+    return {c: plain(c) if twice.count(name) > 1 else name for c, name in found.items()}
+
+
+def _labels(shown: Sequence[Mapping[Any, Any]], names: Mapping[str, str]) -> Iterator[str]:
+    for r in shown:
         tier = f"{int(r['tier'])} · " if _known(r["tier"]) else ""
-        yield elide(tier + (plain(r["contestant"]) if twice.count(name) > 1 else name), 40)
+        yield elide(tier + names[str(r["contestant"])], _LONGEST)
 
 
 def _marks(
