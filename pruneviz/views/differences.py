@@ -73,10 +73,11 @@ def differences(tables: Tables, state: ViewState) -> Differences:
     found = [*weights(tables, c, run_id), *_predictions(c, run_id), *_classes(tables, c, run_id)]
     measured, missing = analysed(tables, c, run_id)
     found += measured
+    analysed_of = "What analyses measured is over all images that they looked at." if state.samples and measured else ""
     beyond = sorted((d for d in found if d.times > 1), key=lambda d: (-d.times, -d.size))
     return Differences(
         f"{c.labels[run_id]} against {c.labels[c.reference]}",
-        f"Predictions are over {c.scope}. {_known(c)} {_control(c, run_id)}".rstrip(),
+        " ".join(w for w in (f"Predictions are over {c.scope}.", analysed_of, _known(c), _control(c, run_id)) if w),
         tuple(beyond),
         tuple(sorted((d for d in found if d.times <= 1), key=lambda d: (-d.times, -d.size))),
         tuple(sorted((d for d in found if d.times != d.times), key=lambda d: -d.size)),

@@ -140,6 +140,7 @@ def test_selected_images() -> None:
     tables = SyntheticTables(samples=300, methods=2)
     d = of(tables, "lenet5/0 magnitude 0.9", samples=tuple(f"test:{i}" for i in range(60)))
     assert "60 selected images of 300" in d.scope
+    assert "What analyses measured" not in d.scope  # nothing was
     assert "of 60 images" in said(d, "predictions")
 
 

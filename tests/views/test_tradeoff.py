@@ -117,6 +117,8 @@ def test_filters_leave_the_dense_models() -> None:
     assert len(of(picture, m.Line)) == 1
     assert "dense models" in [k.label for k in picture.legend]
     assert "random (control)" not in [k.label for k in picture.legend]
+    none = tradeoff_info(tables, ViewState(filters=(("method", ("erk",)),)))
+    assert none.subtitle.endswith("; no pruned run is left by the filters.")
 
 
 def test_an_unknown_metric_is_named_with_the_nearest() -> None:

@@ -75,7 +75,7 @@ def tradeoff_info(tables: Tables, state: ViewState) -> Picture:
     return Picture(
         "tradeoff",
         title,
-        subtitle=_subtitle(at, curves),
+        subtitle=_subtitle(at, curves, filtered=not on.is_dense(done).all()),
         notes=_notes(shown, known, drawable, across, up),
         x=_axis(across.axis_title(unit_x), at["_x"].to_numpy(float), state.log_x),
         y=_axis(up.axis_title(unit_y), at["_y"].to_numpy(float), state.log_y),
@@ -202,9 +202,10 @@ def _curve_hover(c: _Curve, up: Metric, scale: float) -> dict[str, list[str]]:
     return {"method": [c.name] * len(n), f"mean {_first(up.title, upper=False)}": means, "of": n}
 
 
-def _subtitle(at: pd.DataFrame, curves: list[_Curve]) -> str:
+def _subtitle(at: pd.DataFrame, curves: list[_Curve], *, filtered: bool) -> str:
     if not curves:
-        return f"{several(int(on.is_original(at).sum()), 'dense model')}; nothing pruned has been measured yet."
+        why = "no pruned run is left by the filters" if filtered else "nothing pruned has been measured yet"
+        return f"{several(int(on.is_original(at).sum()), 'dense model')}; {why}."
     sizes = sorted({n for c in curves for n in c.dense_models})
     most = sizes[-1]
     per = max(r / d for c in curves for r, d in zip(c.runs, c.dense_models, strict=True))
