@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pruneviz.core.errors import PrunevizError
+from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.live import CachedTables, LiveTables
-from pruneviz_apps.explorer.toolkit import toolkit
+from pruneviz_apps.explorer.toolkit import html, toolkit
 from pruneviz_apps.serving import HOST, free_port, say
 from pruneviz_apps.trust import NOBODY, Trust
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from panel.viewable import Viewable
 
     from pruneviz_apps.explorer.in_cell import InCell
+
+log = logging.getLogger(__name__)
 
 Opens = Callable[[], LiveTables]
 
@@ -98,7 +103,13 @@ def page(tables: CachedTables) -> Viewable:
     pn, _ = toolkit()
     pn.state.curdoc.theme = Theme(json={"attrs": {name: {} for name in OWN_FIGURES}})
     location = pn.state.location
-    shell = Shell(tables, location.search if location is not None else "")
+    try:
+        shell = Shell(tables, location.search if location is not None else "")
+    except Exception as e:  # whatever the store holds, whoever opens a page is told, and not left with an empty one
+        log.exception("a page could not be made")
+        why = str(e) if isinstance(e, PrunevizError) else f"{type(e).__name__}: {e}"
+        told: Viewable = html(fragments.notice(f"The study could not be shown. {why}", "error"), margin=24)
+        return told
     # Bokeh's own callback, which does not count as being busy.
     pn.state.curdoc.add_periodic_callback(shell.look_for_runs, POLL_MS)
     found: Viewable = shell.page

@@ -6,8 +6,9 @@ import errno
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from pruneviz.core.errors import StoreError
 from pruneviz.core.masks import Mask
 from pruneviz.core.tables import Schema
 
@@ -61,12 +62,15 @@ def load_table(path: Path, columns: Sequence[str] | None = None, runs: Sequence[
         path: the file.
         columns: those wanted; None for all.
         runs: the values of ``run_id`` wanted; None for all.
+
+    Raises:
+        StoreError: the file is not there.
     """
     import pyarrow.parquet as pq
 
     wanted = [("run_id", "in", list(runs))] if runs is not None else None
     some = list(columns) if columns is not None else None
-    with path.open("rb") as file:
+    with _there(path) as file:
         return pq.read_table(file, columns=some, filters=wanted, use_threads=False)
 
 
@@ -74,7 +78,7 @@ def texts_in(path: Path, column: str) -> frozenset[str]:
     """The texts that occur in a column of a Parquet file; empty where it has no such column."""
     import pyarrow.parquet as pq
 
-    with path.open("rb") as file:
+    with _there(path) as file:
         found = pq.ParquetFile(file)
         if column not in found.schema_arrow.names:
             return frozenset()
@@ -84,6 +88,18 @@ def texts_in(path: Path, column: str) -> frozenset[str]:
 def _write(path: Path, content: bytes) -> None:
     with _named(path):
         path.write_bytes(content)
+
+
+@contextmanager
+def _there(path: Path) -> Iterator[IO[bytes]]:
+    """A file of the store, opened; it may have been taken away while somebody looks at it."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError as e:
+        missing = f"{path.parent.name}/{path.name}"
+        raise StoreError(f"The store lacks {missing}. Run the study again: results that are gone are made anew.") from e
+    with file:
+        yield file
 
 
 @contextmanager

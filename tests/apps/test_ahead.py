@@ -6,6 +6,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic import SyntheticTables
+
+from pruneviz.core.errors import StoreError
+from pruneviz_apps import panel_app
+from pruneviz_apps.explorer.live import CachedTables
 
 TESTS = Path(__file__).parents[1]
 
@@ -68,6 +76,21 @@ def test_the_head_comes_ahead_and_the_page_is_whole() -> None:
     assert "importShim(" not in light
     assert other == "<html><head>of another time<script>location.reload()</script></head><body></body></html>"
     assert _same(whole) == _same(light)
+
+
+def test_a_page_that_cannot_be_made_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bokeh.document import Document
+    from panel.io.state import set_curdoc
+
+    from pruneviz_apps.explorer import shell
+
+    def lacking(*given: object) -> None:
+        raise StoreError("The store lacks <b>a file</b>.")
+
+    monkeypatch.setattr(shell, "Shell", lacking)
+    with set_curdoc(Document()):
+        told: Any = panel_app.page(CachedTables(SyntheticTables(samples=60)))
+    assert "could not be shown. The store lacks &lt;b&gt;a file" in told.object
 
 
 def _same(page: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from pruneviz.core.errors import StoreError
 from pruneviz.study.store import FORMAT, MANIFEST, MARKER, Store
+from pruneviz.study.tensors import load_table, texts_in
 
 KEY = "ab" * 16
 
@@ -138,3 +139,9 @@ def test_an_earlier_version_of_a_study_is_kept(tmp_path: Path) -> None:
     assert [json.loads(p.read_text()) for p in earlier] == [{"runs": [1]}]
     with pytest.raises(StoreError, match=r"no study 'yours'.*mine"):
         store.read_study("yours")
+
+
+def test_a_table_taken_away_while_somebody_looks_is_a_sentence(tmp_path: Path) -> None:
+    for read in (load_table, lambda path: texts_in(path, "method")):
+        with pytest.raises(StoreError, match=r"The store lacks 1f/samples\.parquet\. Run the study again"):
+            read(tmp_path / "1f" / "samples.parquet")
