@@ -8,6 +8,11 @@ def counted(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
+def partly(some: int, of: int) -> str:
+    """`` in 3 of these 6 runs``, where fewer runs have what is told of; nothing where all have."""
+    return f" in {some:,} of these {counted(of, 'run')}" if some < of else ""
+
+
 def percent(share: float) -> str:
     """A share as ``91.3 %``."""
     return f"{100 * share:.1f} %"

@@ -331,6 +331,17 @@ def test_maps_that_say_nothing_and_other_classes_are_left_out_and_counted():
     words = analysis.findings(study, frames)
     assert any("GradCAM: 2 of 96 maps have one value everywhere and explain nothing" in w for w in words)
     assert any(w.startswith("16 comparisons of 144 left out") for w in words)
+    pruned = next(w for w in words if w.startswith("net · magnitude"))
+    assert "Random pruning (LRP in 1 of these 2 runs), in this order: " in pruned
+
+
+def test_a_control_of_fewer_runs_says_so():
+    study = make(3, images=4)
+    study.maps = [m for m in study.maps if m["run_id"] != "x00"]
+    words = analysis.findings(study, analysis.measure(study))
+    pruned = next(w for w in words if w.startswith("net · magnitude"))
+    assert "(3 runs of 3 dense models)" in pruned
+    assert "Random pruning in 2 of these 3 runs, in this order: " in pruned
 
 
 def test_maps_of_other_sizes_cannot_be_compared():

@@ -14,7 +14,7 @@ from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.attributions.schemas import ARMS, FLIPPED, MAPS, RANDOM, RUNS
 from pruneviz_analyses.judging import among, doubt, interval_of, question
 from pruneviz_analyses.pairs import REPLICATE
-from pruneviz_analyses.words import counted
+from pruneviz_analyses.words import counted, partly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,7 +144,6 @@ def _range(r: Row) -> str:
 
 def _alike(a: Arm, level: float, judged: Told) -> str:
     first = _first(a)
-    runs = f"{counted(first['runs'], 'run')} of {counted(first['dense_models'], 'dense model')}"
     told = "; ".join(f"{ATTRIBUTIONS[n]} {two(r['mean'])}{_interval(r, '', two)}" for n, r in a.items())
     few = "" if np.isfinite(first["low"]) else f" Intervals need {POINTS_BELOW} dense models."
     alone = first["kind"] == "pruned" and first["recovery"] != "none" and not first["retrained_runs"]
@@ -152,7 +151,17 @@ def _alike(a: Arm, level: float, judged: Told) -> str:
     at = f", intervals at {100 * level:g} %" if np.isfinite(first["low"]) else ""
     beside = _beside(a, "retrained", "beyond_retraining", "Retraining alone", judged)
     beside += _beside(a, "control", "beyond_control", "Random pruning", judged)
-    return f"{first['arm']} ({runs}{at}): rank correlation with the dense model's maps: {told}.{beside}{lacks}{few}"
+    return f"{first['arm']} ({_of(a)}{at}): rank correlation with the dense model's maps: {told}.{beside}{lacks}{few}"
+
+
+def _of(a: Arm) -> str:
+    """What the means are over; those of fewer are named, since a way of attributing may give flat maps in some runs."""
+    by: dict[tuple[int, int], list[str]] = {}
+    for name, r in a.items():
+        by.setdefault((r["runs"], r["dense_models"]), []).append(ATTRIBUTIONS[name])
+    (runs, models), *fewer = sorted(by, reverse=True)
+    less = "".join(f"; {r} of {n} by {' and '.join(by[r, n])}" for r, n in fewer)
+    return f"{counted(runs, 'run')} of {counted(models, 'dense model')}{less}"
 
 
 def _beside(a: Arm, name: str, column: str, words: str, judged: Told) -> str:
@@ -160,6 +169,11 @@ def _beside(a: Arm, name: str, column: str, words: str, judged: Told) -> str:
     rows = list(a.values())
     if not any(r[f"{name}_runs"] for r in rows):
         return ""
+    fewer = {ATTRIBUTIONS[n]: partly(r[f"{name}_runs"], r["runs"]) for n, r in a.items() if r[f"{name}_runs"]}
+    if len(set(fewer.values())) == 1:
+        words += next(iter(fewer.values()))
+    else:
+        words += f" ({', '.join(f'{n}{less}' for n, less in fewer.items() if less)})"
     known = ["–" if not r[f"{name}_runs"] else two(r[name]) for r in rows]
     differences = [_difference(r, column, judged) for r in rows if r[f"{name}_runs"]]
     return f" {words}, in this order: {', '.join(known)}; differences from it: {', '.join(differences)}."

@@ -13,7 +13,7 @@ from pruneviz.measures.families import Judged, judge
 from pruneviz.measures.statistics import POINTS_BELOW, Interval
 from pruneviz_analyses.calibration.schemas import ARMS, DIFFERENCES, RUNS
 from pruneviz_analyses.judging import among, doubt, interval_of, question, verdict
-from pruneviz_analyses.words import counted
+from pruneviz_analyses.words import counted, partly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +141,7 @@ def _beside(a: Arm, judged: Told) -> str:
             text += f" ({_signed(low)} … {_signed(high)}{doubt(judged[str(own['arm']), name, 'excess'])})"
         told.append(text)
     few = "" if np.isfinite(row["excess_low"]) else f"; fewer than {POINTS_BELOW} dense models give no interval"
-    return f" Retraining alone: {'; '.join(told)}{few}."
+    return f" Retraining alone{partly(row['retrained_runs'], row['runs'])}: {'; '.join(told)}{few}."
 
 
 def _left_out(tables: Tables, runs: pd.DataFrame, arms: pd.DataFrame, bins: int) -> Iterator[str]:

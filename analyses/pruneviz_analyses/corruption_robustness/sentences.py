@@ -24,7 +24,7 @@ from pruneviz_analyses.corruption_robustness.schemas import (
 )
 from pruneviz_analyses.corruption_robustness.shifts import ATTACK, CORRUPTION, STORED
 from pruneviz_analyses.judging import among, doubt, question
-from pruneviz_analyses.words import percent
+from pruneviz_analyses.words import partly, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,13 +147,15 @@ def _compared(row: Row, differences: Sequence[Row], level: float, judged: Told) 
     else:
         text += f", loss to corruption {change('drop', 'dense')}; {_ratio(row, judged)}."
         if _RETRAINED in by and row["kind"] != "retrained":
-            text += f" Retraining alone set aside, loss to corruption {change(*_RETRAINED)}."
+            fewer = partly(by[_RETRAINED]["runs"], row["runs"])
+            text += f" Retraining alone set aside{fewer}, loss to corruption {change(*_RETRAINED)}."
     if np.isfinite((d := by["squared_error", "dense"])["low"]):
         sure = judged.get((row["arm"], "squared_error", "dense"))
         text += f" Squared calibration error under corruption {_small(d['difference'])} "
         text += f"({_small(d['low'])} … {_small(d['high'])}{doubt(sure) if sure is not None else ''})."
     if ("accuracy", "control") in by:
-        text += f" Against random pruning, accuracy {change('accuracy', 'control')}."
+        fewer = partly(by["accuracy", "control"]["runs"], row["runs"])
+        text += f" Against random pruning{fewer}, accuracy {change('accuracy', 'control')}."
     if row["kind"] == "pruned" and row["recovery"] != "none" and ("drop", "retrained") not in by:
         text += " No dense model was retrained the same way to set beside it."
     return text

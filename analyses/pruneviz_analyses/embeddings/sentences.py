@@ -12,7 +12,7 @@ from pruneviz.measures.families import Judged, judge
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.embeddings.schemas import ARMS, RUNS, SEEN
 from pruneviz_analyses.judging import among, doubt, interval_of, question
-from pruneviz_analyses.words import counted
+from pruneviz_analyses.words import counted, partly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,9 @@ def _pruned(a: Mapping[str, Any], level: float, judged: Told) -> str:
             text += " No dense model was trained on the same way to set beside it."
     if a["control_runs"]:
         against = _signed(a, "against_control", level, judged)
-        text += f" Random pruning: {a['control_change']:.3f}; {against} against it."
+        text += (
+            f" Random pruning{partly(a['control_runs'], a['runs'])}: {a['control_change']:.3f}; {against} against it."
+        )
     return text
 
 

@@ -16,7 +16,7 @@ from pruneviz_analyses.feature_geometry.likeness import MDS_UP_TO
 from pruneviz_analyses.feature_geometry.schemas import ARMS, CLASSES, CLEAN, LAYOUT, RUNS, SEEN
 from pruneviz_analyses.judging import among, doubt, interval_of, question, verdict
 from pruneviz_analyses.pairs import PRUNED, RETRAINED
-from pruneviz_analyses.words import counted
+from pruneviz_analyses.words import counted, partly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +123,7 @@ def _moved(a: Arm, seeds: Mapping[str, Row | None]) -> str:
     if row is None:
         return ""
     beside = [
-        f"{words} {row[f'{side}_mean']:.2f}"
+        f"{words}{partly(row[f'{side}_runs'], row['runs'])} {row[f'{side}_mean']:.2f}"
         for side, words in (("control", "random pruning"), ("retrained", "retraining alone"))
         if row[f"{side}_runs"]
     ]
@@ -161,7 +161,7 @@ def _beside(a: Arm, level: float, judged: Told, control: bool) -> str:
         difference = "control_difference" if side == "control" else "excess"
         ends = ("control_low", "control_high") if side == "control" else ("excess_low", "excess_high")
         low, high = (float(row[k]) for k in ends)
-        text = f"{words} {_text(row[f'{side}_mean'], 'margin_scaled')}"
+        text = f"{words}{partly(row[f'{side}_runs'], row['runs'])} {_text(row[f'{side}_mean'], 'margin_scaled')}"
         by = _signed(float(row[difference]), "margin_scaled")
         if math.isfinite(low):
             none = doubt(judged[str(row["arm"]), "margin_scaled", difference])
