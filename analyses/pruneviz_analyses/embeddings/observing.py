@@ -21,6 +21,7 @@ from pruneviz.measures.embedding import (
 from pruneviz.models.heads import Head, find_head
 from pruneviz_analyses.arrays import frame_of, repeated, spread_order
 from pruneviz_analyses.embeddings.schemas import NEIGHBOURS, SAMPLES, SEEN
+from pruneviz_analyses.meanwhile import telling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,10 +126,11 @@ def together(
     start = principal_scores(found[fit[0]][rows[0]]).values[:, :2] if fit else np.zeros((0, 2))
     given = [found[i][r] for i, r in zip(fit, rows, strict=True)]
     how = start, part["umap_neighbours"], part["seed"]
-    if len(fit) > 1:
-        laid = aligned_umap_places(given, rows, *how, hold=part["hold"])
-    else:
-        laid = tuple(umap_places(x, *how) for x in given)
+    with telling(lambda: progress(len(models), 10 * len(models))):
+        if len(fit) > 1:
+            laid = aligned_umap_places(given, rows, *how, hold=part["hold"])
+        else:
+            laid = tuple(umap_places(x, *how) for x in given)
     ids = [str(i) for i in test.ids[chosen]]
     nowhere = np.zeros(len(ids), bool), np.zeros((0, 2))
     at = {i: (finite[i], places) for i, places in zip(fit, laid, strict=True)}

@@ -57,7 +57,7 @@ class MeasureForm:
         small: dict[str, Any] = {"size": "small", "margin": 0}
         offered = {plain(n): n for n in names()}
         self.analysis = pmui.Select(label="Analysis", options=offered, width=230, visible=not self.only, **small)
-        self.of = pmui.Select(label="Of", options={}, width=330, visible=False, **small)
+        self.of = pmui.Select(label="Of", options={}, width=400, visible=False, **small)
         self.options = OptionFields(self._changed)
         self.hindered, self.about, self.has = html(), html(), html()
         self.work = Work(self.session, self.jobs, self._wished, "Measure now")
