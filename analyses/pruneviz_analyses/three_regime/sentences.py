@@ -126,14 +126,19 @@ def _which_model(diagram: str, choices: pd.DataFrame, at: Temperature) -> Iterat
         return
     choices = choices[choices["target"].isin(set(ours["target"]))]  # the same loads for all of them
     loads = len(ours)
-    mean = choices.groupby("rule")["regret"].mean()
-    told = [f"{_points(float(mean[OURS]))} by connectivity and similarity alone"]
-    told += [f"{_points(float(mean[DENSE]))} by the best dense model"] if DENSE in mean else []
-    told.append(f"{_points(float(mean[ANY]))} on average over all")
+    regret = dict(iter(choices.groupby("rule")["regret"]))
+    ways = {OURS: "by connectivity and similarity alone", DENSE: "by the best dense model", ANY: "on average over all"}
+    told = []
+    for rule, words in ways.items():
+        if rule in regret:
+            mean, least, most = (
+                _points(float(v)) for v in (regret[rule].mean(), regret[rule].min(), regret[rule].max())
+            )
+            told.append(f"{mean} ({least.removesuffix(' points')} … {most.removesuffix(' points')}) {words}")
     models = int(choices["models"].max())
     yield (
-        f"{diagram}, which of {models} models to prune: error above the best choice's, mean over "
-        f"{_count(loads, 'density', 'densities')}: {', '.join(told)}."
+        f"{diagram}, which of {models} models to prune: error above the best choice's, mean and range over "
+        f"{_count(loads, 'density', 'densities')}: {', '.join(told)}. They share their dense models: this is no test."
     )
     if at.name == "sam_rho":
         best = choices[choices["rule"] == BEST].set_index("target")["temperature"]
