@@ -50,7 +50,8 @@ def geometry_margins_info(tables: Tables, state: ViewState) -> Picture:
     """A row for each arm that the filters leave, in columns with scales of their own.
 
     The margin grows with the features' scale, which nothing holds; over the mean norm it does so only by way of the
-    classifier's biases, which weigh more the smaller the features are. The interval is that of the paired change on clean images, over dense models, seeds and images.
+    classifier's biases, which weigh more the smaller the features are. The interval is that of the paired change on
+    clean images, over dense models, seeds and images.
     """
     arms, runs = table_of(tables, ANALYSIS, "feature_geometry_arms"), table_of(tables, ANALYSIS)
     if arms is None or runs is None:
