@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from pruneviz.core.errors import SpecError
 from pruneviz.core.options import build, option, to_plain
-from pruneviz.core.selection import Named, Selection
+from pruneviz.core.selection import Ids, Named, Selection
 
 MOST_MODELS = 16  # how many models are compared at once: more cannot be told apart
 MOST_ADDRESS = 2000  # characters of an address that every browser and proxy carries
@@ -148,11 +148,25 @@ class ViewState:
         """As the query of an address (with its ``?``; empty for the default view).
 
         Only what differs from the default stands in it. A selection stands there as its saved name, else as its
-        rule, else as its samples; one that would make the address too long for browsers is left out.
+        rule, else as its samples; one that would make the address too long for browsers is left out, as :meth:`fits`
+        tells.
 
         Args:
             most: characters that it may have with the selection.
         """
+        return self._query() if self.fits(most) else self.everything._query()
+
+    def fits(self, most: int = MOST_ADDRESS) -> bool:
+        """Whether an address has room for the selection.
+
+        Args:
+            most: characters that its query may have.
+        """
+        rule = self.selection.rule if self.selection is not None else Ids(self.samples)
+        short = not isinstance(rule, Ids) or len(rule.ids) < most  # else it need not be written to be known
+        return not self.narrowed or (short and len(self._query()) <= most)
+
+    def _query(self) -> str:
         pairs: list[tuple[str, str]] = []
         for f in fields(self):
             value = getattr(self, f.name)
@@ -164,9 +178,8 @@ class ViewState:
                 pairs.append((f.name, ",".join(value)))
             else:
                 pairs.append((f.name, str(int(value)) if isinstance(value, bool) else str(value)))
-        query = _query(pairs)
-        with_selection = _query([*pairs, *self._selected_pairs()])
-        return with_selection if len(with_selection) <= most else query
+        pairs += self._selected_pairs()
+        return "?" + urlencode(pairs, safe=",:/") if pairs else ""
 
     def _selected_pairs(self) -> list[tuple[str, str]]:
         if self.selection is None:
@@ -199,10 +212,6 @@ class ViewState:
             elif key in by_name and key not in ("samples", "filters", "selection"):
                 values[key] = _parsed(text, by_name[key].default)
         return cls.from_plain({**values, **({"filters": filters} if filters else {})}, "address")
-
-
-def _query(pairs: list[tuple[str, str]]) -> str:
-    return "?" + urlencode(pairs, safe=",:/") if pairs else ""
 
 
 def _read_rule(text: str) -> Any:

@@ -95,7 +95,7 @@ def draw(picture: m.Picture, *, theme: str = "light", sources: Sources | None = 
     drawn = Drawn(layout, figure, picture, theme, sources, head, foot)
     if figure is not None:
         _build(drawn)
-        if picture.plane is not None and drawn.sources.on_outline is not None:
+        if drawn.sources.hear_lines(picture):
             figure.on_event("selectiongeometry", partial(_outlined, drawn))
         if sources.heard and any(f.counted for f in picture.frames):
             figure.on_event("rangesupdate", partial(_moved, drawn))

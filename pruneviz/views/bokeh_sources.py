@@ -41,7 +41,8 @@ class Sources:
     """The data sources that pictures share, by the names of their frames; one for each session.
 
     Attributes:
-        on_select: called with a frame's name and the selected keys when a person has changed the selection.
+        on_select: called with a frame's name and the selected keys when a person has changed the selection; of a frame
+            that is drawn in a plane, where ``on_outline`` hears of lines, only when nothing is selected any more.
         on_outline: called with a picture that has a plane, the corners of what a person has drawn there (none for a
             click), and the keys that are selected since.
         by_name: the sources of frames whose rows are drawn.
@@ -53,6 +54,7 @@ class Sources:
     by_name: dict[str, ColumnDataSource] = field(default_factory=dict)
     counted: dict[str, m.Frame] = field(default_factory=dict)
     _keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _planes: set[str] = field(default_factory=set)  # frames whose lines are heard, which tell more than their keys
     _own: bool = False  # whether the selection is being changed from here, and not by a person
     _masks: dict[str, tuple[m.Frame, Bools]] = field(default_factory=dict)
     _watching: dict[str, WeakSet[Drawn]] = field(default_factory=dict)
@@ -84,6 +86,13 @@ class Sources:
         self._keys[frame.name] = frame.keys
         self.select(frame.name, frame.selected)
         return source
+
+    def hear_lines(self, picture: m.Picture) -> bool:
+        """Whether what a person draws in a picture is heard as a line."""
+        heard = picture.plane is not None and self.on_outline is not None
+        if heard:
+            self._planes |= {f.name for f in picture.frames}
+        return heard
 
     def count(self, frame: m.Frame, drawn: Drawn) -> None:
         """Keep a frame whose rows are counted, and tell a picture that counts them of each new selection."""
@@ -139,7 +148,9 @@ class Sources:
 
     def _heard(self, name: str, attr: str, old: object, indices: list[int]) -> None:
         if self.on_select is not None and not self._own and name in self.by_name:
-            self.on_select(name, self.selected(name))
+            keys = self.selected(name)
+            if not keys or name not in self._planes:
+                self.on_select(name, keys)
 
 
 def select_rows(source: ColumnDataSource, keys: tuple[str, ...], selected: tuple[str, ...]) -> None:

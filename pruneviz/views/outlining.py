@@ -44,10 +44,10 @@ def rule_of(
         return Ids(tuple(marked)) if marked else None
     x, y = picture.plane
     rule = Inside(x, y, simplified(corners))
-    if before is None:
-        return rule
     keys = picture.frames[0].keys
     drawn = within(numbers_of(tables, x, keys), numbers_of(tables, y, keys), corners)
+    if before is None:
+        return rule if drawn.any() else None
     shown, had = held(keys, marked), held(keys, selected)
     ways: tuple[tuple[npt.NDArray[np.bool_], Rule], ...] = (
         (drawn, rule),

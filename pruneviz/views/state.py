@@ -164,14 +164,11 @@ class State:
             what: what the picture's points are keyed by, or the name of its shared frame.
             keys: the keys selected.
         """
-        if what == "samples":
+        if what in ("samples", PROJECTED):
             if set(keys) != set(self.view.samples):
                 self._by_hand(lambda: self.select(Ids(keys) if keys else None))
         elif what == "shown_sample":
             self._by_hand(lambda: self.change(shown_sample=keys[0] if keys else ""))
-        elif what == PROJECTED:
-            if not keys and self.view.samples:  # else what was drawn is about to be heard
-                self._by_hand(lambda: self.select(None))
         elif set(keys) != set(self.view.models):
             runs = tuple(k for k in keys if k != self.view.reference)
             self._by_hand(lambda: self._show(replace(self.view, models=runs[:MOST_MODELS])))

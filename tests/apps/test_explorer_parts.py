@@ -229,6 +229,18 @@ def test_a_brush_is_a_selection_and_clearing_it_is_none() -> None:
     assert s.state.selection is None
 
 
+def test_a_selection_that_the_address_has_no_room_for_says_so() -> None:
+    s = session(SyntheticTables(samples=600))
+    s.select(Ids(tuple(f"test:{i}" for i in range(500))))
+    assert "select" not in s.address
+    assert words(s).startswith("500 images selected. The address has no room for them: save the selection")
+    s.save_view("these")
+    assert words(s) == "500 images selected."
+    s.select(Ids(("test:1", "test:2")))
+    assert "select" in s.address
+    assert words(s) == "2 images selected."
+
+
 def test_a_saved_selection_is_selected_and_one_that_cannot_be_is_a_sentence() -> None:
     s = session()
     (run,) = ids(s.tables, 1)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from bokeh.events import SelectionGeometry
 from placed import PlacedTables
 
 from pruneviz.core.selection import AllOf, AnyOf, Column, Ids, Inside, Selection
 from pruneviz.core.viewstate import MOST_ADDRESS, ViewState
+from pruneviz.views.bokeh_renderer import draw
 from pruneviz.views.outlining import MOST_CORNERS, rule_of, simplified
 from pruneviz.views.pictures.projection import projections
-from pruneviz.views.selecting import chosen, within
+from pruneviz.views.pictures.sample_scatter import sample_scatters
+from pruneviz.views.selecting import chosen, numbers_of, within
 from pruneviz_apps.explorer.live import CachedTables
+from pruneviz_apps.explorer.selecting import portable
 from pruneviz_apps.explorer.session import Session
 
 STUDY = PlacedTables(replicates=1, methods=2, sparsities=(0.95,), samples=300, looked_at=200)
 RUN = str(STUDY.runs["run_id"].iloc[3])
 PICTURE = projections(STUDY, ViewState(models=(RUN,)))[1]
+SCATTER = sample_scatters(STUDY, ViewState(models=(RUN,)))[0]
 AT = STUDY.places(RUN)
 RIGHT = ((2.0, -9.0), (9.0, -9.0), (9.0, 9.0), (2.0, 9.0))
 TOP = ((-9.0, 2.0), (9.0, 2.0), (9.0, 9.0), (-9.0, 9.0))
@@ -38,6 +43,7 @@ def test_a_line_is_the_rule_over_the_axes_of_the_picture_it_is_drawn_in():
     assert drawn(RIGHT, keys(IN_RIGHT)) == RULE
     assert drawn((), ("test:4",)) == Ids(("test:4",))
     assert drawn((), ()) is None
+    assert drawn(((90.0, 90.0), (91.0, 90.0), (91.0, 91.0)), ()) is None  # around nothing
 
 
 @pytest.mark.parametrize(
@@ -65,18 +71,32 @@ def test_a_line_by_hand_keeps_its_shape_with_few_corners_and_fits_into_an_addres
     assert len(simplified(((0.0, 0.0), (1.0, 1e-9), (2.0, 0.0)))) == 3
 
 
-def test_one_drawing_is_one_step_back_and_a_click_shows_the_image():
+@pytest.mark.parametrize("picture", [PICTURE, SCATTER])
+def test_one_drawing_is_one_step_back_and_a_click_shows_the_image(picture):
+    """On both pages, and few images or many: what is drawn is a rule, which an address holds and which is carried."""
     session = Session(CachedTables(STUDY), ViewState(models=(RUN,)))
-    session._brushed("projected", keys(IN_RIGHT))  # the browser's points come before the line
-    session._outlined(PICTURE, RIGHT, keys(IN_RIGHT))
-    assert session.state.selection == Selection("samples", RULE)
-    assert session.state.samples == keys(IN_RIGHT)
+    shown = draw(picture, sources=session.sources)
+    source = session.sources.by_name[picture.frames[0].name]
+    x, y = (numbers_of(STUDY, c, picture.frames[0].keys) for c in picture.plane)
+    right = within(x, y, RIGHT)
+
+    def mark(held, geometry):
+        source.selected.indices = list(map(int, np.flatnonzero(held)))  # the browser's points come before the line
+        shown.figure._trigger_event(SelectionGeometry(shown.figure, geometry=geometry, final=True))
+
+    mark(right, {"type": "poly", "x": [a for a, _ in RIGHT], "y": [b for _, b in RIGHT]})
+    assert session.state.selection == Selection("samples", Inside(*picture.plane, RIGHT))
+    assert session.state.samples == tuple(k for k, held in zip(picture.frames[0].keys, right, strict=True) if held)
+    again = Session(CachedTables(STUDY), ViewState())
+    again.go(session.address)
+    assert again.state == session.state
+    assert portable(session) is not None
     session.undo()
     assert session.state.selection is None
     assert not session.can_undo
-    session._outlined(PICTURE, (), ("test:5",))
+    mark(np.arange(len(x)) == 5, {"type": "point", "x": 0, "y": 0})
     assert (session.state.samples, session.state.shown_sample) == (("test:5",), "test:5")
-    session._brushed("projected", ())
+    source.selected.indices = []
     assert session.state.selection is None
     session._brushed("shown_sample", ("test:9",))
     assert session.state.shown_sample == "test:9"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from bokeh.events import SelectionGeometry
 from placed import PlacedTables
 from synthetic import SyntheticTables
 
@@ -246,7 +247,8 @@ def test_a_brush_is_heard_and_seen_in_the_other_pictures() -> None:
     scatter, other, images = (pv.views.sample_scatter(look), pv.views.sample_scatter(look), pv.views.images(look))
     mine, theirs, drawn = showing(scatter), showing(other), showing(images)
     before = drawn.drawn[0].picture
-    brush(mine, "samples", [1, 5, 7])
+    brush(mine, "samples", [1, 5, 7])  # Bokeh then tells of the box, or as here of clicks
+    mine.drawn[0].figure._trigger_event(SelectionGeometry(mine.drawn[0].figure, {"type": "point"}, True))
     assert look.selection == Selection("samples", Ids(("test:1", "test:5", "test:7")))
     assert theirs.sources.by_name["samples"].selected.indices == [1, 5, 7]
     assert drawn.drawn[0].picture is not before

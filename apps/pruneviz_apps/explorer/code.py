@@ -137,8 +137,7 @@ def _pictures(names: tuple[str, ...]) -> Iterator[str]:
 def _commands(names: tuple[str, ...], state: ViewState, store: str, study: str) -> str:
     """One line a picture; the view goes along as the address of the page."""
     address = state.drawn.to_query(most=LONGEST) or "?page=overview"
-    lost = (state.selection is not None or state.samples) and "select" not in address and "sample=" not in address
-    if lost:
+    if not state.drawn.fits(LONGEST):
         return "# So many images do not fit into a command line. Save the view: its name stands for it.\n"
     given = ["--columns", "2", "--study", study, "--view", address]
     return "".join(f"{shlex.join(['pruneviz', 'figure', store, n, '-o', f'{n}.pdf', *given])}\n" for n in names)

@@ -30,7 +30,8 @@ def words(session: Session) -> str:
     said = f"{several(n, 'image')} selected"
     if selection is not None and not isinstance(selection.rule, Ids):
         said += f": {elide(text(session), LONGEST)}"
-    return f"{said}."
+    lost = "The address has no room for them: save the selection, or the view, under a name."
+    return f"{said}. {lost}" if session.outgrown else f"{said}."
 
 
 def text(session: Session) -> str:

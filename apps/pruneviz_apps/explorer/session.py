@@ -124,9 +124,18 @@ class Session:
     def address(self) -> str:
         """The query of an address that shows the same: a saved view's name while it is as it was saved."""
         theme = {"theme": self.state.theme} if self.state.theme != ViewState.theme else {}
-        if self.view and self.state == replace(self._kept, theme=self.state.theme):
+        if self._as_saved:
             return f"?{urlencode({'view': self.view, **theme})}"
         return self.state.to_query()
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether the address lacks the selection, which is too long for it."""
+        return not self._as_saved and not self.state.fits()
+
+    @property
+    def _as_saved(self) -> bool:
+        return bool(self.view) and self.state == replace(self._kept, theme=self.state.theme)
 
     def save_view(self, name: str) -> None:
         """Keep what is looked at under a name.
@@ -292,14 +301,11 @@ class Session:
 
     def _brushed(self, what: str, keys: tuple[str, ...]) -> None:
         """A selection made in a picture: runs become the models compared, samples the selected images."""
-        if what == "samples":
+        if what in ("samples", PROJECTED):
             if set(keys) != set(self.state.samples):
                 self.select(Ids(tuple(keys)) if keys else None)
         elif what == "shown_sample":
             self.change(shown_sample=keys[0] if keys else "")
-        elif what == PROJECTED:
-            if not keys and self.state.samples:  # else what was drawn is about to be heard
-                self.select(None)
         elif keys and set(keys) != set(self.state.models):
             self.compare(keys)
         elif not keys and self.state.models:

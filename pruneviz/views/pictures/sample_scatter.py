@@ -123,7 +123,7 @@ def _scatter(c: Comparison, state: ViewState, frame: Frame, run_id: str, i: int)
         selects="samples",
         height=380,
         frames=(frame,),
-        plane=(Column(column.name, c.reference), Column(column.name, run_id)) if frame.counted else None,
+        plane=(Column(column.name, c.reference), Column(column.name, run_id)),
     )
 
 
