@@ -23,10 +23,8 @@ def telling(tell: Callable[[], None]) -> Iterator[None]:
         while not over.wait(_PAUSE):
             try:
                 tell()
-            except Exception as e:
-                if not over.is_set():
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(body, ctypes.py_object(type(e)))
-                return
+            except Exception as e:  # again until it is over: compilers catch what is raised within them
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(body, ctypes.py_object(type(e)))
 
     thread = threading.Thread(target=keep_telling, daemon=True)
     thread.start()
