@@ -262,7 +262,7 @@ class Named(Rule):
 
 @dataclass(frozen=True)
 class Not(Rule):
-    """The rule not holding."""
+    """The rule not holding; where what it reads is not known, it neither holds nor does it not."""
 
     rule: Rule
 

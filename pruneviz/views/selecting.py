@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Bools = npt.NDArray[np.bool_]
+Told = tuple[Bools, Bools]  # where a rule holds, and where it does not; neither where what it reads is not known
 Extra = Mapping[Column, npt.NDArray[np.float64]]
 
 CLASS_COLUMNS = ("label", "prediction")
@@ -47,6 +48,10 @@ def chosen(
     selection: Selection, tables: Tables, saved: Mapping[str, Selection] | None = None, extra: Extra | None = None
 ) -> tuple[str, ...]:
     """The ids that a selection means, in the study's order.
+
+    Of what a rule reads, not all may be known: images that were not looked at have no place, for instance. Such an id
+    is neither in the rule nor in its inverse, and in a combination only where the other rules decide (Kleene 1952,
+    Introduction to Metamathematics, section 64).
 
     Args:
         selection: of runs or of test samples.
@@ -59,10 +64,26 @@ def chosen(
         SpecError: it reads a run, a column or a saved selection that is not there, or saved selections refer to each
             other in a circle.
     """
-    ids = sample_ids(tables) if selection.kind == "samples" else tuple(str(r) for r in tables.runs["run_id"])
-    reader: _Runs | _Samples = _Samples(tables, ids, extra or {}) if selection.kind == "samples" else _Runs(tables, ids)
-    holds = _Holds(selection.kind, reader, saved or {})(selection.rule)
+    ids, (holds, _) = _told(selection, tables, saved or {}, extra or {})
     return tuple(itertools.compress(ids, holds.tolist()))
+
+
+def undecided(selection: Selection, tables: Tables, saved: Mapping[str, Selection] | None = None) -> int:
+    """How many ids are neither in a selection nor in its inverse: what it reads is not known of them.
+
+    Raises:
+        SpecError: as :func:`chosen`.
+    """
+    ids, (holds, fails) = _told(selection, tables, saved or {}, {})
+    return len(ids) - int(np.count_nonzero(holds)) - int(np.count_nonzero(fails))
+
+
+def _told(
+    selection: Selection, tables: Tables, saved: Mapping[str, Selection], extra: Extra
+) -> tuple[tuple[str, ...], Told]:
+    ids = sample_ids(tables) if selection.kind == "samples" else tuple(str(r) for r in tables.runs["run_id"])
+    reader: _Runs | _Samples = _Samples(tables, ids, extra) if selection.kind == "samples" else _Runs(tables, ids)
+    return ids, _Holds(selection.kind, reader, saved)(selection.rule)
 
 
 def numbers_of(tables: Tables, column: Column, ids: tuple[str, ...]) -> npt.NDArray[np.float64]:
@@ -104,40 +125,50 @@ def within(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], polygon: Poly
 
 @dataclass
 class _Holds:
-    """Where rules hold, over all ids of one kind."""
+    """Where rules hold and where they do not, over all ids of one kind."""
 
     kind: str
     reader: _Runs | _Samples
     saved: Mapping[str, Selection]
     open: tuple[str, ...] = ()
 
-    def __call__(self, rule: Rule) -> Bools:
+    def __call__(self, rule: Rule) -> Told:
         match rule:
             case Ids(ids):
-                return self.reader.is_one_of(frozenset(ids))
+                return _where(self.reader.is_one_of(frozenset(ids)), self.reader.everything)
             case Values(column, values):
-                return np.isin(self.reader.texts(column), np.array(values, dtype=object))
+                texts = self.reader.texts(column)
+                return _where(np.isin(texts, np.array(values, dtype=object)), self.reader.stated(texts))
             case Range(column, low, high):
                 numbers = self.reader.numbers(column)
-                held = np.isfinite(numbers)
-                held &= numbers >= low if low is not None else True
-                held &= numbers <= high if high is not None else True
-                return held
+                held = numbers >= low if low is not None else self.reader.everything
+                return _where(held & (numbers <= high) if high is not None else held, np.isfinite(numbers))
             case Became(run, reference, outcomes):
-                return np.isin(self.reader.outcomes(run, reference), [OUTCOMES.index(o) for o in outcomes])
+                found = self.reader.outcomes(run, reference)
+                return _where(np.isin(found, [OUTCOMES.index(o) for o in outcomes]), found >= 0)
             case Inside(x, y, polygon):
-                return within(self.reader.numbers(x), self.reader.numbers(y), polygon)
+                across, up = self.reader.numbers(x), self.reader.numbers(y)
+                return _where(within(across, up, polygon), np.isfinite(across) & np.isfinite(up))
             case Named(name):
                 return self._named(name)
             case Not(inner):
-                return ~self(inner)
+                holds, fails = self(inner)
+                return fails, holds
             case AllOf(rules):
-                return np.asarray(np.logical_and.reduce([self.reader.everything, *map(self, rules)]))
+                return self._all([self(r) for r in rules])
             case AnyOf(rules):
-                return np.asarray(np.logical_or.reduce([~self.reader.everything, *map(self, rules)]))
+                fails, holds = self._all([(fails, holds) for holds, fails in map(self, rules)])
+                return holds, fails
         raise TypeError(f"no rule: {rule!r}")
 
-    def _named(self, name: str) -> Bools:
+    def _all(self, told: Sequence[Told]) -> Told:
+        every = self.reader.everything
+        holds, fails = every, ~every
+        for true, false in told:
+            holds, fails = holds & true, fails | false
+        return holds, fails
+
+    def _named(self, name: str) -> Told:
         if name not in self.saved:
             raise unknown("selection", name, self.saved)
         if name in self.open:
@@ -147,6 +178,11 @@ class _Holds:
         if found.kind != self.kind:
             raise SpecError("selection", name, f"a saved selection of {self.kind}; this one is of {found.kind}")
         return _Holds(self.kind, self.reader, self.saved, (*self.open, name))(found.rule)
+
+
+def _where(holds: Bools, known: Bools) -> Told:
+    """Where a rule holds and where it does not, of what is known."""
+    return holds & known, known & ~holds
 
 
 @dataclass
@@ -161,6 +197,10 @@ class _Runs:
     @property
     def everything(self) -> Bools:
         return np.ones(len(self.ids), dtype=bool)
+
+    def stated(self, texts: npt.NDArray[np.object_]) -> Bools:
+        """Where a column says something: a run without a target says that it has none."""
+        return self.everything
 
     def is_one_of(self, ids: frozenset[str]) -> Bools:
         return np.array([i in ids for i in self.ids], dtype=bool)
@@ -197,6 +237,10 @@ class _Samples:
     def everything(self) -> Bools:
         return np.ones(len(self.ids), dtype=bool)
 
+    def stated(self, texts: npt.NDArray[np.object_]) -> Bools:
+        """Where a column says something: not of samples that its run has not seen."""
+        return np.asarray(texts != "", dtype=bool)
+
     def is_one_of(self, ids: frozenset[str]) -> Bools:
         return held(self.ids, ids)
 
@@ -216,7 +260,7 @@ class _Samples:
         values, classes = self._column(column), self.tables.classes
         if column.name in CLASS_COLUMNS:
             numbers, places = np.unique(values, return_inverse=True)
-            names = [classes[k] if 0 <= k < len(classes) else str(k) for k in numbers]
+            names = ["" if k == UNSEEN else classes[k] if k < len(classes) else str(k) for k in numbers]
             return np.array(names, dtype=object)[places]
         if column.name == CORRECT:
             seen = self._said(column.run).label != UNSEEN

@@ -13,9 +13,9 @@ from pruneviz.views.bokeh_renderer import draw
 from pruneviz.views.outlining import MOST_CORNERS, rule_of, simplified
 from pruneviz.views.pictures.projection import projections
 from pruneviz.views.pictures.sample_scatter import sample_scatters
-from pruneviz.views.selecting import chosen, numbers_of, within
+from pruneviz.views.selecting import chosen, numbers_of, sample_ids, within
 from pruneviz_apps.explorer.live import CachedTables
-from pruneviz_apps.explorer.selecting import portable
+from pruneviz_apps.explorer.selecting import portable, words
 from pruneviz_apps.explorer.session import Session
 
 STUDY = PlacedTables(replicates=1, methods=2, sparsities=(0.95,), samples=300, looked_at=200)
@@ -91,6 +91,11 @@ def test_one_drawing_is_one_step_back_and_a_click_shows_the_image(picture):
     again.go(session.address)
     assert again.state == session.state
     assert portable(session) is not None
+    session.select(~session.state.selection.rule)
+    out = int((~np.isfinite(numbers_of(STUDY, picture.plane[0], sample_ids(STUDY)))).sum())
+    assert len(session.state.samples) == 300 - out - right.sum()  # those without a place are on no side of the line
+    assert (f"Neither in this nor in its inverse: {out} images" in words(session)) == (out > 0)
+    session.undo()
     session.undo()
     assert session.state.selection is None
     assert not session.can_undo

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from placed import PlacedTables
 from synthetic import SyntheticTables
 
 from pruneviz.core.errors import SpecError
-from pruneviz.core.selection import Became, Column, Ids, Inside, Named, Range, Selection, Values
-from pruneviz.views.selecting import chosen, sample_ids, within
+from pruneviz.core.selection import AllOf, AnyOf, Became, Column, Ids, Inside, Named, Not, Range, Selection, Values
+from pruneviz.views.selecting import chosen, sample_ids, undecided, within
 
-STUDY = SyntheticTables(methods=2, sparsities=(0.9,), samples=120, failed=1)
+STUDY = PlacedTables(methods=2, sparsities=(0.9,), samples=120, failed=1, looked_at=70)
 RUNS = STUDY.runs
 DENSE = RUNS.loc[RUNS["method"] == "dense", "run_id"].iloc[0]
 PRUNED = RUNS.loc[(RUNS["method"] != "dense") & (RUNS["status"] == "done"), "run_id"].iloc[-1]
@@ -55,6 +56,31 @@ def test_and_or_not_are_those_of_sets():
     assert set(of_samples(a & b)) == in_a & in_b
     assert set(of_samples(a | b)) == in_a | in_b
     assert set(of_samples(~(a & b))) == every - (in_a & in_b)
+
+
+def test_what_is_not_known_of_an_image_puts_it_neither_into_a_rule_nor_into_its_inverse():
+    """Against a plain loop over true, false and None."""
+    places, labels = STUDY.places(PRUNED), {r["sample_id"]: STUDY.classes[r["label"]] for r in rows(DENSE)}
+
+    def slowly(rule, i):
+        if isinstance(rule, Not):
+            inner = slowly(rule.rule, i)
+            return None if inner is None else not inner
+        if isinstance(rule, (AllOf, AnyOf)):
+            found, decides = [slowly(r, i) for r in rule.rules], isinstance(rule, AnyOf)
+            return decides if decides in found else None if None in found else not decides
+        if isinstance(rule, Values):
+            return labels[f"test:{i}"] in rule.values
+        return bool(places[i, 0] >= 0) if i < len(places) else None
+
+    right = Inside(*(Column(f"embedding {a}", PRUNED) for a in "xy"), ((0, -99), (99, -99), (99, 99), (0, 99)))
+    low, coat = Range(Column("embedding x", PRUNED), low=0.0), Values(Column("label"), ("Coat",))
+    nothing = (~AllOf(()), ~AnyOf(()))
+    for rule in (right, ~right, ~low, coat & ~right, ~(coat & right), coat | ~low, ~(coat | right), *nothing):
+        expected = [slowly(rule, i) for i in range(120)]
+        assert of_samples(rule) == tuple(f"test:{i}" for i, e in enumerate(expected) if e)
+        assert undecided(Selection("samples", rule), STUDY) == expected.count(None)
+    assert undecided(Selection("samples", ~right), STUDY) == 50
 
 
 def test_a_lasso_over_an_embedding_keeps_its_polygon():

@@ -30,8 +30,12 @@ def words(session: Session) -> str:
     said = f"{several(n, 'image')} selected"
     if selection is not None and not isinstance(selection.rule, Ids):
         said += f": {elide(text(session), LONGEST)}"
-    lost = "The address has no room for them: save the selection, or the view, under a name."
-    return f"{said}. {lost}" if session.outgrown else f"{said}."
+    said = f"{said}."
+    if out := session.undecided:
+        said += f" Neither in this nor in its inverse: {several(out, 'image')} without a value that it reads."
+    if session.outgrown:
+        said += " The address has no room for them: save the selection, or the view, under a name."
+    return said
 
 
 def text(session: Session) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from pruneviz.core.errors import PrunevizError, unknown
-from pruneviz.core.selection import Ids, Named, Polygon, Rule, Selection
+from pruneviz.core.selection import Ids, Named, Not, Polygon, Rule, Selection, walk
 from pruneviz.core.viewstate import MOST_MODELS, ViewState
 from pruneviz.study.workspace import checked_name
 from pruneviz.views import runs as on
@@ -18,7 +18,7 @@ from pruneviz.views.marks import Picture
 from pruneviz.views.metrics import measured
 from pruneviz.views.outlining import rule_of
 from pruneviz.views.pictures.projection import FRAME as PROJECTED
-from pruneviz.views.selecting import chosen
+from pruneviz.views.selecting import chosen, undecided
 from pruneviz.views.text import elide, plain, several
 from pruneviz_apps.explorer.live import CachedTables
 
@@ -240,6 +240,16 @@ class Session:
         self.change(selection=selection, samples=samples, first_sample=0)
         if not samples:
             self.say(f"No image of the test split is selected by: {elide(self.words(rule), LONGEST)}.")
+
+    @property
+    def undecided(self) -> int:
+        """How many images are neither in the selection nor in its inverse, where it says what is not in it."""
+        rule = self.state.selection.rule if self.state.selection is not None else Ids(())
+        if rule.names:
+            rule = rule.spelt_out(self.tables.workspace.selections)
+        if not any(isinstance(r, Not) for r in walk(rule)):
+            return 0
+        return self.tables.once(("undecided", rule), lambda: undecided(Selection("samples", rule), self.tables))
 
     def say(self, text: str) -> None:
         """Show a sentence above the page."""
