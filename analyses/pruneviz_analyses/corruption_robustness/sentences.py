@@ -93,6 +93,7 @@ def _singles(arms: Sequence[Row]) -> list[Row]:
 
 def _dense(row: Row, arms: Sequence[Row]) -> Iterator[str]:
     own = [a for a in arms if a["arm"] == row["arm"] and a["scope"] == "corruption" and a["shift"] == CORRUPTION]
+    own = [a for a in own if a["corruption"] != "frost"]  # which is in no mean, and told apart
     own.sort(key=lambda a: a["accuracy"])
     ends = (
         f"; worst {own[0]['corruption']} ({percent(own[0]['accuracy'])}), mildest {own[-1]['corruption']} "
