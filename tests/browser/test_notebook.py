@@ -191,7 +191,7 @@ def test_pictures_and_explorer_are_brushed_read_and_set(notebook: Notebook) -> N
     brushed = n.wait_for_selected("sample_scatter_1", "> 0")
     assert brushed < 120
     n.page.get_by_text(f"of {brushed} selected images").wait_for()  # the picture in the other cell follows
-    n.run("read", f"{brushed} by Ids")
+    n.run("read", f"{brushed} by Inside")
 
     shirts = int(n.run("set", re.compile(r"set \d+")).split()[-1])
     assert shirts != brushed
