@@ -274,7 +274,7 @@ def test_what_corruption_takes_is_told_with_what_varied(study) -> None:
     words = said(study)
     assert words[0].startswith("net · dense: ")
     assert "of 240 images right uncorrupted" in words[0]
-    assert "under 4 corruptions, mean over severities (6 models); worst fog (63.7 %), mildest" in words[0]  # frost apart
+    assert "under 4 corruptions, mean over severities (6 models); worst fog (63.7 %), mildest" in words[0]
     arm = next(w for w in words if w.startswith("net · magnitude · finetune · 0.9"))
     assert "(6 runs of 6 dense models). Against dense: accuracy −" in arm
     assert "relative corruption error 1." in arm
