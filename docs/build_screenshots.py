@@ -1,7 +1,7 @@
-"""Writes docs/images/pages/*.png, each page of the explorer in light and dark: ``python docs/build_screenshots.py``.
+"""Writes docs/images/pages and docs/images/streamlit: each page of the explorer, and of its sister, in light and dark.
 
-Without a store it runs docs/tour.toml into runs/tour first, which takes about two minutes once. Needs a Chromium, see
-tests/chromium.py.
+``python docs/build_screenshots.py``. Without a store it runs docs/tour.toml into runs/tour first, which takes about two
+minutes once. Needs a Chromium, see tests/chromium.py.
 """
 
 from __future__ import annotations
@@ -22,9 +22,16 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 
 from chromium import ARGS, SETTLED, executable  # noqa: E402  # the tests' own finder
 
-OUT = HERE / "images" / "pages"
+OUT = {"panel": HERE / "images" / "pages", "streamlit": HERE / "images" / "streamlit"}
 WIDE, HIGH = 1280, 800
-HIGHER = {"samples": 2060}  # the scatters, and the images below them
+HIGHER = {("panel", "samples"): 2060}  # the scatters, and the images below them
+NO_SIGN = "[data-testid=stStatusWidget] { visibility: hidden; }"  # of the look for new runs, every few seconds
+# streamlit-bokeh leaves views behind of figures that it has replaced.
+DRAWN = """() => {
+    const views = window.Bokeh ? [...Bokeh.index.all_views()] : []
+    const figures = views.filter(v => v.model.type == 'Figure' && v.el.isConnected)
+    return figures.length > 0 && figures.every(f => f._has_finished)  // every page has one
+}"""
 METHODS = ("magnitude", "taylor", "snip")  # compared where pages compare
 PATIENCE_MS = 120_000
 
@@ -34,19 +41,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("store", nargs="?", help="of a study with embeddings; by default runs/tour, made when absent")
     parser.add_argument("--only", nargs="+", metavar="PAGE", help="these pages alone")
+    parser.add_argument("--ui", choices=tuple(OUT), help="of this surface alone")
     given = parser.parse_args()
     store = Path(given.store or HERE.parent / "runs" / "tour")
     if given.store is None:
         _pruneviz("run", os.fspath(HERE / "tour.toml"), "--store", os.fspath(store))
     views = {p: v for p, v in asked(store).items() if given.only is None or p in given.only}
-    OUT.mkdir(parents=True, exist_ok=True)
-    with _served(store) as address, _browser() as browser:
-        for theme in ("light", "dark"):
-            for page, view in views.items():
-                file = OUT / f"{page}-{theme}.png"
-                file.write_bytes(small(shot(browser, f"{address}{view}&theme={theme}", page)))
-                print(f"{file.relative_to(HERE.parent)}  {file.stat().st_size / 1000:.0f} kB", flush=True)
-    print(f"together {sum(f.stat().st_size for f in OUT.glob('*.png')) / 1e6:.2f} MB")
+    for ui, folder in OUT.items():
+        if given.ui not in (None, ui):
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        with _served(store, ui) as address, _browser() as browser:
+            for theme in ("light", "dark"):
+                for page in [p for p in views if p in _pages(ui)]:
+                    file = folder / f"{page}-{theme}.png"
+                    file.write_bytes(small(shot(browser, ui, f"{address}{views[page]}", page, theme)))
+                    print(f"{file.relative_to(HERE.parent)}  {file.stat().st_size / 1000:.0f} kB", flush=True)
+        print(f"together {sum(f.stat().st_size for f in folder.glob('*.png')) / 1e6:.2f} MB")
+
+
+def _pages(ui: str) -> tuple[str, ...]:
+    """The pages that a surface has."""
+    from pruneviz_apps.explorer.sidebar import PAGES
+    from pruneviz_apps.streamlit_ui import navigation
+
+    return tuple(navigation.PAGES) if ui == "streamlit" else tuple(page for page, _, _ in PAGES)
 
 
 def asked(store: Path) -> dict[str, str]:
@@ -79,21 +98,24 @@ def _first(store: Path, selection: Any) -> str:
     return next((i for i in study.select(selection) if i in known), "")
 
 
-def shot(browser: Any, address: str, page: str) -> bytes:
+def shot(browser: Any, ui: str, address: str, page: str, theme: str) -> bytes:
     """What a window shows at an address, as PNG."""
-    tab = browser.new_page(viewport={"width": WIDE, "height": HIGHER.get(page, HIGH)})
+    size = {"width": WIDE, "height": HIGHER.get((ui, page), HIGH)}
+    tab = browser.new_page(viewport=size, color_scheme=theme)  # which Streamlit follows
     tab.set_default_timeout(PATIENCE_MS)
     try:
-        tab.goto(address)
+        tab.goto(f"{address}&theme={theme}")
         tab.locator("h1.pv-title").first.wait_for()
         if page == "prune":
             tab.get_by_label("How much to remove").fill("0.85")  # which the study does not have
             tab.get_by_label("How much to remove").press("Tab")
             tab.get_by_role("button", name="See what it takes").click()
             tab.locator(".pv-tile").first.wait_for()
-        tab.wait_for_function(SETTLED)
+        for _ in range(3 if ui == "streamlit" else 1):  # whose figures come one after the other
+            tab.wait_for_function(SETTLED if ui == "panel" else DRAWN)
+            tab.wait_for_timeout(1500 if ui == "streamlit" else 0)
         tab.wait_for_timeout(500)  # for what fades in
-        return bytes(tab.screenshot(animations="disabled", caret="hide"))
+        return bytes(tab.screenshot(animations="disabled", caret="hide", style=NO_SIGN))
     finally:
         tab.close()
 
@@ -114,8 +136,9 @@ def _pruneviz(*arguments: str) -> None:
 
 
 @contextmanager
-def _served(store: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "pruneviz_apps.cli", "app", os.fspath(store), "--no-browser", "--port", "0"]
+def _served(store: Path, ui: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "pruneviz_apps.cli", "app", os.fspath(store), "--ui", ui]
+    command += ["--no-browser", "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
