@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -23,10 +24,12 @@ from pruneviz.views.pictures.images import images_info, pages
 from pruneviz.views.pictures.sample_grid import sample_grid_info
 from pruneviz.views.pictures.sample_scatter import sample_scatters
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.code import code
 from pruneviz_apps.explorer.compare_page import suggested
 from pruneviz_apps.explorer.live import CachedTables
 from pruneviz_apps.explorer.needs import needs
 from pruneviz_apps.explorer.picture_pane import PicturePane
+from pruneviz_apps.explorer.runs_page import RunsPage
 from pruneviz_apps.explorer.selecting import words
 from pruneviz_apps.explorer.selection_bar import SelectionBar
 from pruneviz_apps.explorer.session import Session
@@ -189,6 +192,44 @@ def test_fragments_escape_whatever_they_are_given(value: str) -> None:
     for html in made:
         assert "<img" not in html
         assert "a & b" not in html
+
+
+# -- the table of runs
+
+
+def test_the_table_of_runs_follows_the_filters_and_ticks_leave_what_they_hide() -> None:
+    tables = SyntheticTables(samples=60)
+    s, runs = session(tables), tables.runs
+    page = RunsPage(s)
+    page.show()
+    assert len(page.table.value) == 126
+    hidden = str(runs.loc[runs["method"] == "magnitude", "run_id"].iloc[0])
+    s.compare((hidden,))
+    page.filters.boxes["method"].value = ["taylor"]
+    page.filters.boxes["target"].value = ["0.9"]
+    page.show()
+    kept = runs[((runs["method"] == "taylor") & (runs["target"] == "0.9")) | (runs["method"] == "dense")]
+    assert page._ids == list(kept["run_id"])
+    assert list(page.table.value["method"].unique()) == ["dense", "taylor"]
+    said = "of 126 runs shown. Filtered: method is taylor; target is 0.9; dense models stay."
+    assert f"{len(kept)} {said}" in page.head.object
+    ticked = str(kept.loc[kept["method"] == "taylor", "run_id"].iloc[0])
+    page.table.selection = [page._ids.index(ticked)]
+    assert s.state.models == (hidden, ticked)
+    page._clicked(SimpleNamespace(row=page._ids.index(ticked)))  # on its star
+    assert (s.state.reference, s.state.models) == (ticked, (hidden,))
+    again = session(tables)
+    again.go(s.address)
+    assert again.state.filters == s.state.filters
+    made = code(s.tables, replace(s.state, page="runs"), tables.workspace).python
+    assert "runs = filtered(study.runs, view)" in made
+    for _ in range(3):
+        s.undo()
+    assert s.state.filters == (("method", ("taylor",)),)
+    page.filters.every.clicks += 1
+    page.show()
+    assert len(page.table.value) == 126
+    assert not page.filters.every.visible
 
 
 # -- selections, and undoing them

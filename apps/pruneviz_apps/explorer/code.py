@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from pprint import pformat
 
@@ -53,6 +53,8 @@ def code(tables: Tables, state: ViewState, workspace: Workspace) -> Code:
     imports += ["import pruneviz as pv"]
     if state.page == "diff":
         imports += ["from pruneviz.views.differences import differences"]
+    if state.page == "runs" and state.filters:
+        imports += ["from pruneviz.views.runs import filtered"]
     python = [*imports, "", opened, *_view(tables, view)]
     if state.selection is not None:
         python += ["view = replace(view, samples=study.select(view.selection))  # the ids of the images that it means"]
@@ -62,7 +64,8 @@ def code(tables: Tables, state: ViewState, workspace: Workspace) -> Code:
     commands = _commands(names, state, store, workspace.study)
     if state.page == "runs":
         table = ["pruneviz", "export", store, "runs", "-o", "runs.csv", "--study", workspace.study]
-        commands = f"{shlex.join(table)}\n{commands}"
+        every = "# All runs: a table is filtered in Python.\n" if state.filters else ""
+        commands = f"{every}{shlex.join(table)}\n{commands}"
     return Code("\n".join(python) + "\n", commands)
 
 
@@ -117,8 +120,7 @@ def _runs(state: ViewState) -> list[str]:
     if state.page != "runs":
         return []
     return [
-        "runs = study.runs",
-        *(f"runs = runs[runs[{c!r}].isin({list(v)!r})]" for c, v in state.filters),
+        "runs = filtered(study.runs, view)" if state.filters else "runs = study.runs",
         'print(runs[["name", "density", "accuracy"]])',
     ]
 
@@ -144,7 +146,8 @@ def _commands(names: tuple[str, ...], state: ViewState, store: str, study: str) 
 
 
 def _without_pictures(state: ViewState, store: str, study: str, opened: str) -> Code:
-    python = ["import pruneviz as pv", "", opened, *(_runs(state) or ["study.explorer()  # in a notebook"])]
+    own = _runs(replace(state, filters=())) or ["study.explorer()  # in a notebook"]
+    python = ["import pruneviz as pv", "", opened, *own]
     line = ["pruneviz", "app", store, "--study", study]
     if state.page == "methods":
         line = ["pruneviz", "methods", *([state.method] if state.method else [])]

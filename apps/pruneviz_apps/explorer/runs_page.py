@@ -1,4 +1,4 @@
-"""The table of runs: sorted, filtered, and where the models to compare are chosen."""
+"""The table of runs, sorted and filtered: where the models to compare are chosen."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.core.tables import RUNS
 from pruneviz.core.viewstate import MOST_MODELS
 from pruneviz.views import runs as on
+from pruneviz.views.metrics import measured
 from pruneviz.views.pictures.lineage import lineage_info
-from pruneviz.views.text import plain, several
+from pruneviz.views.text import plain
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.picture_pane import PicturePane
-from pruneviz_apps.explorer.runs_table import COLUMNS, OTHER, empty, shown
+from pruneviz_apps.explorer.runs_table import COLUMNS, OTHER, counted, empty, shown
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import WIDE, html, stack, toolkit
+from pruneviz_apps.explorer.tradeoff_page import Filters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,12 +23,11 @@ if TYPE_CHECKING:
 
 
 WHOLE = "whole"  # a column out of sight: the name that the pointer shows where one was shortened
-HIGHEST, _HEAD, _ROW = 620, 84, 36  # pixels: of the table, of its head, of a row
+_UNMEASURED = "A run that has not been measured cannot be compared."
+HIGHEST, _HEAD, _ROW = 620, 48, 36  # pixels: of the table, of its head, of a row
 TABLE_CSS = """
 .tabulator { font-size: 13px; border: 1px solid rgb(128 136 150 / 0.28); border-radius: 8px; }
 .tabulator .tabulator-header .tabulator-col .tabulator-col-title { font-weight: 600; font-size: 12.5px; }
-.tabulator .tabulator-header input { font-size: 12px; border: 1px solid rgb(128 136 150 / 0.28); border-radius: 4px;
-  background: transparent; color: inherit; }
 .tabulator .tabulator-tableholder .tabulator-table .tabulator-row { min-height: 34px; background: transparent; }
 .tabulator .tabulator-row .tabulator-cell { font-size: 13px; height: 34px !important; padding: 8px 10px;
   text-overflow: ellipsis; font-variant-numeric: tabular-nums; }
@@ -67,11 +68,6 @@ class RunsPage:
             widths={c.column: c.width for c in COLUMNS},
             formatters=numbers,
             text_align={c.column: "right" for c in COLUMNS if c.format} | {"mark": "center"},
-            header_filters={
-                c.column: {"type": "input", "func": "like", "placeholder": "filter"}
-                for c in COLUMNS
-                if not c.format and c.column != "mark"
-            },
             header_tooltips={c.column: RUNS[c.column].meaning for c in COLUMNS if c.column != "mark"},
             frozen_columns=["mark", "method"],
             stylesheets=[TABLE_CSS],
@@ -81,16 +77,17 @@ class RunsPage:
         self.table.on_click(self._clicked, "mark")
         self.nothing = html(fragments.note("There are no runs yet. The overview says how to begin."))
         self.lineage = PicturePane(session, lineage_info, ("filters", "models", "reference"), shared=True)
-        self.panel: Viewable = stack(self.head, self.nothing, self.table, self.lineage.panel)
+        self.filters = Filters(session)
+        self.panel: Viewable = stack(self.head, self.nothing, self.filters.panel, self.table, self.lineage.panel)
 
     def show(self) -> None:
         """Bring the table up to date, where it is and as it is sorted."""
-        frame = self._rows()
-        waiting = int((frame["status"] != "done").sum())
-        text = f"{several(len(frame), 'run').capitalize()}" + (f", {waiting:,} of them not measured" if waiting else "")
-        how = f"Tick up to {MOST_MODELS} to compare; a click on {OTHER} makes a model the reference."
-        self.head.object = fragments.heading("Runs", f"{text}. {how}")
-        self.table.visible, self.nothing.visible = len(frame) > 0, frame.empty
+        frame, runs = self._rows(), self.session.tables.runs
+        how = f" Tick up to {MOST_MODELS} to compare; a click on {OTHER} makes a model the reference."
+        self.head.object = fragments.heading("Runs", f"{counted(self.session, frame)}{how if len(frame) else ''}")
+        self.table.visible, self.nothing.visible = len(frame) > 0, runs.empty
+        self.filters.panel.visible = not runs.empty
+        self.filters.show()
         self._filling = True
         try:
             if list(frame["run_id"]) != self._ids:
@@ -108,8 +105,9 @@ class RunsPage:
         self.lineage.show()
 
     def _rows(self) -> pd.DataFrame:
-        names = [plain(n) for n in self.session.tables.runs["name"]]
-        return shown(self.session).assign(**{WHOLE: names})
+        frame, runs = shown(self.session), self.session.tables.runs
+        names = dict(zip(runs["run_id"], runs["name"], strict=True))
+        return frame.assign(**{WHOLE: [plain(names[r]) for r in frame["run_id"]]})
 
     def _patch(self, frame: pd.DataFrame) -> None:
         """Send the cells that have changed, so that the table stays scrolled and sorted as it is."""
@@ -126,17 +124,22 @@ class RunsPage:
 
     def _ticked(self, event: Any) -> None:
         if not self._filling:
-            ids = tuple(self._ids[i] for i in event.new)
-            old = [m for m in self.session.state.models if m in ids]  # keep the order in which they were chosen
+            asked = tuple(self._ids[i] for i in event.new)
+            done = set(measured(self.session.tables)["run_id"])
+            ids = tuple(r for r in asked if r in done)
+            # Those stay that filters hide, and the order in which they were chosen.
+            old = [m for m in self.session.state.models if m in ids or m not in self._ids]
             self.session.compare((*old, *(r for r in ids if r not in old)))
-            if set(ids) != set(self.session.state.models):
+            if set(asked) != set(self.session.state.models) & set(self._ids):
                 self.show()  # some were left out: untick them
+            if ids != asked:
+                self.session.say(_UNMEASURED)
 
     def _clicked(self, event: Any) -> None:
         run_id = self._ids[event.row]
         state = self.session.state
         runs = self.session.tables.runs
-        if str(runs["status"].iloc[event.row]) != "done":
-            self.session.say("This run has not been measured, so nothing can be compared with it.")
+        if on.row(runs, run_id)["status"] != "done":
+            self.session.say(_UNMEASURED)
         else:
             self.session.change(reference=run_id, models=tuple(m for m in state.models if m != run_id), first_sample=0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruneviz.views import runs as on
-from pruneviz.views.text import elide, plain
+from pruneviz.views.text import elide, plain, several
 from pruneviz_apps.explorer.session import Session
 
 if TYPE_CHECKING:
@@ -48,8 +48,9 @@ COLUMNS = (
 
 
 def shown(session: Session) -> pd.DataFrame:
-    """A row for each run: :data:`COLUMNS`, and ``run_id``."""
-    runs = session.tables.runs
+    """A row for each run that the filters leave: :data:`COLUMNS`, and ``run_id``."""
+    every = session.tables.runs
+    runs = on.filtered(every, session.state)
     reference = session.reference
     made = runs[["run_id"]].copy()
     made["run_id"] = made["run_id"].astype(object)
@@ -60,7 +61,7 @@ def shown(session: Session) -> pd.DataFrame:
             pairs = zip(runs["target"], runs["sparsity_target"], strict=True)
             made[c.column] = ["" if on.missing(t) else on.target_text(t, s) for t, s in pairs]
         elif c.column in ("method", "recovery"):
-            names = on.short(runs[c.column])
+            names = on.short(every[c.column])
             made[c.column] = [elide(names.get(str(v), ""), LONGEST) for v in runs[c.column]]
         elif c.format:
             made[c.column] = runs[c.column].astype("float64")
@@ -68,6 +69,20 @@ def shown(session: Session) -> pd.DataFrame:
             long = LONGEST if c.column == "model" else 1000
             made[c.column] = ["" if on.missing(v) else elide(plain(v), long) for v in runs[c.column]]
     return made
+
+
+def counted(session: Session, frame: pd.DataFrame) -> str:
+    """How many runs there are, how many of them :func:`shown` has and by which filters, in sentences."""
+    total, waiting = len(session.tables.runs), int((frame["status"] != "done").sum())
+    some = f"{len(frame):,} of {several(total, 'run')} shown"
+    said = some if len(frame) < total else several(total, "run").capitalize()
+    said += f", {waiting:,} of them not measured." if waiting else "."
+    filters = session.state.filters
+    if filters:
+        only = "; ".join(f"{c.replace('_', ' ')} is {elide(plain(' or '.join(values)), 120)}" for c, values in filters)
+        stay = "; dense models stay" if any(c != "model" for c, _ in filters) else ""
+        said += f" Filtered: {only}{stay}."
+    return said
 
 
 def empty(frame: pd.DataFrame) -> list[str]:

@@ -10,20 +10,34 @@ from pruneviz.views.pictures.smallest import smallest_info
 from pruneviz.views.pictures.tradeoff import tradeoff_info
 from pruneviz.views.text import plain
 from pruneviz_apps.explorer import fragments
+from pruneviz_apps.explorer.arranging import step
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import WIDE, html, side_by_side, stack, toolkit
 
 if TYPE_CHECKING:
+    import pandas as pd
     from panel.viewable import Viewable
 
-FILTERS = (("method", "Methods"), ("recovery", "Recoveries"), ("model", "Models"))
+FILTERS = (("method", "Methods"), ("target", "Targets"), ("recovery", "Recoveries"), ("model", "Models"))
 TRADEOFF_NEEDS = ("filters", "x", "y", "log_x", "log_y", "models", "reference")
 SIZES = ("parameters_nonzero", "parameters_cut", "macs", "macs_cut", "bytes", "bytes_compressed", "latency")
 
 
+def offered(runs: pd.DataFrame, column: str) -> dict[str, str]:
+    """The values of a column that runs can be filtered by, those of pruned models, and what each is called."""
+    pruned = runs[~on.is_dense(runs)]
+    names = [n for n in on.unique(pruned[column]) if n]
+    if column in ("method", "recovery"):
+        return on.short(names)
+    if column == "target":
+        sparsities = dict(zip(pruned["target"], pruned["sparsity_target"], strict=True))
+        return {n: on.target_text(n, sparsities.get(n)) for n in names}
+    return {n: plain(n) for n in names}
+
+
 class Filters:
-    """Which methods, recoveries and models are shown; shared by all pages through the state."""
+    """Which methods, targets, recoveries and models are shown; shared by all pages through the state."""
 
     def __init__(self, session: Session) -> None:
         _, pmui = toolkit()
@@ -34,7 +48,8 @@ class Filters:
         }
         for column, box in self.boxes.items():
             box.param.watch(lambda e, column=column: self._chosen(column, e.new), "value")
-        self.panel = side_by_side(*self.boxes.values())
+        self.every = step("Show all", "filter_alt_off", lambda: session.change(filters=()))
+        self.panel = side_by_side(*self.boxes.values(), self.every)
 
     def show(self) -> None:
         """Offer what the study has, and what the state has chosen of it."""
@@ -42,13 +57,13 @@ class Filters:
         try:
             runs = self.session.tables.runs
             for column, box in self.boxes.items():
-                names = on.unique(runs.loc[~on.is_dense(runs), column])
-                shown = {n: plain(n) for n in names} if column == "model" else on.short(names)
-                options = {shown[n]: n for n in names}
+                names = offered(runs, column)
+                options = {called: n for n, called in names.items()}
                 if box.options != options:
                     box.options = options
                 box.value = [v for v in self.session.state.filter(column) if v in names]
                 box.visible = len(names) > 1
+            self.every.visible = bool(self.session.state.filters)
         finally:
             self._filling = False
 

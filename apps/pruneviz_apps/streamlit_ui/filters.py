@@ -1,4 +1,4 @@
-"""Which methods, recoveries and models are shown; shared by all pages through the state."""
+"""Which methods, targets, recoveries and models are shown; shared by all pages through the state."""
 
 from __future__ import annotations
 
@@ -6,23 +6,18 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pruneviz.views import runs as on
-from pruneviz.views.text import plain
 from pruneviz_apps.explorer.session import Session
-from pruneviz_apps.explorer.tradeoff_page import FILTERS
+from pruneviz_apps.explorer.tradeoff_page import FILTERS, offered
 from pruneviz_apps.streamlit_ui.bound import bound
 
 
 def show(session: Session) -> None:
     """A field for each column of which the study has more than one value."""
-    runs = session.tables.runs
-    pruned = runs[~on.is_dense(runs)]
-    offered = {column: on.unique(pruned[column]) for column, _ in FILTERS}
-    offered = {column: names for column, names in offered.items() if len(names) > 1}
-    if not offered:
+    known = {column: offered(session.tables.runs, column) for column, _ in FILTERS}
+    known = {column: names for column, names in known.items() if len(names) > 1}
+    if not known:
         return
-    for place, (column, names) in zip(st.columns(len(offered)), offered.items(), strict=True):
-        shown = {n: plain(n) for n in names} if column == "model" else on.short(names)
+    for place, (column, names) in zip(st.columns(len(known)), known.items(), strict=True):
         with place:
             bound(
                 st.multiselect,
@@ -31,8 +26,8 @@ def show(session: Session) -> None:
                 f"only-{column}",
                 [v for v in session.state.filter(column) if v in names],
                 _only(session, column),
-                options=names,
-                format_func=shown.__getitem__,
+                options=list(names),
+                format_func=names.__getitem__,
                 placeholder="all",
             )
 

@@ -8,10 +8,10 @@ import streamlit as st
 
 from pruneviz.core.tables import RUNS
 from pruneviz.core.viewstate import MOST_MODELS
-from pruneviz.views.text import several
 from pruneviz_apps.explorer import fragments
-from pruneviz_apps.explorer.runs_table import COLUMNS, Shown, empty, shown
+from pruneviz_apps.explorer.runs_table import COLUMNS, Shown, counted, empty, shown
 from pruneviz_apps.explorer.session import Session
+from pruneviz_apps.streamlit_ui import filters
 from pruneviz_apps.streamlit_ui.bound import acting
 from pruneviz_apps.streamlit_ui.drawing import picture
 from pruneviz_apps.streamlit_ui.frames import downloads, table
@@ -23,13 +23,12 @@ _TICKED = "ticked"  # the runs that the table has ticked, and how often it was m
 def show(session: Session) -> None:
     """Fill the page."""
     frame = shown(session)
-    waiting = int((frame["status"] != "done").sum())
-    text = f"{several(len(frame), 'run').capitalize()}" + (f", {waiting:,} of them not measured" if waiting else "")
     how = f"Tick up to {MOST_MODELS} to compare with the reference, which is chosen on the left."
-    st.html(fragments.heading("Runs", f"{text}. {how}"))
-    if frame.empty:
+    st.html(fragments.heading("Runs", f"{counted(session, frame)} {how}"))
+    if session.tables.runs.empty:
         st.html(fragments.note("There are no runs yet. The overview says how to begin."))
         return
+    filters.show(session)
     _table(session, frame)
     downloads(session, "runs", lambda: session.tables.runs)
     picture(session, "lineage")
@@ -48,7 +47,8 @@ def _table(session: Session, frame: Any) -> None:
     def tick() -> None:
         rows = st.session_state[key]["selection"]["rows"]
         now = [ids[i] for i in rows]
-        old = [m for m in session.state.models if m in now]  # keep the order in which they were chosen
+        # Those stay that filters hide, and the order in which they were chosen.
+        old = [m for m in session.state.models if m in now or m not in ids]
         st.session_state[_TICKED] = now, times
         session.compare((*old, *(r for r in now if r not in old)))
 
