@@ -150,17 +150,19 @@ def read_study(source: str | os.PathLike[str], *, settings: Sequence[str] = (), 
     """Read a study file.
 
     Args:
-        source: a TOML file, or the name of a study that ships.
+        source: a TOML file, or the name of a study that ships, whose data are looked for from the current folder on.
         settings: ``key=value`` laid over it, such as ``train.epochs=3``.
         quick: run its ``[quick]`` variant.
 
     Raises:
         UsageError: the file cannot be read, or says something that is not allowed.
     """
-    from pruneviz.shipped import find_study
+    from pruneviz.shipped import find_study, studies
 
     path = find_study(os.fspath(source))
-    return Asked(load_study(path, settings, quick), origin=place_of(path, settings, quick))
+    ours = path.resolve() in {s.path.resolve() for s in studies()}
+    folder = Path.cwd() if ours else None  # nobody keeps data inside the package
+    return Asked(load_study(path, settings, quick, folder), origin=place_of(path, settings, quick))
 
 
 WHERE = "pv.new_study"

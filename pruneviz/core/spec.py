@@ -428,10 +428,11 @@ def parse_setting(text: str) -> dict[str, Any]:
     return dict(value)
 
 
-def load_study(path: Path, settings: Sequence[str] = (), quick: bool = False) -> StudySpec:
+def load_study(path: Path, settings: Sequence[str] = (), quick: bool = False, folder: Path | None = None) -> StudySpec:
     """Read a study file, with its ``[quick]`` variant and then ``--set`` settings laid over it.
 
-    Relative paths of data and checkpoints are relative to the file; in settings, to the current folder.
+    Relative paths of data and checkpoints are relative to ``folder``, that of the file where none is given; in
+    settings, to the current folder.
 
     Raises:
         UsageError: the file cannot be read, or says something that is not allowed, with its place.
@@ -442,7 +443,7 @@ def load_study(path: Path, settings: Sequence[str] = (), quick: bool = False) ->
         if not small:
             raise UsageError(f"{path}: has no [quick] table, so there is no small variant to run.")
         table = merge(table, small)
-    table = anchored(table, path.resolve().parent, where)
+    table = anchored(table, folder or path.resolve().parent, where)
     for text in settings:
         table = merge(table, anchored(parse_setting(text), Path.cwd(), where))
     return study_from_plain(table, where)

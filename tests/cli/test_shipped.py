@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pruneviz.api import read_study
-from pruneviz.core.errors import UsageError
+from pruneviz.core.errors import DataError, UsageError
 from pruneviz.shipped import find_study, studies
 
 SHIPPED = {s.name: s for s in studies()}
@@ -32,6 +32,15 @@ def test_the_demo_is_as_large_as_promised() -> None:
     assert len(spec.prune.sparsities) >= 4
     assert sum(m.replicates for m in spec.models) >= 3
     assert {r.name for r in spec.recover.recoveries} >= {"none", "finetune"}
+
+
+@pytest.mark.parametrize("name", [n for n in SHIPPED if "published" in n or "mnist" in n])
+def test_what_is_not_there_is_looked_for_from_here_and_can_be_fetched(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=rf"{tmp_path}/data.*`pruneviz fetch [a-z0-9-]+ --to data`\.$"):
+        read_study(find_study(name)).dry_run(tmp_path / "store")
 
 
 def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

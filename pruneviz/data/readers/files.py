@@ -45,8 +45,21 @@ def _existing(request: Request, what: str) -> Path:
         parent = path.absolute().parent
         names = [p.name for p in parent.iterdir()] if parent.is_dir() else []
         hint = nearest(path.name, names) if parent.is_dir() else f"Nor is there a folder {parent}."
+        hint = _to_fetch(path.absolute()) or hint
         raise request.error(f"there is no {what} {path.absolute()}", hint or "Mend the path.")
     return path
+
+
+def _to_fetch(path: Path) -> str:
+    """What fetches a public data set to this path; empty where it is none of those."""
+    from pruneviz.data.fetching import HOMES  # which imports readers
+
+    name = next((name for name, home in HOMES.items() if home.folder == path.name), None)
+    if name is None:
+        return ""
+    here = Path.cwd()
+    to = path.parent.relative_to(here) if path.parent.is_relative_to(here) else path.parent
+    return f"Get it with `pruneviz fetch {name} --to {to}`."
 
 
 def read_bytes(path: Path, request: Request) -> bytes:
