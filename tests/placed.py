@@ -71,7 +71,8 @@ class PlacedTables(SyntheticTables):
             changes.append(pd.DataFrame({"run_id": r["run_id"], "sample_id": ids, "change": change}))
             kind = "retrained" if r["method"] == "dense" else "pruned"
             rows.append({"run_id": r["run_id"], "kind": kind, "change": change.mean(), "retrained_run_id": None})
-        seen = pd.DataFrame({"run_id": list(places), "by": "PCA", "samples": n})
+        first = next(iter(places), "")
+        seen = pd.DataFrame({"run_id": list(places), "anchor_run_id": first, "by": "PCA", "samples": n})
         frames = {"embeddings_samples": samples, "embeddings_neighbours": neighbours, "embeddings_changes": changes}
         whole = {k: pd.concat(v, ignore_index=True).astype({"run_id": "category"}) for k, v in frames.items()}
         return {**whole, "embeddings_seen": seen, "embeddings": pd.DataFrame(rows)}

@@ -105,10 +105,12 @@ class Column:
         name: of the table :data:`~pruneviz.core.tables.RUNS` or :data:`~pruneviz.core.tables.SAMPLES`, ``correct``, or
             one that the caller of :func:`~pruneviz.views.selecting.chosen` brings, such as an embedding's axis.
         run: of samples, the run whose number it is; empty for ``label`` and whatever is no run's.
+        plane: of an embedding's axis, which layout of the images it was read in; empty for whichever there is.
     """
 
     name: str
     run: str = ""
+    plane: str = ""
 
     @property
     def text(self) -> str:
@@ -122,7 +124,8 @@ class Column:
 
     def to_plain(self) -> dict[str, Any]:
         """As a dictionary of texts."""
-        return {"column": self.name, **({"run": self.run} if self.run else {})}
+        more = {"run": self.run, "plane": self.plane}
+        return {"column": self.name, **{k: v for k, v in more.items() if v}}
 
 
 @dataclass(frozen=True)
@@ -431,13 +434,13 @@ def rule_from(value: Any, where: str = "rule", depth: int = 0) -> Rule:
         run, reference = (_text(value[k], f"{where} {k}") for k in ("run", "reference"))
         return Became(run, reference, tuple(dict.fromkeys(outcomes)))
     if keys == {"inside", "x", "y"}:
-        x, y = (_column(value[k], f"{where} {k}", {"column", "run"}) for k in ("x", "y"))
+        x, y = (_column(value[k], f"{where} {k}", {"column", "run", "plane"}) for k in ("x", "y"))
         return Inside(x, y, _polygon(value["inside"], f"{where} inside"))
     if "column" in keys and "values" in keys:
         column = _column(value, where, {"column", "run", "values"})
         return Values(column, tuple(dict.fromkeys(_texts(value["values"], f"{where} values"))))
     if "column" in keys:
-        column = _column(value, where, {"column", "run", "low", "high"})
+        column = _column(value, where, {"column", "run", "plane", "low", "high"})
         low, high = (_number(value.get(k), f"{where} {k}") for k in ("low", "high"))
         return Range(column, low, high)
     raise SpecError(where, dict(value), f"one of these forms: {_FORMS}")
@@ -448,7 +451,8 @@ def _column(value: Any, where: str, allowed: set[str]) -> Column:
         raise SpecError(where, value, 'a column, such as {"column": "margin", "run": "1a2b3c4d5e6f"}')
     if extra := sorted(set(value) - allowed):
         raise unknown(f"{where}: key", extra[0], sorted(allowed))
-    return Column(_text(value["column"], f"{where} column"), _text(value.get("run", ""), f"{where} run"))
+    run, plane = (_text(value.get(k, ""), f"{where} {k}") for k in ("run", "plane"))
+    return Column(_text(value["column"], f"{where} column"), run, plane)
 
 
 def _polygon(value: Any, where: str) -> Polygon:

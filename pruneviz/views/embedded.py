@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -36,12 +37,14 @@ class Embedded:
         ids: of the N samples.
         x, y: (N,) by run; NaN where a sample has no place.
         by: ``PCA`` or ``UMAP``.
+        planes: which layout each run's places are of; see :func:`plane_of`.
     """
 
     ids: tuple[str, ...]
     x: Mapping[str, Floats]
     y: Mapping[str, Floats]
     by: str
+    planes: Mapping[str, str]
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -73,12 +76,25 @@ def embedded(tables: Tables, run_ids: Sequence[str], ids: Sequence[str]) -> Embe
         {r: own.of("x", kept) for r, own in found.items()},
         {r: own.of("y", kept) for r, own in found.items()},
         str(seen["by"].iloc[0]) if seen is not None else "PCA",
+        {r: plane_of(tables, r) for r in found},
     )
 
 
 def forget(tables: Tables) -> None:
     """Read places again when they are next asked for: the analysis may have been done with other options."""
     _RECENT.pop(tables, None)
+
+
+def plane_of(tables: Tables, run_id: str) -> str:
+    """What tells the layout that a run's places are of from others: eight digits of where its anchor's images lie.
+
+    Options, other images or, where all models are laid out together, another model make another layout; what was drawn
+    in one means something else in the other. Empty where the run was not looked at.
+    """
+    seen = table_of(tables, ANALYSIS, "embeddings_seen", [run_id])
+    if seen is None or seen.empty:
+        return ""
+    return _own(tables, _PLACES, str(seen["anchor_run_id"].iloc[0])).digest
 
 
 def axis(tables: Tables, column: Column, ids: Sequence[str]) -> Floats:
@@ -95,6 +111,13 @@ def axis(tables: Tables, column: Column, ids: Sequence[str]) -> Floats:
             f"{column.name} of {names.get(column.run, column.run)}",
             "a run whose features were looked at",
             f"Add {ANALYSIS} = {{}} under [analyses] of the study's file and run it again.",
+        )
+    if column.plane and column.plane != plane_of(tables, column.run):
+        raise SpecError(
+            "selection",
+            "a line drawn in another layout of the images",
+            "one drawn in the layout that the study has now",
+            "Draw it again; images chosen one by one stay as they are.",
         )
     if column.name != CHANGE:
         return found.of(column.name[-1], tuple(ids))
@@ -125,10 +148,12 @@ class _Own:
     Attributes:
         ids: of the samples, in the order of the table.
         columns: (N,) by name.
+        digest: eight digits that tell these numbers from others; empty where there are none.
     """
 
     ids: tuple[str, ...]
     columns: Mapping[str, Floats]
+    digest: str = ""
 
     def of(self, name: str, ids: tuple[str, ...]) -> Floats:
         """A column for samples in the order given; NaN where one is not among these."""
@@ -146,7 +171,8 @@ def _own(tables: Tables, name: str, run_id: str) -> _Own:
         if own is None:
             return _Own((), {n: np.zeros(0) for n in ("x", "y", "change")})  # not kept: it may land yet
         numbers = {n: own[n].to_numpy(np.float64) for n in ("x", "y", "change") if n in own}
-        recent[key] = _Own(shared_ids(tables, own["sample_id"]), numbers)
+        content = hashlib.sha256(b"".join(numbers[n].tobytes() for n in sorted(numbers)))
+        recent[key] = _Own(shared_ids(tables, own["sample_id"]), numbers, content.hexdigest()[:8])
         while len(recent) > 1 and sum(_bytes(kept) for kept in recent.values()) > _MOST_BYTES:
             del recent[next(iter(recent))]
     return recent[key]

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from placed import PlacedTables
 
+from pruneviz.views.embedded import plane_of
 from pruneviz.views.selecting import within
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -46,7 +47,7 @@ def test_a_line_in_one_scatter_is_a_rule_that_all_views_follow(
     t.says(re.compile(rf"Images 1 to 42 of {n} selected images of 700"))
     t.page.wait_for_function("location.search.includes('inside')")
     rule = rule_in(t.page.url)
-    assert rule["x"] == {"column": "embedding x", "run": MODELS[0]}
+    assert rule["x"] == {"column": "embedding x", "run": MODELS[0], "plane": plane_of(TABLES, MODELS[0])}
 
     t.page.get_by_role("button", name="Undo").click()  # one drawing, one step
     t.says("No selection: everything is about all test images.")
@@ -84,8 +85,9 @@ def test_a_lasso_is_kept_as_drawn_and_narrowed_down_by_a_column(
     t.page.wait_for_function("location.search.includes('inside')")
     rule = rule_in(t.page.url)
     x, y = rule["x"], rule["y"]
-    assert x == {"column": "embedding x", "run": MODELS[0]}
-    assert y == {"column": "embedding y", "run": MODELS[0]}
+    plane = plane_of(TABLES, MODELS[0])
+    assert x == {"column": "embedding x", "run": MODELS[0], "plane": plane}
+    assert y == {"column": "embedding y", "run": MODELS[0], "plane": plane}
     places = TABLES.places(MODELS[0])
     inside = within(places[:, 0], places[:, 1], tuple(map(tuple, rule["inside"])))
     assert 0 < n == inside.sum() < 600

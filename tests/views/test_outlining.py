@@ -10,6 +10,7 @@ from placed import PlacedTables
 from pruneviz.core.selection import AllOf, AnyOf, Column, Ids, Inside, Selection
 from pruneviz.core.viewstate import MOST_ADDRESS, ViewState
 from pruneviz.views.bokeh_renderer import draw
+from pruneviz.views.embedded import plane_of
 from pruneviz.views.outlining import MOST_CORNERS, rule_of, simplified
 from pruneviz.views.pictures.projection import projections
 from pruneviz.views.pictures.sample_scatter import sample_scatters
@@ -25,7 +26,7 @@ SCATTER = sample_scatters(STUDY, ViewState(models=(RUN,)))[0]
 AT = STUDY.places(RUN)
 RIGHT = ((2.0, -9.0), (9.0, -9.0), (9.0, 9.0), (2.0, 9.0))
 TOP = ((-9.0, 2.0), (9.0, 2.0), (9.0, 9.0), (-9.0, 9.0))
-RULE = Inside(Column("embedding x", RUN), Column("embedding y", RUN), RIGHT)
+RULE = Inside(*(Column(f"embedding {a}", RUN, plane_of(STUDY, RUN)) for a in "xy"), RIGHT)
 
 
 def keys(held):

@@ -17,6 +17,7 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.measures.changes import changes
 from pruneviz.views import marks as m
 from pruneviz.views.bokeh_renderer import Sources, draw, outline, update
+from pruneviz.views.embedded import plane_of
 from pruneviz.views.pictures.projection import projection_info, projections
 from pruneviz.views.pictures.sample_detail import sample_detail_info
 from pruneviz.views.pictures.sample_grid import ON_PAGE, sample_grid_info, sorted_ids
@@ -52,7 +53,8 @@ def test_every_model_has_a_scatter_of_the_same_images_in_the_same_plane():
         ring = linked(p)[-1]
         assert (ring.ring, ring.where) == (True, ("every", 1))
         assert np.stack([frame.columns[ring.x], frame.columns[ring.y]], 1) == pytest.approx(STUDY.places(r))
-        assert p.plane == (Column("embedding x", r), Column("embedding y", r))
+        assert p.plane == tuple(Column(f"embedding {a}", r, plane_of(STUDY, r)) for a in "xy")
+    assert len({p.plane[0].plane for p in pictures}) == 1  # what is drawn in one can be carried to another
     assert "400 of 500 test images were looked at" in " ".join(pictures[0].notes)
     assert "Neighbourhoods changed against its dense model" in pictures[1].sentences[0]
     assert not pictures[0].sentences
@@ -143,6 +145,17 @@ def test_a_lasso_is_a_rule_about_the_models_own_places():
     carried = lasso(DENSE).carried({DENSE: PRUNED[1]})
     assert carried == lasso(PRUNED[1])
     assert chosen(Selection("samples", carried), STUDY) != chosen(Selection("samples", lasso(DENSE)), STUDY)
+
+
+def test_a_line_belongs_to_the_layout_that_it_was_drawn_in():
+    """With other places, as other options give, the same corners are around other images."""
+    x, y = projections(STUDY, STATE)[1].plane
+    drawn = Selection("samples", Inside(x, y, CORNERS))
+    assert chosen(drawn, STUDY) == chosen(Selection("samples", lasso(PRUNED[0])), STUDY)
+    assert Selection.from_plain(drawn.to_plain()) == drawn
+    again = PlacedTables(replicates=2, methods=2, sparsities=(0.5, 0.95), samples=500, looked_at=300)
+    with pytest.raises(SpecError, match=r"drawn in another layout of the images.*Draw it again"):
+        chosen(drawn, again)
 
 
 def test_it_survives_the_address_and_being_saved():

@@ -278,7 +278,7 @@ def _scatter(
         selects="samples",
         height=340,
         frames=(frame,),
-        plane=(Column(AXES[0], run_id), Column(AXES[1], run_id)),
+        plane=(Column(AXES[0], run_id, places.planes[run_id]), Column(AXES[1], run_id, places.planes[run_id])),
     )
 
 
