@@ -80,6 +80,7 @@ def _carry_out(request: Mapping[str, Any]) -> None:
     state: dict[str, Any] = {"state": "running", "what": request["what"], "began": time.time()}
     tell = _teller(folder / "state.json", state)
     tell()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts the app in the background ignores it
     _watch(folder / "cancel")
     try:
         result = _asked(request).result(request["store"], listener=_listener(state, tell), only=request["only"])

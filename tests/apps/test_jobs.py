@@ -73,7 +73,9 @@ def test_a_wish_is_said_what_it_takes_and_its_runs_join_the_study(
 
 def test_cancelling_keeps_what_is_done_and_a_process_that_vanishes_is_told(study: Study) -> None:
     jobs = Jobs(study, NOBODY)
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in an app that a script has put in the background
     jobs.start(extended(study.spec, LONG), "much")
+    signal.signal(signal.SIGINT, heard)
     other = Jobs(open_study(study.store.root), NOBODY)  # another explorer, or the same one started again
     while (job := until(other, "running")).total == 0:
         time.sleep(0.05)
