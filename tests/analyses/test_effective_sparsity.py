@@ -68,6 +68,23 @@ def test_sentences_say_what_is_cut_off_and_no_more_than_the_interval():
     assert none == ("2 arms (10 runs): nothing is cut off, direct and effective sparsity are the same in all of them.",)
 
 
+def test_runs_that_keep_nothing_are_named_and_counted():
+    study = cut_off()
+    seen = study.frames[SEEN.name]
+
+    def without(*runs):
+        empty = seen["run_id"].isin(runs)
+        study.frames[SEEN.name] = seen.assign(**{c: seen[c].where(~empty, 0) for c in ("kept", "connected")})
+        return study.said(analysis)
+
+    words = without("m0")
+    assert "(5 runs of 5 dense models, 1 of which keep nothing and have no share)" in words[0]
+    assert "Against random pruning of as many in 4 of these 5 runs: −" in words[0]
+    words = without(*(f"m{d}" for d in range(5)))
+    assert words[0].startswith("net · random")
+    assert "net · magnitude · none · 0.9: nothing at all is kept (5 runs of 5 dense models)." in words
+
+
 def test_nothing_seen_gives_empty_tables():
     empty = Looked().add("d").add("m", "magnitude", dense="d")
     assert all(f.empty for f in analysis.measure(empty).values())

@@ -202,6 +202,11 @@ def test_a_transition_is_told_with_its_edge():
     assert "up to density 10 % at 16; none at 4; none at 1" in first
 
 
+def test_densities_with_a_barrier_are_named_where_those_below_have_none():
+    alone = {**PAPER, (16, 0.5): (-0.1, 0.9, 0.2), (16, 0.9): (0.0, 0.9, 0.2)}
+    assert "the coldest: density 50 % at 16; none at 4; none at 1" in said(study(cells=alone))[0]
+
+
 def test_no_transition_is_said_with_the_range_and_what_to_try():
     level = dict.fromkeys(PAPER, (0.001, 0.99, 0.1))
     first = said(study(cells=level))[0]

@@ -119,6 +119,7 @@ def _arm(
         if np.isfinite(values).all():
             row[name] = hierarchical_bootstrap(values, dense, resamples=200).mean
     told = [(r["cut_off"], r, d) for r, d in zip(own, dense, strict=True) if r["cut_off"] is not None]
+    row["empty"] = len(own) - len(told)
     if told:
         shares, models = [v for v, _, _ in told], [d for _, _, d in told]
         got = hierarchical_bootstrap(shares, models, level=level, bounds=(0, 1), resamples=resamples, seed=seed)
@@ -129,6 +130,7 @@ def _arm(
         for v, r, d in told
         if (c := rows.get(str(r["control_run_id"]))) is not None and c["cut_off"] is not None
     ]
+    row["control_runs"] = len(beside)
     if beside:
         values = np.array([v for v, _ in beside])
         models = [d for _, d in beside]

@@ -10,7 +10,7 @@ from pruneviz.core.tables import Tables
 from pruneviz.measures.families import Judged, judge
 from pruneviz_analyses.effective_sparsity.schemas import ARMS, RUNS, SEEN
 from pruneviz_analyses.judging import among, interval_of, verdict
-from pruneviz_analyses.words import counted, points
+from pruneviz_analyses.words import counted, partly, points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, l
     arms = frames[ARMS.name].to_dict("records")
     cut = sorted((r for r in arms if r["most"] > 0), key=lambda r: (bool(r["control"]), -float(r["cut_off"])))
     beside = (r for r in cut if _known(r["beyond_control"]))
-    judged = judge({str(r["arm"]): interval_of(r, "beyond_control", level) for r in beside})
+    judged = judge({str(r["arm"]): interval_of(r, "beyond_control", level, "control_runs") for r in beside})
     said = [_arm(r, level, judged) for r in cut[:limit]]
     if (more := len(cut) - limit) > 0:
         said.append(f"{counted(more, 'more arm')} with weights cut off in the table {ARMS.name}.")
@@ -33,28 +33,31 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float, l
             f"{counted(len(whole), 'arm')} ({counted(runs, 'run')}): nothing is cut off, direct and effective sparsity "
             f"are the same {who}."
         )
+    said += [f"{r['arm']}: nothing at all is kept ({_of(r)})." for r in arms if r["empty"] == r["runs"]]
     return (*said, *_left_out(tables, frames[RUNS.name]))
 
 
 def _arm(r: Mapping[Any, Any], level: float, judged: Mapping[str, Judged]) -> str:
-    n = f"{counted(int(r['runs']), 'run')} of {counted(int(r['dense_models']), 'dense model')}"
+    empty = f", {r['empty']} of which keep nothing and have no share" if r["empty"] else ""
     text = (
         f"{r['arm']}: {_percent(r['cut_off'])} of the kept weights are cut off{_interval(r, 'cut_off', level)}"
         f"{_span(r)}sparsity is {_percent(r['sparsity'], 2)}, "
-        f"effective sparsity {_percent(r['effective_sparsity'], 2)} ({n})."
+        f"effective sparsity {_percent(r['effective_sparsity'], 2)} ({_of(r)}{empty})."
     )
     if gone := int(r["disconnected"]):
         text += f" In {counted(gone, 'run')} no path is left: every image gives the same output."
     if not _known(r["beyond_control"]):
         return text
     low, high = r["beyond_control_low"], r["beyond_control_high"]
+    text += f" Against random pruning of as many{partly(int(r['control_runs']), int(r['runs']))}: "
     if not _known(low):
-        return f"{text} Against random pruning of as many: {points(r['beyond_control'])} points."
+        return f"{text}{points(r['beyond_control'])} points."
     said = verdict(judged[str(r["arm"])], "more", "less")
-    return (
-        f"{text} Against random pruning of as many: {said} ({points(r['beyond_control'])} points, {points(low)} … "
-        f"{points(high)} at {100 * level:g} %)."
-    )
+    return f"{text}{said} ({points(r['beyond_control'])} points, {points(low)} … {points(high)} at {100 * level:g} %)."
+
+
+def _of(r: Mapping[Any, Any]) -> str:
+    return f"{counted(int(r['runs']), 'run')} of {counted(int(r['dense_models']), 'dense model')}"
 
 
 def _span(r: Mapping[Any, Any]) -> str:

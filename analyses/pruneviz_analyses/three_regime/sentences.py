@@ -73,13 +73,24 @@ def _transition(diagram: str, cells: pd.DataFrame, at: Temperature, asked: Three
         )
     edges = []
     for _, row in cells.sort_values("rank").groupby("rank", sort=True):
-        with_barrier = row[row["regime"].isin([APART, NEITHER])]
-        where = f"up to density {_percent(float(with_barrier['density'].max()))}" if len(with_barrier) else "none"
-        edges.append(f"{where} at {float(row['temperature'].iloc[0]):g}")
+        edges.append(f"{_with_barrier(row)} at {float(row['temperature'].iloc[0]):g}")
     return (
         f"{diagram}: barriers in {int(barrier.sum())} of {len(cells)} cells ({spanned}), {among}. By {at.words}, from "
         f"the coldest: {'; '.join(edges)}."
     )
+
+
+def _with_barrier(row: pd.DataFrame) -> str:
+    """At which densities of one temperature there is a barrier."""
+    known = row.sort_values("density")
+    there = known["regime"].isin([APART, NEITHER]).to_numpy(bool)
+    if not there.any():
+        return "none"
+    densities = [_percent(float(d)) for d in known["density"][there]]
+    if there[: len(densities)].all():  # at all that are as low
+        return f"up to density {densities[-1]}"
+    *others, last = densities
+    return f"{'densities ' + ', '.join(others) + ' and ' if others else 'density '}{last}"
 
 
 def _regimes(diagram: str, cells: pd.DataFrame, at: Temperature, asked: ThreeRegime) -> Iterator[str]:
