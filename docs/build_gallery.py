@@ -76,11 +76,23 @@ def _of(analysis: str, *names: str, quick: bool = False) -> Section:
     return Section(analysis, analysis, _plain(*names), quick)
 
 
+_TWO = 'models=["magnitude 90 % finetune #0", "taylor 90 % finetune #0"]'
+
 SECTIONS = (
     Section(
         "What pruning costs",
         "demo",
-        {**_plain("tradeoff", "smallest"), "lineage": "pv.views.lineage(study)", **_plain("density_map")},
+        _plain("tradeoff", "smallest", "lineage", "density_map"),
+    ),
+    Section(
+        "Layer by layer",
+        "similarity",
+        {
+            "layer_weights": f"pv.views.layer_weights(study, {_TWO})",
+            "layer_activations": f"pv.views.layer_activations(study, {_TWO})",
+            "layer_mask": f'pv.views.layer_mask(study, {_TWO}, layer="conv2.weight")',
+        },
+        quick=True,
     ),
     Section(
         "Which predictions change",

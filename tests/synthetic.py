@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pruneviz.core.masks import LayerWeights
 from pruneviz.core.tables import HISTORY, LAYERS, RUNS, SAMPLES, TIMINGS
 from pruneviz.study.store import Store
 from pruneviz.study.workspace import Workspace
@@ -141,6 +142,17 @@ class SyntheticTables:
             bright = 1 - y / 40  # so that up and down differ
             out[i, :, :, 0] = np.clip((128 + 127 * shape * (np.hypot(x - 14, y - 14) < 13)) * bright, 0, 255)
         return out
+
+    def weights(self, run_id: str, layer: str) -> LayerWeights | None:
+        """As many of a layer's weights are kept as its table says: the largest."""
+        own = self._layers(next(r for r in self._rows if r["run_id"] == run_id))
+        row = own[own["layer"] == layer].iloc[0]
+        shape = tuple(int(n) for n in str(row["shape"]).split("×"))
+        values = np.random.default_rng(len(layer)).normal(size=shape).astype(np.float32)
+        order = np.argsort(-np.abs(values).reshape(-1))
+        kept = np.zeros(values.size, bool)
+        kept[order[: int(row["kept"])]] = True
+        return LayerWeights(values, kept.reshape(shape))
 
     def findings(self) -> dict[str, tuple[str, ...]]:
         """As the sentences of analyses."""

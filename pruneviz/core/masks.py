@@ -13,6 +13,19 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
+class LayerWeights:
+    """A layer of a model.
+
+    Attributes:
+        values: float32, its weights, as stored.
+        kept: which of them are kept, of the same shape.
+    """
+
+    values: npt.NDArray[np.float32]
+    kept: BoolArray
+
+
+@dataclass(frozen=True, eq=False)
 class Mask(Mapping[str, BoolArray]):
     """Kept (``True``) and removed (``False``) entries of named parameters and buffers.
 

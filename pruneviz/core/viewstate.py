@@ -69,6 +69,7 @@ class ViewState:
     log_y: bool = option(False, "whether the vertical axis is logarithmic")
     size: str = option("parameters_nonzero", "metric by which the smallest model is the smallest")
     target: str = option("", "the target whose layers are shown where nothing is compared; empty: the middle one")
+    layer: str = option("", "the layer whose weights are shown; empty: the first")
     analysis: str = option("", "the analysis that is shown; empty: the first")
     method: str = option("", "the method of the catalogue that is shown in full, and that the page Prune offers")
     sample_metric: str = option("margin", "what is plotted for each sample", choices=("margin", "confidence", "loss"))

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruneviz.core.errors import unknown
+from pruneviz.core.masks import LayerWeights
 from pruneviz.core.selection import Selection
 from pruneviz.core.tables import GIVEN, HISTORY, LAYERS, RUNS, SAMPLES, SCHEMAS, TIMINGS, Schema
 from pruneviz.core.viewstate import ViewState
 from pruneviz.study.record import RunRecord, runs_of
 from pruneviz.study.store import Artifact, Store
-from pruneviz.study.tensors import load_table, texts_in
+from pruneviz.study.tensors import load_mask, load_numbers, load_table, texts_in
 from pruneviz.study.workspace import Saved, Workspace
 
 if TYPE_CHECKING:
@@ -283,6 +284,31 @@ class Study:
         images, places = self._pictures
         found: npt.NDArray[np.uint8] = images[[places[s] for s in sample_ids]]
         return found
+
+    def weights(self, run_id: str, layer: str) -> LayerWeights | None:
+        """A layer of a run, without building its model; None where the store does not hold it.
+
+        Args:
+            run_id: the run.
+            layer: the parameter's name, as in the table ``layers``.
+
+        Raises:
+            KeyError: the study has no such run.
+        """
+        import numpy as np
+
+        from pruneviz.study.execute import MASK, WEIGHTS
+
+        if run_id not in self._runs:
+            raise KeyError(f"study {self._name!r} has no run {run_id!r}")
+        made = [a for a in map(self.store.get, reversed(self._runs[run_id].lineage)) if a is not None]
+        whole = next((a for a in made if WEIGHTS in a.files), None)  # a mask alone leaves the weights before it
+        values = load_numbers(whole.path(WEIGHTS), layer) if whole is not None else None
+        if values is None:
+            return None
+        masked = next((a for a in made if MASK in a.files), None)
+        mask = load_mask(masked.path(MASK)) if masked is not None else {}
+        return LayerWeights(values, mask[layer] if layer in mask else np.ones(values.shape, bool))
 
     @property
     def workspace(self) -> Workspace:

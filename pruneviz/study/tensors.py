@@ -13,6 +13,8 @@ from pruneviz.core.masks import Mask
 from pruneviz.core.tables import Schema
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
     from torch import Tensor
 
@@ -43,6 +45,15 @@ def load_mask(path: Path) -> Mask:
     from safetensors.numpy import load
 
     return Mask.unpack(load(path.read_bytes()))
+
+
+def load_numbers(path: Path, name: str) -> npt.NDArray[np.float32] | None:
+    """One tensor of a safetensors file as float32, the others not read; None where there is none of that name."""
+    import numpy as np
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework="numpy") as file:
+        return np.asarray(file.get_tensor(name), np.float32) if name in file.keys() else None  # noqa: SIM118
 
 
 def save_table(path: Path, schema: Schema, frame: pd.DataFrame) -> None:

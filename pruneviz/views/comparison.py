@@ -152,6 +152,11 @@ def comparison(tables: Tables, state: ViewState, with_baseline: bool = True) -> 
     )
 
 
+def dense_pairs(done: pd.DataFrame, reference: str) -> Pairs:
+    """The pairs of dense models that show what retraining alone does, for a reference."""
+    return tuple(p for pairs in _baseline(done, reference) for p in pairs)
+
+
 def _baseline(done: pd.DataFrame, reference: str) -> tuple[Pairs, Pairs]:
     own = on.row(done, reference)
     same = done[(done["model"] == own["model"]).fillna(False).astype(bool)]

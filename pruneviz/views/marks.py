@@ -334,7 +334,7 @@ class Picture:
         notes: what was left out, and by what rule.
         empty: why there is nothing to draw, and what to do; nothing else matters then.
         failed: whether it is empty through a fault of what makes it, which is told where others are left out.
-        selects: what its points are keyed by: ``runs``, ``samples`` or nothing.
+        selects: what its points are keyed by: ``runs``, ``samples``, ``shown_sample``, ``layer`` or nothing.
         height: of the drawing, in pixels.
         width: in pixels where it is fixed (then marks stand at pixels from the top left), else 0.
         frames: shared columns that its marks refer to.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pruneviz.core.masks import LayerWeights
 from pruneviz.core.tables import Tables
 
 if TYPE_CHECKING:
@@ -61,6 +62,12 @@ class Once:
             KeyError: an id is not in the study's test split.
         """
         return self._study.pictures(sample_ids)
+
+    def weights(self, run_id: str, layer: str) -> LayerWeights | None:
+        """A layer of a run; None where the study does not have it at hand."""
+        read = getattr(self._study, "weights", None)
+        found: LayerWeights | None = read(run_id, layer) if read is not None else None
+        return found
 
     @property
     def spec(self) -> dict[str, Any]:

@@ -169,6 +169,8 @@ class State:
                 self._by_hand(lambda: self.select(Ids(keys) if keys else None))
         elif what == "shown_sample":
             self._by_hand(lambda: self.change(shown_sample=keys[0] if keys else ""))
+        elif what == "layer":
+            self._by_hand(lambda: self.change(layer=keys[0]))
         elif set(keys) != set(self.view.models):
             runs = tuple(k for k in keys if k != self.view.reference)
             self._by_hand(lambda: self._show(replace(self.view, models=runs[:MOST_MODELS])))

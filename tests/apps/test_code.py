@@ -93,7 +93,7 @@ def test_the_python_makes_what_the_page_shows(store: Path, tmp_path: Path) -> No
         names = shown(tables, state)
         expected.append([(n, numbers(p)) for n in names for p in find_all(n, "test")(tables, seen(state))])
         programs.append(made.python)
-    assert [len({n for n, _ in e}) for e in expected] == [1, 2, 1, 4, 4, 1, 2, 3, 1, 2]
+    assert [len({n for n, _ in e}) for e in expected] == [1, 2, 3, 4, 4, 1, 2, 3, 1, 2]
     assert sum(n == "sample_scatter" for n, _ in expected[3]) > 1  # one for each model, as on the page
     whole = (
         "import json, sys\n"

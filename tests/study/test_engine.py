@@ -54,7 +54,13 @@ def test_a_study_measures_every_run_it_was_asked_for(table: dict[str, Any], tmp_
         assert round(row.sparsity_achieved * weights) == asked
         assert round((1 - row.density) * weights) == asked
         assert row.parameters_nonzero == row.parameters - asked
+    for r in study.table("layers").to_dict("records"):  # what is read of a layer is what was measured of it
+        inside = study.weights(r["run_id"], r["layer"])
+        assert inside is not None
+        assert inside.kept.sum() == r["kept"]
+        assert np.linalg.norm(inside.values * inside.kept) == pytest.approx(r["l2_norm"], rel=1e-5)
     dense = runs[runs["method"] == "dense"].iloc[0]
+    assert study.weights(dense["run_id"], "no layer") is None
     assert dense["accuracy"] > 0.6
     assert dense["macs"] == dense["macs_dense"] == weights
     by_id = runs.set_index("run_id")

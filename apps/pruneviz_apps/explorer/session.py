@@ -316,6 +316,8 @@ class Session:
                 self.select(Ids(tuple(keys)) if keys else None)
         elif what == "shown_sample":
             self.change(shown_sample=keys[0] if keys else "")
+        elif what == "layer":
+            self.change(layer=keys[0])
         elif keys and set(keys) != set(self.state.models):
             self.compare(keys)
         elif not keys and self.state.models:

@@ -28,7 +28,7 @@ OF_PAGE = {
     "overview": ("tradeoff",),
     "runs": ("lineage",),
     "tradeoff": ("tradeoff", "smallest"),
-    "layers": ("density_map",),
+    "layers": ("density_map", "layer_weights", "layer_activations", "layer_mask"),
     "compare": ("sample_scatter", "flips", "class_changes", "images"),
     "diff": ("density_map", "flips", "class_changes"),
     "samples": ("projection", "sample_grid", "sample_detail"),

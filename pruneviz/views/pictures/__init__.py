@@ -21,7 +21,10 @@ from pruneviz.views.pictures.geometry_margins import geometry_margins_info
 from pruneviz.views.pictures.geometry_sensitivity import geometry_sensitivity_info
 from pruneviz.views.pictures.geometry_spread import geometry_spread_info
 from pruneviz.views.pictures.images import images_info
+from pruneviz.views.pictures.layer_activations import layer_activations_info
+from pruneviz.views.pictures.layer_mask import layer_mask_info
 from pruneviz.views.pictures.layer_sensitivity import layer_sensitivity_info
+from pruneviz.views.pictures.layer_weights import layer_weights_info
 from pruneviz.views.pictures.lineage import lineage_info
 from pruneviz.views.pictures.mask_checks import mask_checks_info
 from pruneviz.views.pictures.pq_index import pq_index_info
@@ -52,6 +55,9 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "smallest": smallest_info,
     "lineage": lineage_info,
     "density_map": density_map_info,
+    "layer_weights": layer_weights_info,
+    "layer_activations": layer_activations_info,
+    "layer_mask": layer_mask_info,
     "class_changes": class_changes_info,
     "flips": flips_info,
     "sample_scatter": sample_scatter_info,

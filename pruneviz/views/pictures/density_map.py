@@ -28,9 +28,20 @@ TICKS = ((0.0, "≤ 1 %"), (0.25, "3 %"), (0.5, "10 %"), (0.75, "32 %"), (1.0, "
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
+    """What pictures of layers show together: a model compared, a control beside it, or all runs of a method.
+
+    Attributes:
+        label: its name.
+        run_ids: one, or those over which numbers are means.
+        ink: of its method.
+        control: whether it is random pruning.
+    """
+
     label: str
     run_ids: tuple[str, ...]
+    ink: str
+    control: bool
 
 
 def targets(tables: Tables, state: ViewState) -> tuple[tuple[str, str], ...]:
@@ -52,8 +63,7 @@ def density_map_info(tables: Tables, state: ViewState) -> Picture:
     more than one with 91 % and one with 95 %. A layer of which nothing is kept is marked.
     """
     title = "What each layer keeps"
-    done = measured(tables)
-    rows, subtitle = _compared(done, state) or _by_method(tables, done, state)
+    rows, subtitle = rows_of(tables, state)
     if not rows:
         return Picture("density_map", title, empty="Nothing pruned has been measured yet.")
     layers = tables.table("layers", [r for row in rows for r in row.run_ids])
@@ -69,22 +79,32 @@ def density_map_info(tables: Tables, state: ViewState) -> Picture:
         x=Axis(kind="categories", categories=layer_labels(names), upright=len(names) > FEW_LAYERS),
         y=Axis(kind="categories", categories=tuple(elide(r.label, 30) for r in shown), reverse=True),
         marks=(_cells(shown, names, layers),),
+        selects="layer",
         height=(70 if len(names) <= FEW_LAYERS else 200) + 34 * len(shown),
     )
 
 
-def _compared(done: pd.DataFrame, state: ViewState) -> tuple[list[_Row], str] | None:
+def rows_of(tables: Tables, state: ViewState) -> tuple[list[Row], str]:
+    """The models compared with their random controls, else each method at one target; and which they are, in words."""
+    done = measured(tables)
+    return _compared(tables, done, state) or _by_method(tables, done, state)
+
+
+def _compared(tables: Tables, done: pd.DataFrame, state: ViewState) -> tuple[list[Row], str] | None:
     chosen = on.compared(done, state)
     if not chosen:
         return None
     controls = on.beside(on.controls_of(done, chosen), chosen)
     labels = on.labels(done, [*chosen, *controls])
-    rows = [_Row(labels[r], (r,)) for r in chosen] + [_Row(on.as_control(labels[r]), (r,)) for r in controls]
+    inks, random = on.inks(tables.runs), on.controls(tables.runs)
+    methods = dict(zip(done["run_id"], done["method"], strict=True))
+    rows = [Row(labels[r], (r,), inks[methods[r]], methods[r] in random) for r in chosen]
+    rows += [Row(on.as_control(labels[r]), (r,), inks[methods[r]], True) for r in controls]
     after = " After them, the random pruning of as much." if controls else ""
     return rows, f"The {several(len(chosen), 'model')} compared.{after}"
 
 
-def _by_method(tables: Tables, done: pd.DataFrame, state: ViewState) -> tuple[list[_Row], str]:
+def _by_method(tables: Tables, done: pd.DataFrame, state: ViewState) -> tuple[list[Row], str]:
     pruned = done[~on.is_dense(done)]
     known = [t for t, _ in targets(tables, state)]
     if not known:
@@ -96,10 +116,11 @@ def _by_method(tables: Tables, done: pd.DataFrame, state: ViewState) -> tuple[li
     at = at[(at["recovery"].fillna("none") == recovery).astype(bool)]
     several_models = at["model"].nunique() > 1
     methods, shown_recoveries = on.short(done["method"]), on.short(done["recovery"])
+    inks, random = on.inks(tables.runs), on.controls(tables.runs)
     rows = []
     for (model, method), group in at.groupby(["model", "method"], sort=False):
         label = f"{plain(model)} · {methods[str(method)]}" if several_models else methods[str(method)]
-        rows.append(_Row(label, tuple(str(r) for r in group["run_id"])))
+        rows.append(Row(label, tuple(str(r) for r in group["run_id"]), inks[str(method)], str(method) in random))
     shown = on.at_target(target, at["sparsity_target"].iloc[0] if len(at) else None)
     most = max((len(r.run_ids) for r in rows), default=0)
     how = "before recovery" if recovery == "none" else f"after {shown_recoveries[recovery]}"
@@ -108,7 +129,7 @@ def _by_method(tables: Tables, done: pd.DataFrame, state: ViewState) -> tuple[li
     return rows, f"{what}{mean}. Choose models to compare to see them instead."
 
 
-def _cells(rows: list[_Row], names: list[str], layers: pd.DataFrame) -> Cells:
+def _cells(rows: list[Row], names: list[str], layers: pd.DataFrame) -> Cells:
     place = {name: j for j, name in enumerate(names)}
     x, y, value, text, strong = [], [], [], [], []
     hover: dict[str, list[str]] = {k: [] for k in ("layer", "model", "kept", "density", "shape", "channels")}
@@ -130,7 +151,8 @@ def _cells(rows: list[_Row], names: list[str], layers: pd.DataFrame) -> Cells:
             channels = f"{count(mean['channels_kept'])} of {count(float(first['channels']))}"
             hover["channels"].append(f"{channels} with anything kept")
     ramp = on_ramp(np.array(value))
-    return Cells(np.array(x), np.array(y), ramp, "density", text, TICKS, "kept", strong, hover=hover)
+    behind = [(names[int(i)],) for i in x]
+    return Cells(np.array(x), np.array(y), ramp, "density", text, TICKS, "kept", strong, keys=behind, hover=hover)
 
 
 def on_ramp(density: Floats) -> Floats:

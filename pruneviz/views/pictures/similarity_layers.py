@@ -153,13 +153,17 @@ def _with_range(mean: float, low: float, high: float) -> str:
 
 
 def _sentences(arms: Sequence[_Arm]) -> Iterator[str]:
-    pruned = [a for a in arms if a.kind == "pruned"]
+    every = [a for a in arms if a.kind == "pruned"]
+    pruned = [a for a in every if not a.ink.startswith("control")] or every  # the others are what these are held to
     if not pruned:
         return
     told = [(float(r["cka"]), a, str(r["layer"])) for a in pruned for r in a.frame.to_dict("records")]
     cka, worst, layer = min(told, key=lambda t: t[0])
     text = f"The least alike is {plain(layer)} after {worst.label}: CKA {number(cka)}"
+    blind = [a.frame.set_index("layer")["cka"].astype("float64").get(layer) for a in every if a not in pruned]
+    ends = [number(v) for v in (min(known), max(known))] if (known := [v for v in blind if v is not None]) else []
+    text += f"; random pruning: {' to '.join(dict.fromkeys(ends))}" if ends else ""
     other = [r for a in arms if a.kind == "replicate" for r in a.frame.to_dict("records") if r["layer"] == layer]
     if other:
-        text += f", where another dense model has {number(float(other[0]['cka']))}"
+        text += f"; another dense model: {number(float(other[0]['cka']))}"
     yield text + "."
