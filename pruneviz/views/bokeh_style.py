@@ -10,6 +10,7 @@ import numpy as np
 from pruneviz.views import marks as m
 from pruneviz.views.bokeh_marks import FONT
 from pruneviz.views.described import described
+from pruneviz.views.fitting import names_on_screen, title_on_screen
 from pruneviz.views.palette import ink, ramp
 
 if TYPE_CHECKING:
@@ -83,11 +84,11 @@ def restyle(figure: Figure, picture: m.Picture, theme: str) -> None:
     figure.html_attributes = {"role": "figure", "aria-label": described(picture)}
     if figure.height != picture.height:
         figure.height = picture.height
-    for spec, axis, grid in (
-        (picture.x, figure.xaxis[0], figure.xgrid[0]),
-        (picture.y, figure.yaxis[0], figure.ygrid[0]),
+    for name, spec, axis, grid in (
+        ("x", picture.x, figure.xaxis[0], figure.xgrid[0]),
+        ("y", picture.y, figure.yaxis[0], figure.ygrid[0]),
     ):
-        axis.axis_label = spec.title or None
+        axis.axis_label = title_on_screen(picture, name) or None
         axis.axis_label_text_font = axis.major_label_text_font = FONT
         axis.axis_label_text_font_style = "normal"
         axis.axis_label_text_font_size, axis.major_label_text_font_size = "13px", "12px"
@@ -96,16 +97,16 @@ def restyle(figure: Figure, picture: m.Picture, theme: str) -> None:
         axis.major_tick_line_color = axis.minor_tick_line_color = None
         axis.axis_label_standoff = 10
         grid.grid_line_color = None if spec.categories else faint
-        _ticks(axis, spec)
+        _ticks(axis, spec, names_on_screen(picture) if name == "x" else spec.categories)
         grid.ticker = axis.ticker  # type: ignore[assignment]  # a ticker, though typed as what may become one
 
 
-def _ticks(axis: Any, spec: m.Axis) -> None:
+def _ticks(axis: Any, spec: m.Axis, names: Sequence[str]) -> None:
     from bokeh.models import BasicTickFormatter, FixedTicker
 
     if spec.kind == "categories":
         axis.ticker = FixedTicker(ticks=list(range(len(spec.categories))))
-        axis.major_label_overrides = dict(enumerate(spec.categories))
+        axis.major_label_overrides = dict(enumerate(names))
         axis.major_label_orientation = np.pi / 2 if spec.upright else "horizontal"
         return
     if spec.kind == "log":

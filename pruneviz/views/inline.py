@@ -236,7 +236,7 @@ def page(pictures: tuple[Picture, ...], theme: str) -> str:
 
     sources = Sources()
     layouts = [draw(picture, theme=theme, sources=sources).layout for picture in pictures]
-    script, place = components(column(layouts, sizing_mode="stretch_width"))
+    script, place = components(column(layouts, sizing_mode="stretch_width", spacing=20))
     library = Resources(mode="inline", components=["bokeh", "bokeh-widgets"]).js_raw  # and nobody else's, as Panel's
     scripts = "".join(f"<script>{code}</script>" for code in library)
     return (

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pruneviz.core.errors import UsageError, nearest
+from pruneviz.views.fitting import lines
 
 if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties
@@ -56,17 +57,7 @@ class Letters:
 
     def wrapped(self, text: str, size: float, width: float) -> str:
         """The text in lines of at most so many points, broken at spaces."""
-        lines = []
-        for line in text.split("\n"):
-            words, row = line.split(" "), ""
-            for word in words:
-                longer = f"{row} {word}" if row else word
-                if row and self.width(longer, size) > width:
-                    lines.append(row)
-                    longer = word
-                row = longer
-            lines.append(row)
-        return "\n".join(lines)
+        return lines(text, width, lambda t: self.width(t, size))
 
 
 @lru_cache(4096)

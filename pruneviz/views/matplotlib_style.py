@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pruneviz.views import marks as m
-from pruneviz.views.fitting import shortened
+from pruneviz.views.fitting import shortened, titled
 from pruneviz.views.matplotlib_letters import Letters
 from pruneviz.views.matplotlib_marks import MARKERS, THEME, Pen, dashes
 from pruneviz.views.palette import ink, ramp
@@ -34,6 +33,8 @@ SETTINGS: dict[str, Any] = {
 }
 _NOMINAL = 0.5  # how far a category axis reaches beyond its first and last category
 _PADDING = 0.06
+_NAMES, _SMALLER = 0.38, 0.78  # of the width that names beside an axis take; how much smaller they are set for it
+_BAR = 0.14  # of the width, for a colour bar and its words
 _MOST_LINES = 4  # of a name below an axis
 _ROW = 1.7  # height of the legend's rows, in letters
 
@@ -56,7 +57,7 @@ def axes_look(axes: Axes, picture: m.Picture, pen: Pen, letters: Letters, width:
         axis.set_label_text(letters.known(spec.title), size=13 * pen.scale, color=ink("ink", THEME))
         axis.labelpad = 5 * pen.scale
         if spec.kind == "categories":
-            _categories(axes, name, spec, pen, letters, width)
+            _categories(axes, name, picture, pen, letters, width)
         else:
             _numbers(axes, name, spec)
 
@@ -67,33 +68,37 @@ def wrap_titles(axes: Axes, picture: m.Picture, letters: Letters) -> bool:
     for spec, axis, room in ((picture.x, axes.xaxis, box.width), (picture.y, axes.yaxis, box.height)):
         points = room * 72 / axes.get_figure(root=True).dpi  # type: ignore[union-attr]  # it stands in one
         size = float(axis.label.get_fontsize())
-        text = _broken(letters.known(spec.title), letters, size, 0.95 * points)  # screens' letters are a little wider
+        wide = partial(letters.width, size=size)
+        text = titled(letters.known(spec.title), 0.95 * points, wide)  # screens' letters are a little wider
         changed |= text != axis.label.get_text()
         axis.label.set_text(text)
     return changed
 
 
-def _broken(title: str, letters: Letters, size: float, room: float) -> str:
-    """A title in lines that fit: broken before what it says last, such as a direction, else anywhere but at a unit."""
-    title = re.sub(r" (\([^ )]{1,3}\))", "\u00a0\\1", title)
-    if any(letters.width(line, size) > room for line in title.split("\n")):
-        title = "\n".join(title.rsplit(" · ", 1))
-    return letters.wrapped(title, size, room)
-
-
-def _categories(axes: Axes, name: str, spec: m.Axis, pen: Pen, letters: Letters, width: float) -> None:
-    size = 12 * pen.scale
+def _categories(axes: Axes, name: str, picture: m.Picture, pen: Pen, letters: Letters, width: float) -> None:
+    size, spec = 12 * pen.scale, picture.x if name == "x" else picture.y
     texts = [letters.known(c) for c in spec.categories]
-    each = 0.8 * width / max(len(texts), 1)
+    each = 0.96 * (width - _beside(picture, letters, size, width)) / max(len(texts), 1)
     upright = name == "x" and (spec.upright or any(letters.width(w, size) > each for t in texts for w in t.split(" ")))
     if name == "x" and not upright:
         texts = [letters.wrapped(t, size, each) for t in texts]
         upright = any(t.count("\n") >= _MOST_LINES for t in texts)
     if name == "y" or upright:
-        texts = [shortened(t.replace("\n", " "), 0.38 * width, partial(letters.width, size=size)) for t in texts]
+        texts = [t.replace("\n", " ") for t in texts]
+        longest = max((letters.width(t, size) for t in texts), default=0.0)
+        size *= min(1.0, max(_SMALLER, _NAMES * width / max(longest, 1e-9)))
+        texts = [shortened(t, _NAMES * width, partial(letters.width, size=size)) for t in texts]
     axis = axes.xaxis if name == "x" else axes.yaxis
     axis.set_ticks(range(len(texts)), labels=texts, rotation=90 if upright else 0)
-    axes.tick_params(axis=name, labelcolor=ink("ink", THEME))  # type: ignore[arg-type]  # x or y
+    axes.tick_params(axis=name, labelcolor=ink("ink", THEME), labelsize=size)  # type: ignore[arg-type]  # x or y
+
+
+def _beside(picture: m.Picture, letters: Letters, size: float, width: float) -> float:
+    """About how many points stand to the left and to the right of the drawing."""
+    names = max((letters.width(letters.known(c), size) for c in picture.y.categories), default=3.5 * size)
+    title = 1.5 * size if picture.y.title else 0.0
+    bar = any(isinstance(k, m.Cells) and k.ticks for k in picture.marks)
+    return min(names, _NAMES * width) + title + size + (_BAR * width if bar else 0.0)
 
 
 def _numbers(axes: Axes, name: str, spec: m.Axis) -> None:

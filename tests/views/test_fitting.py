@@ -11,7 +11,7 @@ from synthetic import HOSTILE, SCRIPT, SyntheticTables
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import PICTURES, bokeh_renderer, matplotlib_renderer
 from pruneviz.views import marks as m
-from pruneviz.views.fitting import shortened, width
+from pruneviz.views.fitting import NARROW, across, shortened, width
 from pruneviz.views.matplotlib_letters import Letters
 from pruneviz.views.pictures.sample_grid import TILE
 
@@ -75,3 +75,21 @@ def test_names_stay_in_their_places_on_paper(name: str) -> None:
     found = [(t, room[t.get_position()]) for t in axes.texts if t.get_position() in room]
     assert len(found) > 16
     assert [t.get_text() for t, most in found if t.get_window_extent().width > 1.02 * pixel * most] == []
+
+
+def test_titles_and_names_of_axes_fit_a_narrow_window() -> None:
+    long = "test accuracy minus that of plain magnitude, from the same dense model (points) · higher is better"
+    columns = ("relative corruption error (1: as the dense model)", "loss under corruption, against dense (points)")
+    x, y = m.Axis(long, "categories", columns), m.Axis(long, "categories", ("magnitude (uniform) · finetune",))
+    drawn = bokeh_renderer.draw(m.Picture("p", "p", x=x, y=y, height=400))
+    assert drawn.figure is not None
+    below, beside = drawn.figure.xaxis[0], drawn.figure.yaxis[0]
+    assert str(below.axis_label).split("\n")[-1] == "higher is better"  # broken there first
+    assert "(points)" in str(below.axis_label)  # and never at a unit
+    room = across(drawn.picture)
+    assert 300 < room < NARROW
+    assert all(width(line, 13) <= room for line in str(below.axis_label).split("\n"))
+    assert all(width(line, 13) <= 400 for line in str(beside.axis_label).split("\n"))
+    names = [str(n) for n in dict(below.major_label_overrides).values()]
+    assert [" ".join(n.split("\n")) for n in names] == list(columns)
+    assert all(width(line, 12) <= room / 2 for n in names for line in n.split("\n"))

@@ -24,7 +24,7 @@ _NAME = "geometry_classes"
 _TITLE = "Where the classes' features lie"
 _MOST_MODELS = 3
 _MOST_NAMED = 20
-_ABOUT = (960.0, 460.0)  # pixels of the drawing, as far as names are concerned; it stretches
+_ABOUT = (680.0, 460.0)  # pixels of the drawing, as far as names are concerned; it stretches
 _COLUMNS = ["angle", "norm", "margin", "accuracy", "samples"]
 
 

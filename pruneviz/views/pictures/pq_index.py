@@ -97,7 +97,7 @@ def pq_index_info(tables: Tables, state: ViewState) -> Picture:
         ),
         sentences=tuple(_sentence(c) for c in courses if not c.control),
         notes=_notes(shown),
-        x=Axis("level of pruning", low=-0.075 * last - 0.3, high=last * 1.02 + 0.3),
+        x=Axis("level of pruning", low=-0.1 * last - 0.3, high=last * 1.02 + 0.3),
         y=Axis(kind="categories", categories=("phases of PQI", *titles), reverse=True),
         marks=tuple(_marks(courses, strips, last)),
         legend=_legend(tables, courses),

@@ -103,7 +103,8 @@ def _cells(names: Sequence[str], pairs: pd.DataFrame) -> Cells:
 
 
 def _two(value: float) -> str:
-    return f"{round(value, 2) + 0.0:.2f}".replace("0.", ".", 1).replace("-", "−")  # adding 0 turns −0.0 into +0.0
+    text = f"{round(value, 2) + 0.0:.2f}".replace("-", "−")  # adding 0 turns −0.0 into +0.0
+    return text.removesuffix(".00") if text.endswith("1.00") else text.replace("0.", ".", 1)
 
 
 def _with_range(r: Mapping[Any, Any]) -> str:

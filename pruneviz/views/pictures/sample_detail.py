@@ -83,7 +83,7 @@ def _model(tables: Tables, c: Comparison, sample: str, run: str, near: tuple[str
         f"margin {number(float(s.margin[run][i]))}",
         f"loss {number(float(s.loss[run][i]))}",
     ]
-    parts += [f"neighbourhood changed {change:.2f}"] if np.isfinite(change) else []
+    parts += [f"neighbours changed {change:.2f}"] if np.isfinite(change) else []
     star = "★ " if run == c.reference else ""
     sign = f"{'✓' if right else '✗'} {class_name(tables.classes, said)}"
 
@@ -103,7 +103,7 @@ def _model(tables: Tables, c: Comparison, sample: str, run: str, near: tuple[str
         ),
         Text(*at(8, 12), [star + plain(c.labels[run])], bold=True, size=11.5, room=0.6 * WIDE - 16),
         Text(*at(WIDE - 8, 12), [sign], align="right", size=12.0, room=0.4 * WIDE - 16),
-        Text(*at(8, 29), [" · ".join(parts)], "soft", size=11.0),
+        Text(*at(8, 29), [" · ".join(parts)], "soft", size=10.5),
     ]
     if near:
         where = {k: j for j, k in enumerate(s.ids)}
