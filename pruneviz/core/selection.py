@@ -155,6 +155,32 @@ class Values(Rule):
 
 
 @dataclass(frozen=True)
+class Contains(Rule):
+    """A column of texts having this in it, in upper or lower case: a search, as for samples by ``sample_id``."""
+
+    column: Column
+    part: str
+
+    def to_plain(self) -> dict[str, Any]:
+        """See :class:`Rule`."""
+        return {**self.column.to_plain(), "contains": self.part}
+
+    @property
+    def text(self) -> str:
+        """See :class:`Rule`."""
+        return f"{self.column.text} contains {self.part!r}"
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """See :class:`Rule`."""
+        return (self.column.run,) if self.column.run else ()
+
+    def carried(self, to: Mapping[str, str]) -> Rule:
+        """See :class:`Rule`."""
+        return replace(self, column=self.column.carried(to))
+
+
+@dataclass(frozen=True)
 class Range(Rule):
     """A column lying between two numbers, both included; without one, that side is open. NaN lies nowhere."""
 
@@ -399,7 +425,8 @@ class Selection:
 
 
 _FORMS = (
-    "ids; column with values or low and high; became with run and reference; inside with x and y; named; not; all; any"
+    "ids; column with values, contains, or low and high; became with run and reference; inside with x and y; named; "
+    "not; all; any"
 )
 
 
@@ -437,8 +464,11 @@ def rule_from(value: Any, where: str = "rule", depth: int = 0) -> Rule:
         x, y = (_column(value[k], f"{where} {k}", {"column", "run", "plane"}) for k in ("x", "y"))
         return Inside(x, y, _polygon(value["inside"], f"{where} inside"))
     if "column" in keys and "values" in keys:
-        column = _column(value, where, {"column", "run", "values"})
+        column = _column(value, where, {"column", "run", "plane", "values"})
         return Values(column, tuple(dict.fromkeys(_texts(value["values"], f"{where} values"))))
+    if "column" in keys and "contains" in keys:
+        column = _column(value, where, {"column", "run", "plane", "contains"})
+        return Contains(column, _text(value["contains"], f"{where} contains"))
     if "column" in keys:
         column = _column(value, where, {"column", "run", "plane", "low", "high"})
         low, high = (_number(value.get(k), f"{where} {k}") for k in ("low", "high"))

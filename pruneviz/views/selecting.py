@@ -18,6 +18,7 @@ from pruneviz.core.selection import (
     AnyOf,
     Became,
     Column,
+    Contains,
     Ids,
     Inside,
     Named,
@@ -139,6 +140,11 @@ class _Holds:
             case Values(column, values):
                 texts = self.reader.texts(column)
                 return _where(np.isin(texts, np.array(values, dtype=object)), self.reader.stated(texts))
+            case Contains(column, part):
+                texts = self.reader.texts(column)
+                sought = part.casefold()
+                found = np.array([sought in str(t).casefold() for t in texts], dtype=bool)
+                return _where(found, self.reader.stated(texts))
             case Range(column, low, high):
                 numbers = self.reader.numbers(column)
                 held = numbers >= low if low is not None else self.reader.everything

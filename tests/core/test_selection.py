@@ -13,6 +13,7 @@ from pruneviz.core.selection import (
     AnyOf,
     Became,
     Column,
+    Contains,
     Ids,
     Inside,
     Named,
@@ -26,11 +27,12 @@ from pruneviz.core.selection import (
 
 texts = st.text(max_size=8)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
-columns = st.builds(Column, texts, texts)
+columns = st.builds(Column, texts, texts, texts)
 leaves = st.one_of(
     st.builds(Ids, st.lists(texts, max_size=3, unique=True).map(tuple)),
     st.builds(Values, columns, st.lists(texts, max_size=3, unique=True).map(tuple)),
     st.builds(Range, columns, st.none() | numbers, st.none() | numbers),
+    st.builds(Contains, columns, texts),
     st.builds(Became, texts, texts, st.lists(st.sampled_from(OUTCOMES), unique=True).map(tuple)),
     st.builds(Inside, columns, columns, st.lists(st.tuples(numbers, numbers), min_size=3, max_size=5).map(tuple)),
     st.builds(Named, texts),

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pruneviz.core.selection import OUTCOMES, AllOf, Became, Column, Ids, Range, Rule, Values
+from pruneviz.core.selection import OUTCOMES, AllOf, Became, Column, Contains, Ids, Range, Rule, Values
 from pruneviz.core.tables import SAMPLES
 from pruneviz.study.workspace import checked_name
 from pruneviz.views import runs as on
 from pruneviz.views.embedded import CHANGE
 from pruneviz.views.metrics import measured
-from pruneviz.views.text import elide, plain, several
+from pruneviz.views.text import elide, listed, plain, several
 from pruneviz_apps.explorer.session import LONGEST, Session
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LABEL, OUTCOME, CORRECT = "true class", "what became of it", "correct"
+LABEL, PREDICTED, OUTCOME, CORRECT = "true class", "predicted class", "what became of it", "correct"
+NAME = "the image's name"
+OF_NO_MODEL = (LABEL, NAME)
 NUMBERS = (*(c.name for c in SAMPLES.columns if c.type == "float"), CHANGE)
-FIELDS = (LABEL, OUTCOME, CORRECT, *NUMBERS)  # by which images can be asked for
+FIELDS = (LABEL, PREDICTED, OUTCOME, CORRECT, NAME, *NUMBERS)  # by which images can be asked for
 WAYS = {"and": "narrow down", "or": "widen", "and not": "take away", "only": "begin anew"}
 
 
@@ -51,7 +53,8 @@ def in_sight(session: Session) -> tuple[str, ...]:
 
 def choices(session: Session, column: str) -> list[str]:
     """The values that a field has; none for numbers."""
-    options = {LABEL: [plain(c) for c in session.tables.classes], OUTCOME: list(OUTCOMES), CORRECT: ["yes", "no"]}
+    classes = [plain(c) for c in session.tables.classes]
+    options = {LABEL: classes, PREDICTED: classes, OUTCOME: list(OUTCOMES), CORRECT: ["yes", "no"]}
     return options.get(column, [])
 
 
@@ -63,8 +66,10 @@ def wanted(session: Session, column: str, run: str, values: tuple[str, ...], low
         column: one of :data:`FIELDS`.
         run: id of the model whose column it is.
         values: those allowed, of :func:`choices`.
-        low, high: as typed; nothing for any.
+        low, high: as typed; nothing for any. A search has what is sought in ``low``.
     """
+    if column == NAME:
+        return Contains(Column("sample_id"), low) if low else "Type a part of an image's name."
     if column != LABEL and not run:
         return "There is no model to read it of: compare some first."
     if column in NUMBERS:
@@ -77,9 +82,10 @@ def wanted(session: Session, column: str, run: str, values: tuple[str, ...], low
         return Range(Column(column, run), *limits)
     if not values:
         return f"Choose one or more values of {column}."
-    if column == LABEL:
+    if column in (LABEL, PREDICTED):
         names = {plain(c): c for c in session.tables.classes}
-        return Values(Column("label"), tuple(names[v] for v in values))
+        of = Column("label") if column == LABEL else Column("prediction", run)
+        return Values(of, tuple(names[v] for v in values))
     if column == OUTCOME:
         return Became(run, session.reference, values)
     return Values(Column("correct", run), values)
@@ -132,10 +138,24 @@ def portable(session: Session) -> Rule | None:
 
 
 def carry(session: Session, to: str) -> None:
-    """Let the selection's rule be about another model; what it says of the reference stays."""
+    """Let the selection's rule be about another model.
+
+    What it says of the reference beside a model stays. A rule that sets two models against each other is about both,
+    and is not carried: with one model in the place of two it would say something else.
+    """
     rule = portable(session)
-    if rule is not None:
-        session.select(rule.carried({r: to for r in rule.runs if r != session.reference}))
+    if rule is None:
+        return
+    about = [r for r in rule.runs if r != session.reference] or [session.reference]
+    if len(about) > 1:
+        done = measured(session.tables)
+        names = on.labels(done, [r for r in about if r in set(done["run_id"])])
+        session.say(
+            f"The selection is about {several(len(about), 'model')}: {listed(map(plain, names.values()))}. One that is "
+            "about a single model can be carried to another."
+        )
+        return
+    session.select(rule.carried({about[0]: to}))
 
 
 def rows(session: Session) -> pd.DataFrame:

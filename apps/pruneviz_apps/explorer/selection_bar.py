@@ -100,9 +100,11 @@ class SelectionBar:
     def _fields(self) -> None:
         """Show the fields that the column has."""
         column = self.column.value
-        self.run.visible = column != selecting.LABEL
-        self.low.visible = self.high.visible = column in selecting.NUMBERS
-        self.values.visible = column not in selecting.NUMBERS
+        search, number = column == selecting.NAME, column in selecting.NUMBERS
+        self.run.visible = column not in selecting.OF_NO_MODEL
+        self.low.visible, self.high.visible = number or search, number
+        self.low.label, self.low.placeholder = ("contains", "a part") if search else ("from", "any")
+        self.values.visible = not (number or search)
         options = selecting.choices(self.session, column)
         if options and self.values.options != options:
             self.values.value, self.values.options = [], options

@@ -47,10 +47,12 @@ def _rule(session: Session, names: dict[str, str]) -> None:
             index=len(names) - 1 if names else None,
             format_func=lambda r: names.get(r, ""),
             key="rule-run",
-            disabled=column == selecting.LABEL,
+            disabled=column in selecting.OF_NO_MODEL,
         )
     with places[2]:
-        if column in selecting.NUMBERS:
+        if column == selecting.NAME:
+            low = st.text_input("contains", key="rule-part", placeholder="a part of it")
+        elif column in selecting.NUMBERS:
             left, right = st.columns(2)
             low = left.text_input("from", key="rule-low", placeholder="any")
             high = right.text_input("to", key="rule-high", placeholder="any")
