@@ -145,9 +145,11 @@ def exact(about: str, text: str, size: float, pictures: tuple[str, ...] = ()) ->
     return Difference(about, text, math.inf if size > 0 else 0.0, size, pictures)
 
 
-def span(low: float, high: float, shows: Shows) -> str:
+def span(low: float, high: float, shows: Shows, level: str = "95 %") -> str:
     """An interval in words."""
-    return f"95{NBSP}% interval {shows(low)} to {shows(high)}" if math.isfinite(low) else "too few for an interval"
+    if not math.isfinite(low):
+        return "too few for an interval"
+    return f"{level.replace(' ', NBSP)} interval {shows(low)} to {shows(high)}"
 
 
 def chance(p: float) -> str:

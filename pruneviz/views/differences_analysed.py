@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruneviz.measures.statistics import t_interval
 from pruneviz.views import runs as on
-from pruneviz.views.analysed import table_of
+from pruneviz.views.analysed import level_of, table_of
 from pruneviz.views.comparison import Comparison
 from pruneviz.views.difference import Difference, Missing, against_retraining, chance, change, span
 from pruneviz.views.metrics import measured
@@ -167,7 +167,8 @@ def _of_runs(tables: Tables, c: Comparison, run_id: str, one: _OfRuns, frame: pd
             continue
         low, high = _ends(tables, one, m, by_run.loc[run_id], run_id, c.reference) if own else (_NAN, _NAN)
         baseline = [v[b] - v[a] for a, b in c.baseline if a in v and b in v]
-        how = f" ({span(low, high, m.signed)}, these two models fixed)" if math.isfinite(low) else ""
+        level = level_of(tables, one.analysis)
+        how = f" ({span(low, high, m.signed, level)}, these two models fixed)" if math.isfinite(low) else ""
         text = f"{m.words} is {m.value(after)} instead of {m.value(before)}: {m.signed(after - before)}{how}."
         found, control = change(after - before, low, high, baseline, m.step), v.get(c.controls.get(run_id, ""), _NAN)
         blind = m.signed(control - before) if math.isfinite(control) else ""

@@ -148,7 +148,7 @@ def _rows(frame: dict[str, list[Any]]) -> pd.DataFrame:
     return pd.DataFrame(frame)
 
 
-def test_what_analyses_measured_is_said_with_intervals_where_they_have_them() -> None:
+def test_what_analyses_measured_is_said_with_intervals_where_they_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = Reportable(samples=300, methods=2, replicates=2)
     reference, other, again = (run(tables, f"lenet5/{n}") for n in ("0 dense", "1 dense", "0 dense finetune"))
     one = run(tables, "lenet5/0 magnitude 0.9")
@@ -198,6 +198,7 @@ def test_what_analyses_measured_is_said_with_intervals_where_they_have_them() ->
             }
         ),
     }
+    monkeypatch.setattr(tables, "options_of", lambda analysis: {"level": 0.8})
     d = of(tables, "lenet5/0 magnitude 0.9")
     by = {x.about: x for x in d.said if x.about not in ("geometry", "robustness")}
     assert by["activations"].times == pytest.approx(0.5 / 0.1)
@@ -207,6 +208,7 @@ def test_what_analyses_measured_is_said_with_intervals_where_they_have_them() ->
     assert "as measured, without an interval" in geometry[0].text
     robust = [x for x in d.said if x.about == "robustness"]
     assert [x.times for x in robust] == [pytest.approx(15), 0]
+    assert "(80 % interval −25" in robust[0].text.replace(NBSP, " ")
     assert by["attributions"].text.replace(NBSP, " ").startswith("Maps by lrp have a mean rank correlation of 0.4 ")
     assert [m.about for m in d.missing] == ["calibration"]  # measured, but not of this model
     assert d.missing[0].command == ""
