@@ -427,3 +427,18 @@ def test_an_address_shows_its_page_once(page: str) -> None:
     assert len(shell.body) == 1
     assert shell.session.state.page == page
     assert shell.session.notice == ""
+
+
+def test_undo_and_redo_are_on_every_page() -> None:
+    shell = Shell(CachedTables(SyntheticTables(samples=60, replicates=1, methods=2)), "?page=layers")
+    s = shell.session
+    assert {shell.undo, shell.redo} <= set(shell.page.header)
+    assert shell.undo.disabled
+    s.compare(ids(s.tables, 2))
+    s.change(page="diff")
+    assert not shell.undo.disabled
+    assert shell.redo.disabled
+    shell.undo.clicks += 1
+    assert (s.state.page, s.state.models) == ("diff", ())
+    shell.redo.clicks += 1
+    assert s.state.models == ids(s.tables, 2)

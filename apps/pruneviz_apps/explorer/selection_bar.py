@@ -28,13 +28,11 @@ class SelectionBar:
         self._asked = ""  # the name that is taken, and that somebody was asked whether to replace
         self.words = html(margin=(8, 0))
 
-        self.undo = step("Undo", "undo", session.undo)
-        self.redo = step("Redo", "redo", session.redo)
         self.clear = step("Clear selection", "close", lambda: session.select(None))
         self.invert = step("Invert", "flip", self._invert)
         self.more = pmui.Toggle(label="Refine, save, export", size="small", variant="outlined", margin=0)
         self.more.param.watch(lambda e: session.change(refining=e.new), "value")
-        line = pn.Row(self.words, self.undo, self.redo, self.invert, self.clear, self.more, margin=0, styles=_LINE)
+        line = pn.Row(self.words, self.invert, self.clear, self.more, margin=0, styles=_LINE)
         self.column = pmui.Select(label="Column", options=list(selecting.FIELDS), **_SMALL)
         self.run = pmui.Select(label="of", options={}, **_SMALL)
         self.values = pmui.MultiChoice(label="is one of", options=[], max_items=50, width=230, margin=0)
@@ -68,7 +66,6 @@ class SelectionBar:
         s = self.session
         selection = s.state.selection
         self.words.object = fragments.note(selecting.words(s))
-        self.undo.disabled, self.redo.disabled = not s.can_undo, not s.can_redo
         self.clear.disabled = self.invert.disabled = selection is None
         self.more.value = self.details.visible = s.state.refining
         if s.state.refining:

@@ -80,6 +80,10 @@ class Shell:
         self.browser.param.watch(lambda e: self._went(e.new[0]), "address")
         self.browser.param.watch(lambda e: self._again(session.undo, e), "undone")
         self.browser.param.watch(lambda e: self._again(session.redo, e), "redone")
+        self.undo = pmui.IconButton(icon="undo", size="small", margin=0, description="Undo (Ctrl+Z)")
+        self.undo.on_click(lambda e: session.undo())
+        self.redo = pmui.IconButton(icon="redo", size="small", margin=0, description="Redo (Ctrl+Shift+Z)")
+        self.redo.on_click(lambda e: session.redo())
         self.code = CodeDialog(session)
         close = pmui.IconButton(icon="close", size="small", margin=0, description="Close this message")
         close.on_click(lambda e: session.say(""))
@@ -92,7 +96,7 @@ class Shell:
         self.page: Any = pmui.Page(
             title=elide(plain(tables.name), 48),
             meta_title=escape(f"{plain(tables.name)} · pruneviz"),
-            header=[self.status, *([self.browser] if alone else []), self.code.button],
+            header=[self.status, *([self.browser] if alone else []), self.undo, self.redo, self.code.button],
             sidebar=[self.sidebar.panel],
             main=[main, self.code.dialog],
             sidebar_width=SIDEBAR_WIDTH,
@@ -115,6 +119,7 @@ class Shell:
         """Show the page that the state names; the others keep what they show, out of sight."""
         s = self.session
         self.page.sidebar_open = s.state.sidebar
+        self.undo.disabled, self.redo.disabled = not s.can_undo, not s.can_redo
         self.status.object = fragments.fill("<div class='pv-status'>{text}</div>", text=status(s.tables))
         if s.state.page not in self._pages:
             made = self._pages[s.state.page] = _makers()[s.state.page](s)
