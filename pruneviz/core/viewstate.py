@@ -76,7 +76,7 @@ class ViewState:
     colour: str = option(
         "outcome",
         "what the colours of projected samples mean",
-        choices=("outcome", "class", "margin", "confidence", "loss", "change"),
+        choices=("outcome", "class", "prediction", "margin", "confidence", "loss", "change"),
     )
     all_points: bool = option(False, "whether samples that are many are drawn one by one, and not counted in cells")
     sort: str = option(

@@ -57,10 +57,11 @@ def test_every_model_has_a_scatter_of_the_same_images_in_the_same_plane():
     assert len({p.plane[0].plane for p in pictures}) == 1  # what is drawn in one can be carried to another
     assert "400 of 500 test images were looked at" in " ".join(pictures[0].notes)
     assert "Neighbourhoods changed against its dense model" in pictures[1].sentences[0]
+    assert "(mean over 400 images" in pictures[1].sentences[0]
     assert not pictures[0].sentences
 
 
-@pytest.mark.parametrize("colour", ["outcome", "class", "margin", "confidence", "loss", "change"])
+@pytest.mark.parametrize("colour", ["outcome", "class", "prediction", "margin", "confidence", "loss", "change"])
 def test_every_image_has_one_colour_and_the_legend_says_which(colour):
     pictures = projections(STUDY, replace(STATE, colour=colour))
     frame = pictures[0].frames[0]
@@ -89,6 +90,10 @@ def test_colours_are_outcomes_and_steps_of_the_same_numbers_in_all_models():
     a, b = (STUDY.table("samples", [r]).iloc[:400] for r in (DENSE, PRUNED[0]))
     expected = changes(a["label"].to_numpy(int), a["prediction"].to_numpy(int), b["prediction"].to_numpy(int))
     assert list(frame.columns[f"group {PRUNED[0]}"]) == list(expected)
+    frame = projections(STUDY, replace(STATE, colour="prediction"))[0].frames[0]
+    for r in (DENSE, PRUNED[0]):  # a class has the same look in every model
+        said = STUDY.table("samples", [r])["prediction"].iloc[:400].to_numpy()
+        assert list(frame.columns[f"group {r}"]) == list(said)
     frame = projections(STUDY, replace(STATE, colour="margin"))[0].frames[0]
     every = np.concatenate([STUDY.table("samples", [r])["margin"].iloc[:400] for r in (DENSE, *PRUNED)])
     edges = np.quantile(every, [0.2, 0.4, 0.6, 0.8])

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 COLOURS = {
     "what became of it": "outcome",
     "true class": "class",
+    "predicted class": "prediction",
     "margin": "margin",
     "confidence": "confidence",
     "loss": "loss",

@@ -17,6 +17,7 @@ from pruneviz.views.comparison import Comparison, class_name, comparison
 from pruneviz.views.counting import each, is_counted, told
 from pruneviz.views.embedded import ANALYSIS, AXES, Embedded, changes_of, embedded
 from pruneviz.views.marks import MARKERS, Axis, Counted, Frame, Key, LinkedPoints, Mark, Picture
+from pruneviz.views.neighbourhoods import neighbourhoods
 from pruneviz.views.outcomes import OUTCOMES
 from pruneviz.views.palette import STEPS
 from pruneviz.views.samples import rows_of
@@ -106,7 +107,7 @@ def projections(tables: Tables, state: ViewState) -> tuple[Picture, ...]:
         kept = each(np.array([c.codes(c.reference, r)[rows] for r in places.runs]))
         frame = _frame(c, state, tables.classes, places, coloured, rows, kept)
     ends = _ends(places)
-    changes = _changes(tables)
+    changes = neighbourhoods(tables, places.runs, state)
     return tuple(
         _scatter(c, places, frame, coloured, r, i, len(rows), ends, changes) for i, r in enumerate(places.runs)
     )
@@ -121,7 +122,11 @@ def _coloured(
         groups = tuple(looks[k] for k in sorted(looks))
         return _Coloured(groups, codes, "Colour: what became of the reference's prediction.")
     if state.colour == "class":
-        return _by_class(tables.classes, c.samples.labels[rows], places.runs)
+        labels = dict.fromkeys(places.runs, c.samples.labels[rows])
+        return _by_class(tables.classes, labels, "Colour: true class.")
+    if state.colour == "prediction":
+        said = {r: c.samples.prediction[r][rows] for r in places.runs}
+        return _by_class(tables.classes, said, "Colour: the class that the model says.")
     if state.colour == "change":
         values = {r: changes_of(tables, r, places.ids) for r in places.runs}
         words = "Colour: share of an image's neighbourhood that is another one than in its dense model"
@@ -131,19 +136,20 @@ def _coloured(
     return _by_number(values, column.name, f"Colour: {column.name}, {column.meaning}", "not finite", column.unit)
 
 
-def _by_class(classes: tuple[str, ...], labels: npt.NDArray[np.int64], runs: tuple[str, ...]) -> _Coloured:
-    """Each class has a look; of many, the most frequent."""
-    found, counts = np.unique(labels, return_counts=True)
+def _by_class(classes: tuple[str, ...], of: Mapping[str, npt.NDArray[np.int64]], words: str) -> _Coloured:
+    """Each class has a look; of many, the most frequent. The same for all models."""
+    found, counts = np.unique(np.concatenate(list(of.values())), return_counts=True)
     frequent = found[np.argsort(-counts, kind="stable")] if len(found) > _MOST_CLASSES else found
     own = [int(k) for k in frequent[:_MOST_CLASSES]]
     groups = [_Group(class_name(classes, k), f"hue-{i}", MARKERS[i % len(MARKERS[:6])]) for i, k in enumerate(own)]
-    codes = np.full(len(labels), len(own), np.uint8)
-    for i, k in enumerate(own):
-        codes[labels == k] = i
+    codes = {r: np.full(len(labels), len(own), np.uint8) for r, labels in of.items()}
+    for r, labels in of.items():
+        for i, k in enumerate(own):
+            codes[r][labels == k] = i
     left = len(found) - len(own)
     notes = (f"{len(own)} of {len(found):,} classes have a colour: the most frequent.",) if left else ()
     groups += [_Group("other classes", "soft", alpha=0.3)] if left else []
-    return _Coloured(tuple(groups), dict.fromkeys(runs, codes), "Colour: true class.", notes=notes)
+    return _Coloured(tuple(groups), codes, words, notes=notes)
 
 
 def _by_number(values: Mapping[str, Floats], name: str, words: str, missing: str, unit: str = "") -> _Coloured:
@@ -214,20 +220,6 @@ def _ends(places: Embedded) -> tuple[tuple[float, float], tuple[float, float]]:
         return low - margin, high + margin
 
     return of(places.x), of(places.y)
-
-
-def _changes(tables: Tables) -> dict[str, str]:
-    """What is said of each run: how far neighbourhoods have changed, beside training on alone."""
-    found = table_of(tables, ANALYSIS)
-    if found is None:
-        return {}
-    own = found[(found["kind"] != "replicate").to_numpy(bool)]
-    change = dict(zip(own["run_id"].astype(str), own["change"].to_numpy(float), strict=True))
-    said = {}
-    for run, retrained in zip(own["run_id"].astype(str), own["retrained_run_id"].astype(object), strict=True):
-        beside = f"; training on alone: {change[retrained]:.2f}" if retrained in change else ""
-        said[run] = f"Neighbourhoods changed against its dense model: {change[run]:.2f}{beside}."
-    return said
 
 
 def _scatter(
