@@ -47,7 +47,7 @@ def redundancy_info(tables: Tables, state: ViewState) -> Picture:
         subtitle=_subtitle(over, models),
         notes=()
         if len(models)
-        else ("Models are compared where a dense model has three others that descend from it.",),
+        else ("Models are compared where three others, random controls aside, descend from a dense model.",),
         x=Axis(kind="categories", categories=tuple(elide(_name(n), 22) for n in names), upright=True),
         y=Axis(kind="categories", categories=tuple(elide(_name(n), 22) for n in names), reverse=True),
         marks=(_cells(names, pairs), *_frames(ordered)),
