@@ -70,7 +70,10 @@ class PlacedTables(SyntheticTables):
             change = neighbourhood_change(near[r["dense_run_id"]], near[r["run_id"]])
             changes.append(pd.DataFrame({"run_id": r["run_id"], "sample_id": ids, "change": change}))
             kind = "retrained" if r["method"] == "dense" else "pruned"
-            rows.append({"run_id": r["run_id"], "kind": kind, "change": change.mean(), "retrained_run_id": None})
+            about = {"run_id": r["run_id"], "kind": kind, "samples": n, "change": change.mean()}
+            control = r.get("control_run_id") if r.get("control_run_id") in near else None
+            arm = f"{r['model']} · {r['method']} · {r['recovery']} · {r['target']}"
+            rows.append({**about, "arm": arm, "retrained_run_id": None, "control_run_id": control})
         first = next(iter(places), "")
         seen = pd.DataFrame({"run_id": list(places), "anchor_run_id": first, "by": "PCA", "samples": n})
         frames = {"embeddings_samples": samples, "embeddings_neighbours": neighbours, "embeddings_changes": changes}

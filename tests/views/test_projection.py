@@ -18,6 +18,7 @@ from pruneviz.measures.changes import changes
 from pruneviz.views import marks as m
 from pruneviz.views.bokeh_renderer import Sources, draw, outline, update
 from pruneviz.views.embedded import plane_of
+from pruneviz.views.neighbourhoods import neighbourhoods
 from pruneviz.views.pictures.projection import projection_info, projections
 from pruneviz.views.pictures.sample_detail import sample_detail_info
 from pruneviz.views.pictures.sample_grid import ON_PAGE, sample_grid_info, sorted_ids
@@ -73,6 +74,32 @@ def test_every_image_has_one_colour_and_the_legend_says_which(colour):
         assert p.legend == (pictures[0].legend if p is pictures[0] else ())
     looks = {(g.ink, g.marker, g.filled) for g in linked(pictures[0])[:-1]}
     assert len(looks) == len(pictures[0].legend)
+
+
+def test_changes_of_neighbourhoods_are_told_with_what_varied_and_anew_for_a_selection():
+    runs = STUDY.runs.set_index("run_id")
+    model = next(r for r in RUNS if runs.at[r, "method"] == "magnitude")
+    control, ids = str(runs.at[model, "control_run_id"]), ("test:3", "test:5", "test:450")  # the last not looked at
+    said = neighbourhoods(STUDY, [DENSE, model], ViewState())
+    change = STUDY.table("embeddings").set_index("run_id")["change"]
+    same = ["method", "target", "recovery"]
+    alike = [r for r in RUNS if tuple(runs.loc[r, same]) == tuple(runs.loc[model, same])]
+    assert len(alike) == 2
+    low, high = sorted(change[alike])
+    assert said == {
+        model: f"Neighbourhoods changed against its dense model: {change[model]:.2f} (mean over 400 images; over 2 "
+        f"dense models {low:.2f} to {high:.2f}). Random pruning of as much: {change[control]:.2f}."
+    }
+    each = STUDY.table("embeddings_changes").set_index(["run_id", "sample_id"])["change"]
+    some = neighbourhoods(STUDY, [model], ViewState(samples=ids))[model]
+    for run, words in ((model, "model: {:.2f} (mean over 2 selected images"), (control, "as much: {:.2f}.")):
+        assert words.format(each[run, "test:3"] / 2 + each[run, "test:5"] / 2) in some
+    nothing = neighbourhoods(STUDY, [model], ViewState(samples=ids[2:]))[model]
+    assert nothing == "None of the selected images has a neighbourhood here."
+    five = PlacedTables(replicates=5, methods=1, sparsities=(0.5,), samples=60)
+    (of_five,) = neighbourhoods(five, list(five.runs["run_id"])[2:3], ViewState()).values()
+    assert "over 5 dense models " in of_five
+    assert "95\xa0% interval " in of_five
 
 
 def test_a_change_of_neighbourhood_is_a_column_that_rules_read():

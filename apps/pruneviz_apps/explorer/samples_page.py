@@ -10,6 +10,7 @@ from pruneviz.views import runs as on
 from pruneviz.views.embedded import ANALYSIS
 from pruneviz.views.metrics import measured
 from pruneviz.views.pictures.images import pages
+from pruneviz.views.neighbourhoods import neighbourhoods
 from pruneviz.views.pictures.projection import FRAME, MOST_DRAWN, projections
 from pruneviz.views.pictures.sample_detail import WIDE as DETAIL
 from pruneviz.views.pictures.sample_detail import sample_detail_info
@@ -76,7 +77,7 @@ class SamplesPage:
         self.scatters = [PicturePane(session, self._scatter(i), needs) for i in range(MOST_DRAWN)]
         self.drawing = side_by_side(self.colour, self.all_points, gap=20)
         self.other = MeasureForm(session, "Make an embedding", ANALYSIS)
-        self.more = html()
+        self.changed, self.more = html(), html()
         self.grid = PicturePane(session, sample_grid_info, _SORTED)
         self.detail = PicturePane(session, sample_detail_info, (*_MODELS, "shown_sample"))
 
@@ -107,6 +108,7 @@ class SamplesPage:
             stack(scatters(self.scatters, least=330, gap=_GAP)),  # the outer can be hidden, a grid cannot
             self.more,
             stack(many, one, styles=SIDES),
+            self.changed,
         )
 
     def show(self) -> None:
@@ -131,6 +133,10 @@ class SamplesPage:
         notes += [left] if drawn and (left := undrawn(there, asked)) else []
         self.more.visible = bool(notes)
         self.more.object = fragments.note(" ".join(notes))
+        titles = {p.plane[0].run: p.title for p in made if p.plane is not None}
+        changed = neighbourhoods(s.tables, titles, state)
+        self.changed.object = fragments.labelled((titles[r], text) for r, text in changed.items())
+        self.changed.visible = bool(changed)
         self.grid.show()
         self.detail.show()
         total = len(state.samples) if state.narrowed else pages(s.tables, state)
@@ -174,7 +180,7 @@ class SamplesPage:
 
     def _scatter(self, i: int) -> Any:
         def make(tables: Tables, state: ViewState) -> Picture:
-            picture = self._pictures(tables, state)[i]
+            picture = replace(self._pictures(tables, state)[i], sentences=())  # below, counted for the selection
             return picture if i else replace(picture, notes=())
 
         return make
