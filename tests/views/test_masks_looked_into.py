@@ -63,6 +63,11 @@ def test_layers_stand_side_by_side_each_from_nothing_to_everything_removed() -> 
     assert lines[0].x == pytest.approx(-0.42 + 0.84 * own["sparsity"].to_numpy(float))
     assert len(of(picture, m.Band)) == 4
     assert lines[2].ink == "control"
+    coarse = study.frames["layer_sensitivity"]  # of so few units that less goes than is asked
+    study.frames["layer_sensitivity"] = coarse.assign(achieved=coarse["sparsity"].replace(0.9, 0.75))
+    drawn = next(k for k in of(layer_sensitivity_info(study, ViewState()), m.Line) if k.hover)
+    assert drawn.x == pytest.approx(-0.42 + 0.84 * np.array([0.0, 0.5, 0.75]))
+    assert drawn.hover["sparsity of the layer"][2].replace("\u00a0", " ") == "75.0 % (90.0 % asked)"
     assert picture.sentences[0].startswith("Hurt most, by the mean fall in points over the sparsities that every layer")
 
 

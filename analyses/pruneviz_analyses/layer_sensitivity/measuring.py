@@ -66,13 +66,13 @@ def measure(tables: Tables, drop: float, level: float) -> dict[str, pd.DataFrame
         named = {**dict(zip(_KEYS, name, strict=True)), "index": int(own["index"].iloc[0])}
         table = own.pivot_table(index="run_id", columns="sparsity", values="accuracy", observed=True).dropna()
         losses = own.pivot_table(index="run_id", columns="sparsity", values="loss", observed=True, dropna=False)
-        rows = list(_curve(named, table, losses.reindex(table.index), level))
+        removed = own.groupby("sparsity", observed=True)["achieved"].max().reindex(table.columns).to_numpy(float)
+        rows = list(_curve(named, table, removed, losses.reindex(table.index), level))
         for row in rows:
             row |= {"split": str(own["split"].iloc[0]), "images": int(own["images"].iloc[0])}
         curves += rows
         sparsities, change = _changes(table)
-        removed = own.groupby("sparsity", observed=True)["achieved"].max().reindex(table.columns)
-        falls[name] = _Falls(removed.to_numpy(float), -change, table.index)
+        falls[name] = _Falls(removed, -change, table.index)
         each = [_tolerated(sparsities, c, drop) for c in change]
         layers[name] = {
             **named,
@@ -98,7 +98,9 @@ def _changes(table: pd.DataFrame) -> tuple[Floats, Floats]:
     return table.columns.to_numpy(float), values - values[:, :1]
 
 
-def _curve(named: Mapping[str, Any], table: pd.DataFrame, losses: pd.DataFrame, level: float) -> list[dict[str, Any]]:
+def _curve(
+    named: Mapping[str, Any], table: pd.DataFrame, removed: Floats, losses: pd.DataFrame, level: float
+) -> list[dict[str, Any]]:
     sparsities, change = _changes(table)
     rows = []
     for i, sparsity in enumerate(sparsities):
@@ -110,6 +112,7 @@ def _curve(named: Mapping[str, Any], table: pd.DataFrame, losses: pd.DataFrame, 
             {
                 **named,
                 "sparsity": float(sparsity),
+                "achieved": float(removed[i]),
                 "dense_models": len(table),
                 "accuracy": float(table[sparsity].mean()),
                 "loss": float(loss.mean()) if finite else None,

@@ -40,6 +40,7 @@ CURVES = Schema(
         _LAYER,
         _INDEX,
         Column("sparsity", "float", "asked of the layer; 0 for the dense model", "fraction"),
+        Column("achieved", "float", "removed fraction of the layer's units", "fraction"),
         Column("dense_models", "int", "dense models: the unit of replication", "models"),
         Column("split", "str", "the images: val or train, never test"),
         Column("images", "int", "how many", "images"),

@@ -35,7 +35,7 @@ class Tournament:
     )
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (CONTESTANTS, FIELDS, PAIRS)
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     level: float = option(0.95, "level of the intervals and tiers; tests are at 1 minus it", ge=0.5, lt=1)
     tolerance: float = option(

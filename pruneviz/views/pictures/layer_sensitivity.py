@@ -131,7 +131,9 @@ def _marks(
         for module, frame in own[own["criterion"] == criterion].groupby("module", sort=False):
             if module in place:
                 rows = frame.sort_values("sparsity")
-                x = place[str(module)] - _ROOM + 2 * _ROOM * rows["sparsity"].to_numpy(float)
+                gone = rows["achieved" if "achieved" in rows else "sparsity"]  # which older stores do not have
+                rows = rows.assign(gone=gone.astype("float64"))
+                x = place[str(module)] - _ROOM + 2 * _ROOM * rows["gone"].to_numpy(float)
                 yield from _curve(rows, x, inks[criterion], _MARKERS[j % len(_MARKERS)])
 
 
@@ -144,13 +146,18 @@ def _curve(rows: pd.DataFrame, x: Any, ink: str, marker: str) -> Iterator[Mark]:
     hover = {
         "criterion": [plain(r["criterion"]) for r in told],
         "layer": [plain(r["layer"]) for r in told],
-        "sparsity of the layer": [percent(r["sparsity"]) for r in told],
+        "sparsity of the layer": [_gone(r) for r in told],
         "accuracy": [percent(r["accuracy"]) for r in told],
         "change": [_change(r) for r in told],
         "loss": [f"{number(r['loss'])} nats" for r in told],
     }
     yield Line(x, y, ink, "solid", 1.6, hover=hover)
     yield Points(x, y, ink, marker, True, 5, hover=hover)
+
+
+def _gone(r: Mapping[Any, Any]) -> str:
+    removed, asked = percent(r["gone"]), percent(r["sparsity"])
+    return removed if removed == asked else f"{removed} ({asked} asked)"
 
 
 def _change(r: Mapping[Any, Any]) -> str:
@@ -163,7 +170,9 @@ def _sentences(tables: Tables, model: str) -> Iterator[str]:
     if layers is None:
         return
     told = []
-    for criterion, own in layers[layers["model"] == model].groupby("criterion", sort=False):
+    compared = layers[(layers["model"] == model) & layers["area"].notna()]
+    for criterion, own in compared.groupby("criterion", sort=False):
         worst = own.sort_values("rank").iloc[0].to_dict()
         told.append(f"{plain(_module(worst['layer']))} by {plain(criterion)} ({number(100 * float(worst['area']))})")
-    yield f"Hurt most, by the mean fall in points over the sparsities that every layer reaches: {listed(told)}."
+    if told:
+        yield f"Hurt most, by the mean fall in points over the sparsities that every layer reaches: {listed(told)}."
