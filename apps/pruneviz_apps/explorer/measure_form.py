@@ -17,7 +17,6 @@ from pruneviz_apps.explorer.work import Wished, Work
 from pruneviz_apps.jobs import Jobs, analysis_toml, measuring
 
 _THERE = "The study has this already, with these options."
-_NO_LOOK = "No model has to be looked at again: it is worked out from what is measured already."
 _REPLACES = "The study has {name} already; with other options it takes the place of what is shown now, once it is done."
 _SHOWN, _ALL = "shown", "all"
 _WRAP: dict[str, Any] = {"gap": "14px", "margin": 0, "sizing_mode": "stretch_width"}
@@ -104,16 +103,15 @@ class MeasureForm:
         self.about.object = fragments.sentences(
             [f"{cls.summary[:1].upper()}{cls.summary[1:]}.", *([cls.reference] if cls.reference else [])], "failed"
         )
-        self.options.offer(wishes.analysis_options(name), self._asked(name))
+        self.options.offer(wishes.analysis_options(name), self._asked(name) or {})
         self.of.visible = wishes.RUNS in {f.name for f in cls.__dataclass_fields__.values()}
         self._changed()
         self._fill()
 
-    def _asked(self, name: str) -> Mapping[str, Any]:
-        """The options with which the study has it."""
+    def _asked(self, name: str) -> Mapping[str, Any] | None:
+        """The options with which the study asks for it; None where it does not."""
         of_it = (c["options"] for c in self.session.tables.spec.get("analyses", ()) if c["name"] == name)
-        found: Mapping[str, Any] = next(of_it, {})
-        return found
+        return next(of_it, None)
 
     def _changed(self) -> None:
         self.work.changed()
@@ -122,14 +120,12 @@ class MeasureForm:
         name, before = self.analysis.value, self._asked(self.analysis.value)
         options = self.options.given()
         if self.of.visible and self.of.value == _SHOWN:
-            same = {k: v for k, v in before.items() if k != wishes.RUNS} == options
-            known = tuple(before.get(wishes.RUNS, ())) if same else ()
-            if not (same and before and not known):  # all are looked at already
+            same = before is not None and {k: v for k, v in before.items() if k != wishes.RUNS} == options
+            known = before.get(wishes.RUNS, ()) if before is not None and same else ()
+            if known or not same:  # else all are looked at already
                 options[wishes.RUNS] = list(dict.fromkeys([*known, *self._named]))
         tables = self.session.tables
         spec = measuring(tables.spec, tables.trust, name, options)
-        there = name in tables.findings() and dict(before) == options
-        # Words of a job: the options that tell it from others.
         told = ", ".join(f"{k}={plain(v)}" for k, v in options.items() if k != wishes.RUNS)
         what = f"{name} ({told})" if told else name
-        return Wished(spec, what, analysis_toml(spec, name), _THERE if there else _NO_LOOK, not there, name)
+        return Wished(spec, what, analysis_toml(spec, name), _THERE, name)

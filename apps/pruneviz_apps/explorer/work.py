@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pruneviz.core.spec import StudySpec
 
 POLL_MS = 700
+_NO_LOOK = "No model has to be looked at again: it is worked out from what is measured already."
 _LOOKING = "Building the models and timing a batch, to see what it takes …"
 
 
@@ -27,8 +28,7 @@ class Wished:
         spec: the study with it.
         what: it in words, for the job.
         lines: what it is in a study file.
-        nothing: what is said where no step is left to do.
-        begins: whether it can be begun nevertheless.
+        nothing: what is said where nothing is left to do.
         only: the analysis that is wished; empty for runs.
     """
 
@@ -36,7 +36,6 @@ class Wished:
     what: str
     lines: str
     nothing: str
-    begins: bool = False
     only: str = ""
 
 
@@ -163,14 +162,14 @@ class Work:
         if plan is None or self._asked is None:
             return
         self._estimate, asked = None, self._asked
-        left = plan["steps"] > plan["done"]
+        left, unmeasured = plan["steps"] > plan["done"], asked.only in plan["unmeasured"]
         if left:
             known = {str(n) for n in self.session.tables.runs["name"]}
             self.cost.object = fragments.tiles(wishes.takes(plan, known))
         else:
-            self.cost.object = fragments.notice(asked.nothing)
+            self.cost.object = fragments.notice(_NO_LOOK if unmeasured else asked.nothing)
         self.cost.object += fragments.note(" ".join(plan["notes"])) if plan["notes"] else ""
-        self._estimated = asked if left or asked.begins else None
+        self._estimated = asked if left or unmeasured else None
         summary = "The same in the study file and on the command line"
         line = f"pruneviz run STUDY.toml --store {self.session.tables.study.workspace.store.root}"
         template = "<details class='pv-folded'><summary>{summary}</summary><pre class='pv-code'>{code}</pre></details>"
