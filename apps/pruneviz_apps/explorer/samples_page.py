@@ -106,9 +106,9 @@ class SamplesPage:
             side_by_side(self.drawing, self.other.open, gap=20, align="center"),
             self.other.panel,
             stack(scatters(self.scatters, least=330, gap=_GAP)),  # the outer can be hidden, a grid cannot
+            self.changed,
             self.more,
             stack(many, one, styles=SIDES),
-            self.changed,
         )
 
     def show(self) -> None:
