@@ -9,8 +9,8 @@ from pruneviz.core.errors import PrunevizError
 from pruneviz.views import runs as on
 from pruneviz.views.embedded import ANALYSIS
 from pruneviz.views.metrics import measured
-from pruneviz.views.pictures.images import pages
 from pruneviz.views.neighbourhoods import neighbourhoods
+from pruneviz.views.pictures.images import pages
 from pruneviz.views.pictures.projection import FRAME, MOST_DRAWN, projections
 from pruneviz.views.pictures.sample_detail import WIDE as DETAIL
 from pruneviz.views.pictures.sample_detail import sample_detail_info
@@ -131,12 +131,12 @@ class SamplesPage:
         asked = (s.reference, *compared, *on.beside(on.controls_of(measured(s.tables), compared), compared))
         notes = list(self._made[1][0].notes) if there else []  # below all of them, for the drawings to stay level
         notes += [left] if drawn and (left := undrawn(there, asked)) else []
-        self.more.visible = bool(notes)
-        self.more.object = fragments.note(" ".join(notes))
         titles = {p.plane[0].run: p.title for p in made if p.plane is not None}
         changed = neighbourhoods(s.tables, titles, state)
         self.changed.object = fragments.labelled((titles[r], text) for r, text in changed.items())
         self.changed.visible = bool(changed)
+        self.more.visible = bool(notes)
+        self.more.object = fragments.note(" ".join(notes))
         self.grid.show()
         self.detail.show()
         total = len(state.samples) if state.narrowed else pages(s.tables, state)
