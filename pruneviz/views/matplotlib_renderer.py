@@ -181,6 +181,8 @@ def _drawing(
     axes = figure.add_subplot(label="drawing")
     style.scales(axes, picture)
     fitted = draw_marks(axes, picture, pen)
+    for text in (t for words in fitted for t in words.texts):
+        text.set_in_layout(False)  # they are made to fit the axes, not the axes them
     style.axes_look(axes, picture, pen, letters, width)
     style.colour_bar(figure, axes, picture, pen, letters)
     return axes, fitted
@@ -206,9 +208,11 @@ def _made_to_fit(axes: Axes, words: Fitted, letters: Letters) -> float:
     (left, low), (right, high) = axes.transData.transform([(0, 0), (words.wide, words.high)]) / dots
     wide, high = abs(right - left), abs(high - low) or math.inf
     size, bold = float(words.texts[0].get_fontsize()), words.texts[0].get_fontweight() == "bold"
-    longest = max(letters.width(t.get_text(), size, bold) for t in words.texts)
-    share = min(1.0, 0.92 * wide / max(longest, 1e-9), 0.78 * high / size)
-    small: float = size * share if words.whole else max(size * share, min(size, SMALLEST))
+    least = 0.0 if words.whole else min(size, SMALLEST)
+    long = [letters.width(t.get_text(), size, bold) for t in words.texts]
+    # A text that has to be shortened anyhow does not make the others small.
+    longest = max((n for n in long if 0.92 * wide >= n * least / size), default=0.0)
+    small: float = max(size * min(1.0, 0.92 * wide / max(longest, 1e-9), 0.78 * high / size), least)
     for text in words.texts:
         text.set_fontsize(small)
         if not words.whole:

@@ -93,3 +93,13 @@ def test_titles_and_names_of_axes_fit_a_narrow_window() -> None:
     names = [str(n) for n in dict(below.major_label_overrides).values()]
     assert [" ".join(n.split("\n")) for n in names] == list(columns)
     assert all(width(line, 12) <= room / 2 for n in names for line in n.split("\n"))
+
+
+def test_long_names_leave_the_axes_on_paper_their_width() -> None:
+    study = SyntheticTables(replicates=3, methods=4, sparsities=(0.5, 0.8, 0.95), samples=60, long_names=True, models=2)
+    figure = matplotlib_renderer.draw(PICTURES["lineage"](study, ViewState())).figure
+    axes = next(a for a in figure.axes if a.get_label() == "drawing")
+    assert axes.get_position().width > 0.8
+    shown = [t.get_text() for t in axes.texts]
+    assert "random · finetune ×9" in shown
+    assert any(t.startswith("a-") and "…" in t for t in shown)

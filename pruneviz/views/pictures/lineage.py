@@ -260,7 +260,7 @@ def _label(n: _Node, methods: Mapping[str, str], recoveries: Mapping[str, str]) 
     elif n.stage == 1 or alone:
         parts.append(methods[str(r["method"])])
         if len({str(of["target"]) for of in n.runs}) == 1 and not on.missing(r["target"]) and r["target"] != AS_GIVEN:
-            parts[-1] += f" {on.target_text(r['target'], r['sparsity_target'])}"
+            parts[-1] = f"{parts[-1]} {on.target_text(r['target'], r['sparsity_target'])}".strip()
     if n.stage == 2:
         parts.append(recoveries[str(r["recovery"])])
     if len(n.runs) == 1 and not on.missing(r["seed"]) and int(r["seed"]) > 0:
