@@ -30,6 +30,7 @@ from pruneviz_apps.explorer.live import CachedTables
 from pruneviz_apps.explorer.needs import needs
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.runs_page import RunsPage
+from pruneviz_apps.explorer.saved_views import SavedViews
 from pruneviz_apps.explorer.selecting import words
 from pruneviz_apps.explorer.selection_bar import SelectionBar
 from pruneviz_apps.explorer.session import Session
@@ -402,6 +403,24 @@ def test_a_view_is_kept_opened_found_by_its_address_and_deleted() -> None:
     assert "two of them" in s.notice
     other.go("?page=nowhere")
     assert (other.state.page, other.notice) == ("overview", "There is no page 'nowhere'; this is the overview.")
+
+
+def test_the_name_of_a_kept_view_is_not_taken_over_without_asking() -> None:
+    s = session()
+    views = SavedViews(s)
+
+    def save() -> None:
+        views.name.value = "mine"
+        views._save()
+
+    save()
+    s.change(page="runs")
+    save()
+    assert s.notice.startswith("'mine' is taken")
+    assert s.tables.workspace.views["mine"].page == "overview"
+    save()
+    assert s.notice.startswith("Saved as 'mine'")
+    assert s.tables.workspace.views["mine"].page == "runs"
 
 
 def test_a_kept_view_may_name_runs_that_are_gone() -> None:

@@ -18,6 +18,7 @@ class SavedViews:
     def __init__(self, session: Session) -> None:
         pn, pmui = toolkit()
         self.session = session
+        self._asked = ""  # the name that is taken, and that somebody was asked whether to replace
         self.title = html(fragments.note("Saved views"), margin=(8, 16, 0, 16))
         self.kept = pmui.Select(label="Saved view", options=[], **{**WIDE, **_SIDE})
         self.name = pmui.TextInput(label="Save this view as", placeholder="a name", **{**WIDE, **_SIDE})
@@ -51,10 +52,15 @@ class SavedViews:
     def _save(self) -> None:
         s, name = self.session, (self.name.value_input or self.name.value or "").strip()
         try:
+            if name != self._asked and name in s.tables.workspace.views:
+                self._asked = name
+                s.say(f"{name!r} is taken, and so is its address. Save again to replace it, or choose another name.")
+                return
             s.save_view(name)
         except PrunevizError as e:
             s.say(str(e))
             return
+        self._asked = ""
         self.name.value = self.name.value_input = ""
         self.show()
         self.kept.value = s.view
