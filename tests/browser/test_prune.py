@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from by_keys import choose, heard, press, tab_to
 
 from pruneviz.core.spec import study_from_plain
 from pruneviz.study import Study, run_study
@@ -111,6 +112,36 @@ def test_what_the_study_lacks_is_measured_from_the_page_that_wants_it(served: Se
     t.says("The study has this already, with these options.")
     t.nav("Analyses")
     t.says("Of the 10 nearest neighbours of each of 60 test images")
+
+
+def test_pruning_by_keyboard_alone_until_the_new_run_shows(served: Served, tab: Callable[..., Any]) -> None:
+    t = tab(served)
+    t.go("?page=prune&method=erk")
+    served.study.refresh()
+    before = set(served.study.runs["run_id"])
+    press(t, "Tab Enter")  # past the navigation
+    tab_to(t, "^How much to remove", most=6)
+    press(t, "Control+a")
+    t.page.keyboard.type("0.7")
+    tab_to(t, "^Recovery", most=6)
+    choose(t, "none")
+    tab_to(t, "^with the random control$", most=6)
+    press(t, "Space")
+    tab_to(t, "^See what it takes$", most=3)
+    press(t, "Enter")
+    t.page.locator(".pv-tile").first.wait_for()
+    t.page.wait_for_timeout(200)  # the button beside it can be pressed by now
+    tab_to(t, "^Prune now$", most=2)
+    press(t, "Enter")
+    t.says(re.compile("^Done: erk at 0.7"))
+    press(t, "Home")
+    tab_to(t, "^Compare the new runs$")
+    press(t, "Enter")
+    heard(t, r"^Compare\. ")
+    t.says("Compared with it: 1 of at most 16")
+    served.study.refresh()
+    (new,) = set(served.study.runs["run_id"]) - before
+    assert new in t.page.url
 
 
 def test_a_report_is_written_by_another_process_and_can_be_given_up(served: Served, tab: Callable[..., Any]) -> None:

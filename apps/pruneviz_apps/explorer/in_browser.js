@@ -1,8 +1,11 @@
 // What only the browser can do: its address and back button, keys, and a sign that the server works.
+// One module together with reading.js, which stands before it.
 
 const PAN = 0.1, ZOOM = 0.8  // of what is in sight
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }
+const HOW = "Arrow keys read what stands in it, one by one; Shift and an arrow move it; plus and minus zoom, 0 shows all."
+const SOON = 700  // milliseconds: what the server has sent is drawn by then
 const STAR = '[tabulator-field="mark"]'
+const OPENS = ["Enter", " ", "ArrowUp", "ArrowDown"]
 const TYPED = ["INPUT", "TEXTAREA", "SELECT"]
 
 const views = () => [...Bokeh.index.all_views()]
@@ -27,6 +30,7 @@ function framed(element) {
 }
 
 let named = 0  // when, in milliseconds
+let escaped = false  // whether Escape is held that ended a reading
 
 // Keys need places to stop at, and those who hear the page need their names; libraries leave some of both out.
 function name_all(label) {
@@ -37,6 +41,7 @@ function name_all(label) {
     framed(canvas)
     canvas.setAttribute("role", "application")  // keys are for it, not for moving through the page
     canvas.setAttribute("aria-label", `Picture: ${f.model.html_attributes["aria-label"] ?? f.model.name}`)
+    canvas.setAttribute("aria-description", HOW)
     for (const tool of deep(f.el.shadowRoot, ".bk-OnOffButton, .bk-ClickButton")) {
       framed(tool)
       tool.setAttribute("role", "button")
@@ -46,6 +51,10 @@ function name_all(label) {
     }
   }
   for (const table of tables()) {
+    const grid = table.shadow_el.querySelector("[role=grid]") ?? table.shadow_el
+    grid.setAttribute("aria-label", `Table: ${label}`)
+    for (const filter of table.shadow_el.querySelectorAll(".tabulator-header-filter input"))
+      filter.setAttribute("aria-label", `filter by ${filter.closest(".tabulator-col").querySelector(".tabulator-col-title").textContent}`)
     for (const head of table.shadow_el.querySelectorAll(".tabulator-col.tabulator-sortable"))
       if (head.textContent.trim()) head.tabIndex = 0
     table.shadow_el.querySelector(".tabulator-tableholder").tabIndex = -1
@@ -59,6 +68,9 @@ function name_all(label) {
       if (cell.matches(STAR)) cell.setAttribute("aria-label", `${cell.textContent.trim()}, the reference or not`)
     }
   }
+  // What the frame around the pages draws for its looks alone.
+  for (const empty of deep(document, ".MuiToolbar-root > h5, header > [role=progressbar]"))
+    empty.setAttribute("aria-hidden", "true")
   for (const item of deep(document, ".MuiListItemButton-root")) {
     if (item.textContent.endsWith(label)) item.setAttribute("aria-current", "page")
     else item.removeAttribute("aria-current")
@@ -74,20 +86,31 @@ function move(range, scale, by, zoom) {
   range.setv({ start: back(middle - half), end: back(middle + half) })
 }
 
-// Arrow keys move a picture, plus and minus zoom, 0 shows all of it, Enter selects what is in sight, Escape nothing.
-function in_picture(f, event) {
+// Arrow keys read a picture, with Shift they move it, plus and minus zoom, 0 shows all of it. Enter does what a click
+// does on what is read, else it selects what is in sight; Escape ends the reading, else it selects nothing.
+function in_picture(f, event, hear) {
   const { x_range, y_range, x_scale, y_scale, toolbar } = f.model
   const has = type => toolbar.tools.some(t => t.type == type)
+  const tool = type => [...f.tool_views.values()].find(t => t.model.type == type)
   const both = (dx, dy, zoom) => {
+    stop_reading()
     move(x_range, x_scale, dx, zoom)
     move(y_range, y_scale, dy, zoom)
   }
-  const box = [...f.tool_views.values()].find(t => t.model.type == "BoxSelectTool")
-  if (has("PanTool") && event.key in ARROWS) both(...ARROWS[event.key].map(d => d * PAN), 1)
+  const box = tool("BoxSelectTool"), tap = tool("TapTool"), read_now = reading?.f == f
+  if (event.key in ARROWS && !event.shiftKey) hear(read(f, event.key))
+  else if (read_now && event.key == "Escape") {
+    stop_reading()
+    escaped = true
+  } else if (read_now && tap && event.key == "Enter")
+    tap._handle_tap({ sx: reading.sx, sy: reading.sy, modifiers: { shift: event.shiftKey, ctrl: false, alt: false } })
+  else if (has("PanTool") && event.key in ARROWS) both(...ARROWS[event.key].map(d => d * PAN), 1)
   else if (has("PanTool") && "+=".includes(event.key)) both(0, 0, ZOOM)
   else if (has("PanTool") && event.key == "-") both(0, 0, 1 / ZOOM)
-  else if (has("PanTool") && event.key == "0") f.reset_range()
-  else if (box && event.key == "Enter") {
+  else if (has("PanTool") && event.key == "0") {
+    stop_reading()
+    f.reset_range()
+  } else if (box && event.key == "Enter") {
     const { left, right, top, bottom } = f.frame.bbox
     box._do_select([left, right], [top, bottom], true, event.shiftKey ? "append" : "replace")
   } else if (box && event.key == "Escape") box.model.clear.emit()
@@ -133,8 +156,24 @@ function in_table(cell, event) {
   return true
 }
 
-// What does not fit its cell is shown whole by the pointer: as text, whatever it holds.
+// Lists of choices that panel-material-ui opens by the pointer alone, and whose choices it calls items of a menu.
+function open_list(field) {
+  field.click()
+  setTimeout(() => {
+    for (const choice of deep(document, "[role=listbox] > [role=menuitem]")) choice.setAttribute("role", "option")
+  }, 100)
+}
+
+// A list that fades out is still a stop, and when it is gone it leaves the keyboard nowhere: Tab passes it by.
+function leave_closed_lists() {
+  if (deep(document, "[role=combobox][aria-expanded=true]").next().done)
+    for (const list of deep(document, "[role=listbox]")) (list.closest("[role=presentation]") ?? list).inert = true
+}
+
+// What does not fit its cell or its field is shown whole by the pointer: as text, whatever it holds.
 function whole(event) {
+  const field = event.composedPath().find(e => e.tagName == "INPUT" && e.type == "text")
+  if (field) return void (field.title = field.scrollWidth > field.clientWidth ? field.value : "")
   const cell = event.composedPath().find(e => e.classList?.contains("tabulator-cell"))
   if (!cell || cell.title) return
   const table = tables().find(t => t.shadow_el.contains(cell))
@@ -165,7 +204,21 @@ function skip_link() {
   return link
 }
 
+// What is told to those who hear the page; said again where the same is told twice.
+function live_region() {
+  const region = document.createElement("div")
+  region.className = "pv-heard"
+  region.setAttribute("role", "status")
+  region.style.cssText = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)"
+  document.body.append(region)
+  const hear = text => { region.textContent = text && text == region.textContent ? `${text}\u00a0` : text }
+  return [region, hear]
+}
+
 export function render({ model }) {
+  const [region, hear] = live_region()
+  model.on("heard", () => hear(model.heard))
+
   const show = () => {
     const [query, step] = model.address
     if (location.search === query) return
@@ -177,13 +230,19 @@ export function render({ model }) {
   model.on("address", show)
   window.addEventListener("popstate", back)
 
-  const titled = () => { document.title = [model.label, model.study, "pruneviz"].filter(Boolean).join(" · ") }
+  const titled = () => {
+    document.title = [model.label, model.study, "pruneviz"].filter(Boolean).join(" · ")
+    setTimeout(() => name_all(model.label), SOON)
+  }
   model.on("label", titled)
   titled()
 
   const keys = event => {
     const path = event.composedPath(), at = path[0]
-    if (event.key == "Tab") return name_all(model.label)
+    if (event.key == "Tab") {
+      leave_closed_lists()
+      return name_all(model.label)
+    }
     const typing = at.isContentEditable || TYPED.includes(at.tagName)
     const held = event.ctrlKey || event.metaKey
     if (held && !event.altKey && event.key.toLowerCase() == "z" && !typing) {  // fields have their own undoing
@@ -198,16 +257,28 @@ export function render({ model }) {
       const f = figures().find(v => path.includes(v.el))
       const grid = f?.model.name == "sample_grid" && event.key in ARROWS
       if (grid) model.send_msg({ walk: event.key })
-      if (grid || (f && in_picture(f, event))) event.preventDefault()
+      if (grid || (f && in_picture(f, event, hear))) event.preventDefault()
     } else if (at.matches?.(".tabulator-cell")) {
       if (in_table(at, event)) event.preventDefault()
+    } else if (at.matches?.(".MuiSelect-select") && OPENS.includes(event.key)) {
+      event.preventDefault()
+      if (event.key != " ") open_list(at)  // else when it is let go, which would choose what is under it by then
     } else if (event.key == "Enter" && at.matches?.(".tabulator-col")) {
       event.preventDefault()
       at.click()
     }
   }
+  // Bokeh clears the selection when Escape is let go: not after an Escape that was meant for the reading.
+  const let_go = event => {
+    const at = event.composedPath()[0]
+    if (event.key == " " && at.matches?.(".MuiSelect-select")) open_list(at)
+    if (event.key == "Escape" && escaped) event.stopImmediatePropagation()
+    escaped = false
+  }
   document.addEventListener("keydown", keys)
+  document.addEventListener("keyup", let_go, true)
   document.addEventListener("mouseover", whole)
+  document.addEventListener("focusout", stop_reading)
 
   const sign = document.createElement("span")
   sign.setAttribute("role", "status")
@@ -216,14 +287,20 @@ export function render({ model }) {
   const busy = () => {
     clearTimeout(waiting)
     if (model.busy) waiting = setTimeout(() => { sign.textContent = "working …" }, 200)
-    else sign.textContent = ""
+    else {
+      sign.textContent = ""
+      setTimeout(() => name_all(model.label), SOON)
+    }
   }
   model.on("busy", busy)
   const skip = skip_link()
   model.on("remove", () => {
     window.removeEventListener("popstate", back)
     document.removeEventListener("keydown", keys)
+    document.removeEventListener("keyup", let_go, true)
     document.removeEventListener("mouseover", whole)
+    document.removeEventListener("focusout", stop_reading)
+    region.remove()
     clearTimeout(waiting)
     skip.remove()
   })

@@ -20,8 +20,9 @@ def browser_side(query: str, study: str, walk: Callable[[str], None], close: Cal
     that the back button undoes; else it replaces the last one. The two are one value: of two that change at once, the
     browser hears of one before the other. The sign is seen after a fifth of a second.
     ``undone`` and ``redone`` count how often Ctrl+Z and Ctrl+Shift+Z were pressed, not while something was typed.
-    The window's title is ``label``, the page in sight, and the study. Pictures that have the keyboard are moved,
-    zoomed and brushed by it, and each picture, table and tool has a name for those who hear the page.
+    The window's title is ``label``, the page in sight, and the study. Pictures that have the keyboard are read, moved,
+    zoomed and brushed by it, and each picture, table and tool has a name for those who hear the page; ``heard`` is told
+    to them when it changes.
 
     Args:
         query: of the address that was asked for.
@@ -67,7 +68,8 @@ def _component() -> Any:
         study = param.String()
         label = param.String()
         said = param.Boolean()
-        _esm = Path(__file__).with_name("in_browser.js").read_text("utf-8")
+        heard = param.String()
+        _esm = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in ("reading.js", "in_browser.js"))
 
         def _handle_msg(self, msg: Any) -> None:
             if isinstance(msg, dict) and msg.get("walk") in ARROWS:

@@ -10,7 +10,7 @@ from pruneviz.views.text import plain
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.session import Session
-from pruneviz_apps.explorer.telling import BEGIN, NOTHING_FOUND, NOTHING_YET, said, summary, tiles
+from pruneviz_apps.explorer.telling import BEGIN, NOTHING_YET, summary, tiles, was_found
 from pruneviz_apps.explorer.toolkit import AS_HIGH_AS_IT_IS, WIDE, html, stack, toolkit
 from pruneviz_apps.explorer.tradeoff_page import TRADEOFF_NEEDS
 
@@ -71,9 +71,7 @@ class Overview:
             return
         self.head.object = fragments.heading(plain(tables.name), summary(holds))
         self.tiles.object = fragments.tiles(tiles(holds))
-        sentences = (*self._found(), *said(tables.findings()))
-        nothing = fragments.note(NOTHING_FOUND)
-        self.words.object = fragments.section("What was found") + (fragments.sentences(sentences) or nothing)
+        self.words.object = was_found(self._found(), tables.findings())
         failed = failures(tables)
         self.failed.visible = bool(failed)
         self.failed.object = fragments.section("Runs that failed") + fragments.sentences(failed, "failed")

@@ -37,6 +37,11 @@ class PicturePane:
         self._drawn: Drawn | None = None
         self._seen: tuple[Any, ...] = ()
 
+    @property
+    def picture(self) -> Picture | None:
+        """What is shown; None before anything is."""
+        return self._drawn.picture if self._drawn is not None else None
+
     def show(self) -> None:
         """Bring the picture up to date."""
         seen = (self.session.tables.version, *(getattr(self.session.state, n) for n in self.needs))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pruneviz.core.errors import PrunevizError
 from pruneviz.views import runs as on
 from pruneviz.views.embedded import ANALYSIS
+from pruneviz.views.marks import Boxes, Images
 from pruneviz.views.metrics import measured
 from pruneviz.views.neighbourhoods import neighbourhoods
 from pruneviz.views.pictures.images import pages
@@ -94,6 +95,7 @@ class SamplesPage:
         one = stack(
             pn.Row(self.before, self.after, margin=0), self.detail.panel, styles=beside(DETAIL) | {"gap": "8px"}
         )
+        self.images = stack(stack(many, one, styles=SIDES))
         self.panel: Viewable = stack(
             html(
                 fragments.heading(
@@ -108,7 +110,7 @@ class SamplesPage:
             stack(scatters(self.scatters, least=330, gap=_GAP)),  # the outer can be hidden, a grid cannot
             self.changed,
             self.more,
-            stack(many, one, styles=SIDES),
+            self.images,
         )
 
     def show(self) -> None:
@@ -139,7 +141,9 @@ class SamplesPage:
         self.more.object = fragments.note(" ".join(notes))
         self.grid.show()
         self.detail.show()
-        total = len(state.samples) if state.narrowed else pages(s.tables, state)
+        every = pages(s.tables, state)
+        self.bar.visible = self.images.visible = every > 0 or state.narrowed  # else the first picture says why
+        total = len(state.samples) if state.narrowed else every
         self.back.disabled = state.first_sample <= 0
         self.on.disabled = state.first_sample // ON_PAGE * ON_PAGE + ON_PAGE >= total
         self.before.disabled = self.after.disabled = not state.shown_sample
@@ -184,6 +188,17 @@ class SamplesPage:
             return picture if i else replace(picture, notes=())
 
         return make
+
+    @property
+    def said_of_image(self) -> str:
+        """The image in detail, in words: its class, and what every model says of it; empty where none is shown."""
+        found = self.detail.picture
+        told = [m.hover for m in found.marks if isinstance(m, Boxes | Images) and m.hover] if found is not None else []
+        images = [h for h in told if "true class" in h][:1]
+        models = [h for h in told if "model" in h]
+        said = [f"Image {h['image'][0]}, true class {h['true class'][0]}." for h in images]
+        said += [f"{h['model'][0]}: {h['says'][0]}, {h['which is'][0]}." for h in models]
+        return " ".join(said)
 
     def walk(self, arrow: str) -> None:
         """Show the image that lies in an arrow key's direction in the grid."""

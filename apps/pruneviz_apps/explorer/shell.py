@@ -9,15 +9,18 @@ from typing import Any
 
 from pruneviz.core.errors import PrunevizError
 from pruneviz.core.viewstate import ViewState
+from pruneviz.views import runs as on
+from pruneviz.views.metrics import measured
 from pruneviz.views.text import elide, plain
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.code_dialog import CodeDialog
 from pruneviz_apps.explorer.in_browser import browser_side
 from pruneviz_apps.explorer.live import CachedTables
 from pruneviz_apps.explorer.look import PAGE_SX, SIDEBAR_WIDTH, theme_config
+from pruneviz_apps.explorer.selecting import words
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.sidebar import PAGES, Sidebar
-from pruneviz_apps.explorer.telling import status
+from pruneviz_apps.explorer.telling import comparison, status
 from pruneviz_apps.explorer.toolkit import html, side_by_side, stack, toolkit
 
 log = logging.getLogger(__name__)
@@ -76,6 +79,7 @@ class Shell:
         self._pages: dict[str, Any] = {}
         self._version = tables.version
         self._shown = session.state.page, session.state.reference
+        self._heard: tuple[str, ...] = ()
         self.browser = browser_side(query, plain(tables.name), self._walk, lambda: session.say(""))
         self.browser.param.watch(lambda e: self._went(e.new[0]), "address")
         self.browser.param.watch(lambda e: self._again(session.undo, e), "undone")
@@ -130,9 +134,25 @@ class Shell:
         for name, page in self._pages.items():
             page.panel.visible = name == s.state.page
         self.browser.label = next(label for page, label, _ in PAGES if page == s.state.page)
+        self._let_hear()
         before, self._shown = self._shown, (s.state.page, s.state.reference)
         if (query := s.address) != self.browser.address[0]:
             self.browser.address = [query, self._shown != before]
+
+    def _let_hear(self) -> None:
+        """Tell those who hear the page what has changed of what is chosen."""
+        s, page = self.session, self._pages[self.session.state.page]
+        now = (
+            self.browser.label,
+            comparison(len(on.compared(measured(s.tables), s.state))),
+            words(s) if hasattr(page, "selection") else "",
+            page.said_of_image if s.state.page == "samples" else "",
+            s.notice,
+        )
+        new = [text for text, before in zip(now, self._heard, strict=False) if text and text != before]
+        self._heard = now
+        if new:
+            self.browser.heard = ". ".join(text.removesuffix(".") for text in new) + "."
 
     def say(self, text: str) -> None:
         """Show a sentence above the page; none when it is empty."""

@@ -13,6 +13,7 @@ from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.saved_views import SavedViews
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.taking_away import TakingAway
+from pruneviz_apps.explorer.telling import comparison
 from pruneviz_apps.explorer.toolkit import html, toolkit
 
 PAGES = (
@@ -96,14 +97,13 @@ class Sidebar:
             done = measured(s.tables)
             self._options(done)
             reference = s.reference
-            self.reference.value = reference or None
+            self.reference.value, self.reference.disabled = reference or None, done.empty
             chosen = on.compared(done, s.state)
             self._list(done, chosen, reference)
             self.add.value = None
-            self.add.disabled = len(chosen) >= MOST_MODELS or done.empty
+            self.add.disabled = len(chosen) >= MOST_MODELS or len(done) < 2  # the reference is one of them
             self.clear.visible = bool(chosen)
-            text = f"Compared with it: {len(chosen)} of at most {MOST_MODELS}"
-            self.count.object = fragments.note(text if chosen else "Compared with it: nothing yet")
+            self.count.object = fragments.note(comparison(len(chosen)))
         finally:
             self._filling = False
 

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 
 from pruneviz.core.comparing import AS_GIVEN
 from pruneviz.core.tables import Tables
+from pruneviz.core.viewstate import MOST_MODELS
 from pruneviz.views.findings import Holdings, holdings
 from pruneviz.views.text import elide, listed, plain, several
+from pruneviz_apps.explorer import fragments
 
 SAID = 1  # sentences of each analysis on this page
+FEW = 6  # sentences of the study as a whole: one of many models has dozens
 NOTHING_YET = "There is nothing in this study yet. To begin:"
 NOTHING_FOUND = "Nothing can be said yet: no pruned model has been measured."
 BEGIN = (
@@ -29,6 +32,13 @@ def said(findings: Mapping[str, tuple[str, ...]]) -> list[str]:
     return first
 
 
+def was_found(own: tuple[str, ...], findings: Mapping[str, tuple[str, ...]]) -> str:
+    """What was found, as HTML: of the study as a whole and by its analyses; of many sentences, most open on a click."""
+    sentences = fragments.sentences((*own[:FEW], *said(findings))) or fragments.note(NOTHING_FOUND)
+    more = fragments.folded_sentences(several(len(own) - FEW, "more finding"), own[FEW:])
+    return fragments.section("What was found") + sentences + more
+
+
 def summary(h: Holdings) -> str:
     """What it holds, in a sentence."""
     methods = several(len(h.methods), "method")
@@ -40,6 +50,11 @@ def summary(h: Holdings) -> str:
         )
     dense, targets = several(h.dense, "dense model"), several(len(h.targets), "target")
     return f"{dense} of {_few(h.models)}, pruned by {methods} at {targets}."
+
+
+def comparison(compared: int) -> str:
+    """How many models are compared, in a sentence."""
+    return f"Compared with it: {compared} of at most {MOST_MODELS}" if compared else "Compared with it: nothing yet"
 
 
 def status(tables: Tables) -> str:
@@ -54,14 +69,18 @@ def tiles(h: Holdings) -> list[tuple[str, str, str]]:
     """The same in numbers: value, what it counts, details."""
     left = [several(h.failed, "failed", "failed")] if h.failed else []
     left += [f"{h.waiting:,} to come"] if h.waiting else []
-    state = listed(left) if left else "none failed, none to come"
+    state, runs = listed(left) if left else "none failed, none to come", several(h.total, "run")
     return [
-        (f"{h.done:,}", "runs measured" if h.done == h.total else f"of {h.total:,} runs measured", state),
-        (str(h.dense), "dense models" if h.dense != 1 else "dense model", _few(h.models)),
-        (str(len(h.methods)), "methods" if len(h.methods) != 1 else "method", _few(h.methods)),
-        (str(len(h.targets)), "targets" if len(h.targets) != 1 else "target", _few(h.targets)),
-        (str(len(h.recoveries)), "recoveries" if len(h.recoveries) != 1 else "recovery", _few(h.recoveries)),
+        (f"{h.done:,}", f"{_word(h.done, 'run')} measured" if h.done == h.total else f"of {runs} measured", state),
+        (str(h.dense), _word(h.dense, "dense model"), _few(h.models)),
+        (str(len(h.methods)), _word(len(h.methods), "method"), _few(h.methods)),
+        (str(len(h.targets)), _word(len(h.targets), "target"), _few(h.targets)),
+        (str(len(h.recoveries)), _word(len(h.recoveries), "recovery", "recoveries"), _few(h.recoveries)),
     ]
+
+
+def _word(count: int, one: str, many: str = "") -> str:
+    return one if count == 1 else many or f"{one}s"
 
 
 def _few(names: tuple[str, ...], most: int = 5) -> str:

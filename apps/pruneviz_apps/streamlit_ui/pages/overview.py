@@ -8,7 +8,7 @@ from pruneviz.views.findings import failures, found, holdings
 from pruneviz.views.text import plain
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.session import Session
-from pruneviz_apps.explorer.telling import BEGIN, NOTHING_FOUND, NOTHING_YET, said, summary, tiles
+from pruneviz_apps.explorer.telling import BEGIN, NOTHING_YET, summary, tiles, was_found
 from pruneviz_apps.streamlit_ui.drawing import picture
 
 
@@ -23,8 +23,7 @@ def show(session: Session) -> None:
     st.html(fragments.tiles(tiles(holds)))
     state = session.state
     first = tables.once(("found", state.filters, state.size), lambda: found(tables, state))
-    sentences = fragments.sentences((*first, *said(tables.findings())))
-    st.html(fragments.section("What was found") + (sentences or fragments.note(NOTHING_FOUND)))
+    st.html(was_found(first, tables.findings()))
     picture(session, "tradeoff")
     if failed := failures(tables):
         st.html(fragments.section("Runs that failed") + fragments.sentences(failed, "failed"))
