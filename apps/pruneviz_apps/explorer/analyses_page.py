@@ -82,7 +82,7 @@ class _Analysis:
         self.pictures = [PicturePane(session, find(p, "picture"), NEEDS) for p in of_analysis(name)]
         self.tables = html()
         self.panel = stack(self.found, *(p.panel for p in self.pictures), self.tables, gap=24)
-        self._seen: object = None
+        self._seen: object = self  # which no version is
 
     def show(self) -> None:
         """Bring it up to date."""

@@ -30,6 +30,7 @@ _NOTHING = (
     "Nothing is compared with the reference yet. Tick models in the table of runs, select points in the trade-off "
     "chart, or add them on the left."
 )
+_ALONE = "Fewer than two models have been measured, so there is nothing to compare."
 _MODELS = ("models", "reference")
 _SELECTED = (*_MODELS, "samples", "narrowed")
 _SCATTERED = (*_MODELS, "sample_metric", "all_points")
@@ -53,7 +54,8 @@ class ComparePage:
         self.bar = stack(metric, self.selection.panel, gap=0)
         self.bar.styles = BAR
         self.suggest = pmui.Button(variant="contained", margin=(4, 0), on_click=lambda e: self._suggested())
-        self.nothing = stack(html(fragments.note(_NOTHING)), self.suggest, gap=12)
+        self.hint = html()
+        self.nothing = stack(self.hint, self.suggest, gap=12)
         self.scatters = [PicturePane(session, self._scatter(i), _SCATTERED) for i in range(MOST_DRAWN)]
         self.classes = PicturePane(session, class_changes_info, _SELECTED)
         self.flips = PicturePane(session, flips_info, _SELECTED)
@@ -88,7 +90,9 @@ class ComparePage:
         self.linked.visible = self.bar.visible = bool(compared)
         suggestion, words = suggested(tables, state) if not compared else ((), "")
         self.nothing.visible, self.suggest.visible, self.suggest.label = not compared, bool(suggestion), words
-        there = len(self._scatters(tables, state)) if compared else 0
+        self.hint.object = fragments.note(_NOTHING if len(measured(tables)) > 1 else _ALONE)
+        made = self._scatters(tables, state) if compared else ()
+        there = len(made)
         for i, scatter in enumerate(self.scatters):
             scatter.panel.visible = i < there
             if scatter.panel.visible:
@@ -96,7 +100,8 @@ class ComparePage:
         sources = self.session.sources
         self.all_points.visible = FRAME in sources.counted or state.all_points
         sources.select(FRAME, state.samples)
-        left = undrawn(there, (*compared, *on.beside(on.controls_of(measured(tables), compared), compared)))
+        asked = (*compared, *on.beside(on.controls_of(measured(tables), compared), compared))
+        left = undrawn(there, asked) if any(not p.empty for p in made) else ""
         self.more.object, self.more.visible = fragments.note(left), bool(left)
         for picture in (self.flips, self.classes) if compared else ():
             picture.show()
