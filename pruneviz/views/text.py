@@ -49,6 +49,12 @@ def percent(fraction: float, digits: int = 1) -> str:
     return f"{fraction * 100:.{digits}f}{NBSP}%".replace("-", MINUS) if math.isfinite(fraction) else "–"
 
 
+def how_many(counts: Iterable[int]) -> str:
+    """What means are over: ``n = 6``, or ``n = 4 to 6`` where some of a picture's have fewer; none is ``n = 0``."""
+    known = sorted({int(count) for count in counts}) or [0]
+    return f"n = {known[0]}" if len(known) == 1 else f"n = {known[0]} to {known[-1]}"
+
+
 def short_percent(fraction: float) -> str:
     """A fraction as a percentage with no more digits than it needs: ``90 %``, ``99.5 %``."""
     return f"{number(fraction * 100, 4)}{NBSP}%"

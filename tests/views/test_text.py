@@ -82,3 +82,9 @@ def test_methods_are_as_short_as_tells_them_apart() -> None:
     assert short(["custom(mine)"]) == {"custom(mine)": "custom"}
     same = ["a(x=1)", "a(y=1)"]
     assert list(short(same)) == list(short(same).values())
+
+
+def test_means_are_over_as_many_as_they_say() -> None:
+    assert text.how_many([6, 6]) == "n = 6"
+    assert text.how_many([6, 4, 5]) == "n = 4 to 6"
+    assert text.how_many([]) == "n = 0"

@@ -16,7 +16,7 @@ from pruneviz.views import runs as on
 from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.looks import method_keys
 from pruneviz.views.marks import Axis, Floats, Intervals, Key, Line, Mark, Picture, Points, Text
-from pruneviz.views.text import MINUS, elide, number, plain, several
+from pruneviz.views.text import MINUS, elide, how_many, number, plain, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,10 +80,9 @@ def attribution_similarity_info(tables: Tables, state: ViewState) -> Picture:
 
 def _subtitle(tables: Tables, arms: pd.DataFrame) -> str:
     n = sorted({int(v) for v in arms.loc[arms["kind"] != "replicate", "dense_models"]} or {0})
-    span = f"n = {n[-1]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}"
     what = (
         "Spearman's rank correlation of maps, 1 for the same order of places. Means over dense models "
-        f"({span}) and {several(int(arms['images'].max()), 'random test image')}"
+        f"({how_many(n)}) and {several(int(arms['images'].max()), 'random test image')}"
     )
     if n[-1] < POINTS_BELOW:
         return f"{what}; intervals need {POINTS_BELOW} dense models."

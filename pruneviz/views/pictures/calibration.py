@@ -17,7 +17,7 @@ from pruneviz.views.columns import Scale
 from pruneviz.views.looks import method_keys
 from pruneviz.views.marks import Axis, Boxes, Intervals, Key, Mark, Picture, Points
 from pruneviz.views.metrics import measured
-from pruneviz.views.text import elide, number, plain, several
+from pruneviz.views.text import elide, how_many, number, plain, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +102,7 @@ def _subtitle(arms: pd.DataFrame, of_runs: bool, known: Sequence[_Row], level: s
         return f"{what}, with {level} intervals over test images, each alone, these models fixed."
     if not known or not n:
         return "Lower is better."
-    span = f"n = {n[-1]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}"
+    span = how_many(n)
     if n[-1] < POINTS_BELOW:
         return f"{what}, means over dense models ({span}); intervals need {POINTS_BELOW} of them."
     return f"{what}, means over dense models with {level} intervals, each alone ({span}). ECE squared has no bias."

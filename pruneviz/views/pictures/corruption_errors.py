@@ -17,7 +17,7 @@ from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.looks import method_keys
 from pruneviz.views.marks import Axis, Intervals, Key, Line, Mark, Picture, Points, Text
 from pruneviz.views.pictures.robustness import APART, NAME, arm_names, head_of
-from pruneviz.views.text import elide, listed, number, plain, several
+from pruneviz.views.text import elide, how_many, listed, number, plain, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,10 @@ def corruption_errors_info(tables: Tables, state: ViewState) -> Picture:
     return Picture(
         "corruption_errors",
         _TITLE,
-        subtitle=f"Arms{where}; means over dense models (n = {few}), {how}. Lower is better in both columns.",
+        subtitle=(
+            f"Arms{where}; means over dense models ({how_many(told['dense_models'])}), {how}. Lower is better in both "
+            "columns."
+        ),
         notes=tuple(_notes(empty_rows, len(shown), len(pruned) > 1 or len(trained) > 1, [names[a] for a in fallen])),
         x=Axis(kind="categories", categories=_HEADS),
         y=Axis(kind="categories", categories=("", *(elide(plain(heads[r]), 28) for r in rows)), reverse=True),

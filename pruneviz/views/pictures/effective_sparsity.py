@@ -14,7 +14,7 @@ from pruneviz.views import runs as on
 from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.looks import Look, method_keys, recovery_keys, recovery_looks
 from pruneviz.views.marks import Axis, Line, Mark, Picture, Points, log_axis
-from pruneviz.views.text import number, percent, plain, several
+from pruneviz.views.text import how_many, number, percent, plain, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,10 @@ def effective_sparsity_info(tables: Tables, state: ViewState) -> Picture:
     return Picture(
         _NAME,
         _TITLE,
-        subtitle=f"Weights on no path from input to output. Means over dense models (n = {n}), {over}; dots are runs.",
+        subtitle=(
+            f"Weights on no path from input to output. Means over dense models ({how_many(arms['dense_models'])}), "
+            f"{over}; dots are runs."
+        ),
         sentences=tuple(_sentences(arms)),
         x=log_axis("compression: prunable weights over kept ones (×)", runs["compression"].to_numpy(float)),
         y=Axis("kept weights that are cut off (%)\nlower is better", low=-2.0, high=103.0),

@@ -17,7 +17,7 @@ from pruneviz.views.columns import Scale
 from pruneviz.views.featured import ANALYSIS, CLEAN
 from pruneviz.views.looks import method_keys
 from pruneviz.views.marks import Axis, Floats, Intervals, Key, Mark, Picture, Points
-from pruneviz.views.text import elide, number, plain, several
+from pruneviz.views.text import elide, how_many, number, plain, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,14 +62,14 @@ def geometry_margins_info(tables: Tables, state: ViewState) -> Picture:
     shown, inks = rows[:_MOST_ROWS], on.inks(tables.runs)
     corrupted = sorted({c for r in shown for c in r.corrupted["margin"]})
     sure = any(math.isfinite(r.low) for r in shown)
-    n, images = int(arms["dense_models"].max()), int(arms["samples"].max())
+    images = int(arms["samples"].max())
     words = f"with {level_of(tables, ANALYSIS)} intervals" if sure else f"intervals need {POINTS_BELOW} dense models"
     return Picture(
         _NAME,
         _TITLE,
         subtitle=(
-            f"Means over {several(n, 'dense model')} and {images:,} test images; below 0 is the wrong side. Changes "
-            f"are paired with the dense model on clean images, {words}."
+            f"Means over dense models ({how_many(arms['dense_models'])}) and {images:,} test images; below 0 is the "
+            f"wrong side. Changes are paired with the dense model on clean images, {words}."
         ),
         notes=(f"{_MOST_ROWS} of {len(rows)} rows shown; filter to see others.",) if len(rows) > _MOST_ROWS else (),
         x=Axis(kind="categories", categories=_HEADS),

@@ -14,7 +14,7 @@ from pruneviz.views import runs as on
 from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.marks import Axis, Band, Key, Line, Mark, Picture, Points, Text
 from pruneviz.views.palette import method_inks
-from pruneviz.views.text import elide, listed, number, percent, plain, points, several
+from pruneviz.views.text import elide, how_many, listed, number, percent, plain, points, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def layer_sensitivity_info(tables: Tables, state: ViewState) -> Picture:
         _TITLE,
         subtitle=(
             f"{plain(model)}, one layer pruned and the others whole, not retrained; on {int(own['images'].max()):,} "
-            f"{split} images, means over dense models (n = {n})"
+            f"{split} images, means over dense models ({how_many(own['dense_models'])})"
             + (
                 f", bands are {level_of(tables, _NAME)} intervals."
                 if n >= POINTS_BELOW

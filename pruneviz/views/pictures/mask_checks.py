@@ -14,7 +14,7 @@ from pruneviz.views import runs as on
 from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.looks import method_keys
 from pruneviz.views.marks import Axis, Intervals, Key, Mark, Picture, Points, Rule
-from pruneviz.views.text import elide, number, percent, plain, points, several
+from pruneviz.views.text import elide, how_many, number, percent, plain, points, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def mask_checks_info(tables: Tables, state: ViewState) -> Picture:
     shown = sorted(rows, key=lambda r: bool(r["control"]))[:MOST_ROWS]
     runs = tables.runs
     inks = on.inks(runs)
-    n = int(arms["dense_models"].max())
+    n = max(int(r["dense_models"]) for r in shown)
     over = f"intervals need {POINTS_BELOW} dense models; small marks are runs"
     if n >= POINTS_BELOW:
         over = (
@@ -51,7 +51,7 @@ def mask_checks_info(tables: Tables, state: ViewState) -> Picture:
         _TITLE,
         subtitle=(
             f"Each retrained for {several(int(shown[0]['epochs']), 'epoch')}, the same images in the same order. Means "
-            f"over dense models (n = {n}), {over}."
+            f"over dense models ({how_many(r['dense_models'] for r in shown)}), {over}."
         ),
         notes=(f"{MOST_ROWS} of {len(rows)} rows shown.",) if len(rows) > MOST_ROWS else (),
         x=Axis(

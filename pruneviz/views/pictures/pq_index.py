@@ -15,7 +15,7 @@ from pruneviz.views import runs as on
 from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.looks import Look, method_keys, recovery_keys, recovery_looks
 from pruneviz.views.marks import Axis, Band, Boxes, Floats, Key, Line, Mark, Picture, Points, Text
-from pruneviz.views.text import elide, number, percent, plain, several, short_percent
+from pruneviz.views.text import elide, how_many, number, percent, plain, several, short_percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,13 +82,13 @@ def pq_index_info(tables: Tables, state: ViewState) -> Picture:
     strips = tuple(_strips(shown))
     titles = [name for s in strips for name in s.titles]
     last, n = int(shown["level"].max()), sorted(set(shown["dense_models"]))
-    span = f"n = {n[0]}" if len(n) == 1 else f"n = {n[0]} to {n[-1]}"
     enough = n[-1] >= POINTS_BELOW
     return Picture(
         _NAME,
         _TITLE,
         subtitle=(
-            f"Means over dense models ({span}); level 0: themselves, trained again alike where the study has that"
+            f"Means over dense models ({how_many(n)}); level 0: themselves, trained again alike where the study has "
+            "that"
             + (
                 f"; bands are {level_of(tables, _NAME)} intervals over them."
                 if enough

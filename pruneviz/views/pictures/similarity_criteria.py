@@ -12,7 +12,7 @@ from pruneviz.core.viewstate import ViewState
 from pruneviz.views import runs as on
 from pruneviz.views.analysed import table_of
 from pruneviz.views.marks import Axis, Cells, Picture
-from pruneviz.views.text import elide, number, plain, several
+from pruneviz.views.text import elide, how_many, number, plain, several
 
 if TYPE_CHECKING:
     from pruneviz.core.tables import Tables
@@ -42,15 +42,14 @@ def similarity_criteria_info(tables: Tables, state: ViewState) -> Picture:
     shown = on.short(names)
     whole = own[own["layer"].isna()].to_dict("records")
     within = _within(own[own["layer"].notna()].to_dict("records"))
-    n = max(int(r["dense_models"]) for r in whole)
     labels = tuple(elide(shown[n], 24) for n in names)
     return Picture(
         _NAME,
         _TITLE,
         subtitle=(
             f"Spearman's ρ between scores of {unit}s{f' of {plain(model)}' if others else ''}, mean over dense models "
-            f"(n = {n}). Below the diagonal all {unit}s together, above it the mean within layers; on it the same "
-            "criterion with other training images and another seed."
+            f"({how_many(r['dense_models'] for r in whole)}). Below the diagonal all {unit}s together, above it the "
+            "mean within layers; on it the same criterion with other training images and another seed."
         ),
         notes=(f"{several(others, 'more model or unit', 'more models or units')} in the tables.",) * (others > 0),
         x=Axis(kind="categories", categories=labels, upright=len(names) > 6),

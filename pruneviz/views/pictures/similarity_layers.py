@@ -17,7 +17,7 @@ from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.looks import method_keys, recovery_keys, recovery_looks
 from pruneviz.views.marks import Axis, Key, Line, Mark, Picture, Points, Text
 from pruneviz.views.pictures.density_map import FEW_LAYERS, layer_labels, targets
-from pruneviz.views.text import number, plain, several
+from pruneviz.views.text import how_many, number, plain, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,19 +59,17 @@ def similarity_layers_info(tables: Tables, state: ViewState) -> Picture:
     layers = list(own.sort_values("index", kind="stable")["layer"].astype(str).unique())
     pruned = f"{'Models' if target == AS_GIVEN else 'Methods at'} {at[target]}. " if target else ""
     counts = [int(c) for a in arms for c in a.frame["dense_models"]]
-    n, least = max(counts, default=0), min(counts, default=0)
-    of = f"{n}" if least == n else f"{least} to {n}"
     over = (
         f"bars are {level_of(tables, 'similarity')} intervals"
-        if n >= POINTS_BELOW
+        if max(counts, default=0) >= POINTS_BELOW
         else f"intervals need {POINTS_BELOW} dense models"
     )
     return Picture(
         _NAME,
         _TITLE,
         subtitle=(
-            f"{pruned}Linear CKA of the same layer in both models, mean over dense models (n = {of}); {over}. Lines "
-            "only join a model's layers."
+            f"{pruned}Linear CKA of the same layer in both models, mean over dense models ({how_many(counts)}); {over}."
+            " Lines only join a model's layers."
         ),
         sentences=tuple(_sentences(arms)),
         notes=(f"{plain(models[0])} of {several(len(models), 'model')}; filter to see others.",) * (len(models) > 1),

@@ -13,7 +13,7 @@ from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views import runs as on
 from pruneviz.views.analysed import level_of, nothing_of, table_of
 from pruneviz.views.marks import Axis, Cells, Key, Picture
-from pruneviz.views.text import elide, percent, plain, several
+from pruneviz.views.text import elide, how_many, percent, plain, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,20 +41,22 @@ def similarity_masks_info(tables: Tables, state: ViewState) -> Picture:
     rows: Sequence[Mapping[Any, Any]] = table[_at(table, place)].to_dict("records")
     names = _methods(tables.runs, rows)
     others = len(table[["model", "unit", "recovery", "target"]].drop_duplicates()) - 1
-    n, level = max(int(r["dense_models"]) for r in rows), level_of(tables, "similarity")
+    n, level = [int(r["dense_models"]) for r in rows], level_of(tables, "similarity")
     return Picture(
         _NAME,
         _TITLE,
         subtitle=(
             f"{_words(tables.runs, place)}: where a cell stands between chance, given both masks' counts in every "
-            f"layer, and all that these counts allow; mean over dense models (n = {n}). Chosen at random: 0."
+            f"layer, and all that these counts allow; mean over dense models ({how_many(n)}). Chosen at random: 0."
         ),
         sentences=tuple(_sentences(rows, on.short(names), on.controls(tables.runs), level)),
         notes=tuple(_notes(tables.runs, names, others)),
         x=Axis(kind="categories", categories=_labels(names), upright=len(names) > 6),
         y=Axis(kind="categories", categories=_labels(names), reverse=True),
         marks=(_cells(rows, names),),
-        legend=(Key(f"bold: the {level} interval leaves out chance, each alone", "note"),) if n >= POINTS_BELOW else (),
+        legend=(Key(f"bold: the {level} interval leaves out chance, each alone", "note"),)
+        if max(n) >= POINTS_BELOW
+        else (),
         height=(110 if len(names) <= 6 else 230) + 40 * len(names),
     )
 

@@ -15,7 +15,7 @@ from pruneviz.views import runs as on
 from pruneviz.views.looks import DENSE_MARKER, REFERENCE_MARKER, Look, method_keys, recovery_keys, recovery_looks
 from pruneviz.views.marks import Axis, Band, Floats, Key, Line, Mark, Picture, Points, Rule, log_axis
 from pruneviz.views.metrics import Metric, measured, metric
-from pruneviz.views.text import plain, several
+from pruneviz.views.text import how_many, plain, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,7 +211,7 @@ def _subtitle(at: pd.DataFrame, curves: list[_Curve], *, filtered: bool) -> str:
     per = max(r / d for c in curves for r, d in zip(c.runs, c.dense_models, strict=True))
     text = "Points are runs, lines their means over dense models"
     text += ", seeds averaged within each first" if per > 1 else ""
-    span = f"n = {most}" if len(sizes) == 1 else f"n = {sizes[0]} to {most}"
+    span = how_many(sizes)
     if most >= POINTS_BELOW:
         return f"{text}; bands are 95 % intervals of the mean over dense models ({span})."
     return f"{text} ({span}); no bands, which need {POINTS_BELOW} dense models or more."
