@@ -110,7 +110,7 @@ def test_pictures_of_one_state_follow_one_selection() -> None:
         pv.views.images(look),
         pv.views.sample_scatter(look, sample_metric="loss"),
     )
-    assert len(scatter.infos) == 2
+    assert len(scatter.infos) == 2 + 1  # with the random control of one
     assert "Loss" in own.info.subtitle
     assert "Margin" in scatter.info.subtitle
     scatter.selection = SHIRTS
@@ -208,7 +208,7 @@ def test_pictures_are_saved_for_screens_and_for_paper(tmp_path: Path) -> None:
     links.feed(page)
     assert links.found == []  # nothing is fetched
     written = shown.save(tmp_path / "a.png")
-    assert [f.name for f in written] == ["a_1.png", "a_2.png"]
+    assert [f.name for f in written] == ["a_1.png", "a_2.png", "a_3.png"]
     assert all(f.read_bytes().startswith(b"\x89PNG") for f in written)
     assert pv.views.tradeoff(STUDY).save(tmp_path / "b.svg") == (tmp_path / "b.svg",)
 
@@ -299,9 +299,9 @@ def test_what_no_cell_shows_any_more_is_not_drawn() -> None:
 def test_more_models_make_more_scatters_where_they_are_shown() -> None:
     shown = pv.views.sample_scatter(STUDY, models=MODELS)
     found = showing(shown)
-    assert len(found.grid.objects) == 2
+    assert len(found.grid.objects) == 2 + 1  # with a random control
     shown.state.models = [*MODELS, RUNS[8]]
-    assert len(found.grid.objects) == 3
+    assert len(found.grid.objects) == 3 + 2
     shown.state.models = MODELS[:1]
     assert len(found.grid.objects) == 1
     assert found.drawn[0].picture.title == shown.info.title
