@@ -83,7 +83,10 @@ def test_every_analysis_keeps_the_contract(name):
 @pytest.mark.parametrize("name", ANALYSES)
 @pytest.mark.parametrize("hostile", [False, True])
 def test_every_analysis_writes_the_tables_it_declares_and_the_same_again(name, hostile):
-    analysis, tables = resolve(Choice(name, {}), "study"), SyntheticTables(samples=60, hostile=hostile, failed=1)
+    analysis, tables = (
+        resolve(Choice(name, {}), "study"),
+        SyntheticTables(samples=60, hostile=hostile, failed=1, replicates=11, methods=3, sparsities=(0.5, 0.9)),
+    )
     frames, again = analysis.measure(tables), analysis.measure(tables)
     assert frames.keys() == {s.name for s in analysis.schemas}
     # What an analysis sees of models only a study that was run holds; its other tables are filled here.
