@@ -354,16 +354,15 @@ def test_a_selection_that_holds_nothing_is_not_shown_as_everything() -> None:
     panes = [PicturePane(s, make, needs(name)) for name, make in shown.items()]
     for pane in panes:
         pane.show()
-        assert pane.picture is not None
-        assert not pane.picture.empty
+        assert pane._drawn is not None
+        assert not pane._drawn.picture.empty
     s.select(Range(Column("margin", run), high=-1000))
     assert words(s).startswith("no images selected: margin of ")
     assert s.notice.startswith("No image of the test split is selected by: margin of ")
     assert run not in s.notice  # by its name, not its id
     for pane in panes:
         pane.show()
-        assert pane.picture is not None
-        assert pane.picture.empty == NONE_SELECTED
+        assert pane._drawn.picture.empty == NONE_SELECTED
     assert pages(tables, s.state) == 0
     assert class_changes_info(tables, s.state).empty == images_info(tables, s.state).empty == NONE_SELECTED
     assert not sample_scatters(tables, s.state)[0].empty  # they show all, the selected stand out
