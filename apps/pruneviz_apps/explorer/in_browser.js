@@ -53,8 +53,6 @@ function name_all(label) {
   for (const table of tables()) {
     const grid = table.shadow_el.querySelector("[role=grid]") ?? table.shadow_el
     grid.setAttribute("aria-label", `Table: ${label}`)
-    for (const filter of table.shadow_el.querySelectorAll(".tabulator-header-filter input"))
-      filter.setAttribute("aria-label", `filter by ${filter.closest(".tabulator-col").querySelector(".tabulator-col-title").textContent}`)
     for (const head of table.shadow_el.querySelectorAll(".tabulator-col.tabulator-sortable"))
       if (head.textContent.trim()) head.tabIndex = 0
     table.shadow_el.querySelector(".tabulator-tableholder").tabIndex = -1
