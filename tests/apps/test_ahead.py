@@ -93,6 +93,28 @@ def test_a_page_that_cannot_be_made_says_why(monkeypatch: pytest.MonkeyPatch) ->
     assert "could not be shown. The store lacks &lt;b&gt;a file" in told.object
 
 
+def test_a_page_that_failed_comes_as_soon_as_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pruneviz_apps.explorer.layers_page import LayersPage
+    from pruneviz_apps.explorer.shell import Shell
+
+    shown, fails = LayersPage.show, [True]
+
+    def show(self: LayersPage) -> None:
+        if fails.pop() if fails else False:
+            raise StoreError("The store lacks a file.")
+        shown(self)
+
+    monkeypatch.setattr(LayersPage, "show", show)
+    explorer = Shell(CachedTables(SyntheticTables(samples=60)))
+    explorer.session.change(page="layers")
+    assert "lacks a file" in explorer.session.notice
+    explorer.session.change(page="overview")
+    explorer.session.change(page="layers")
+    layers = explorer._pages["layers"].panel
+    assert layers.visible
+    assert any(part is layers for part in explorer.body)
+
+
 def _same(page: str) -> str:
     """A page without what is its session's own, and without what is only ever sent ahead."""
     page = re.sub(r'<link rel="preload" as="fetch"[^>]*><script>importShim.*?</script>', "", page)

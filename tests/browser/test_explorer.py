@@ -47,6 +47,8 @@ def test_the_first_page_is_there_soon_and_says_what_was_found(
 def test_every_page_by_its_link_and_back(serve: Callable[..., Any], tab: Callable[..., Any]) -> None:
     t = tab(serve(**STUDY))
     t.go()
+    # The page scrolls, and not the window around it.
+    assert t.page.evaluate("document.documentElement.scrollHeight <= innerHeight")
     t.nav("Runs")
     t.page.go_back()  # from the first step as well
     t.says("What was found")

@@ -207,7 +207,7 @@ function live_region() {
   const region = document.createElement("div")
   region.className = "pv-heard"
   region.setAttribute("role", "status")
-  region.style.cssText = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)"
+  region.style.cssText = "position: fixed; top: 0; left: 0; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)"
   document.body.append(region)
   const hear = text => { region.textContent = text && text == region.textContent ? `${text}\u00a0` : text }
   return [region, hear]

@@ -127,8 +127,10 @@ class Shell:
         self.status.object = fragments.fill("<div class='pv-status'>{text}</div>", text=status(s.tables))
         if s.state.page not in self._pages:
             made = self._pages[s.state.page] = _makers()[s.state.page](s)
-            made.show()
-            self.body.append(made.panel)
+            try:
+                made.show()
+            finally:  # what could not be shown may be the next time
+                self.body.append(made.panel)
         else:
             self._pages[s.state.page].show()
         for name, page in self._pages.items():
