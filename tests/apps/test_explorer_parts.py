@@ -433,9 +433,20 @@ def test_a_kept_view_may_name_runs_that_are_gone() -> None:
 
 def test_all_that_an_address_asks_in_vain_is_said_at_once() -> None:
     s = session()
-    asked = ViewState(page="nowhere", models=("abc",), selection=Selection("samples", Named("gone")))
-    assert s.known(asked) == ViewState()
-    for said in ("There is no page 'nowhere'", "1 model asked for is not here", "selection asked for"):
+    asked = ViewState(
+        page="nowhere",
+        models=("abc",),
+        selection=Selection("samples", Named("gone")),
+        filters=(("method", ("taylor", "tylor")), ("colour", ("red",))),
+    )
+    assert s.known(asked) == ViewState(filters=(("method", ("taylor",)),))
+    for said in (
+        "There is no page 'nowhere'",
+        "1 model asked for is not here",
+        "No run has the method 'tylor': it is left out of the filters.",
+        "No run has the colour 'red'",
+        "selection asked for",
+    ):
         assert said in s.notice
 
 

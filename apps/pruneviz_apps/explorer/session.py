@@ -19,7 +19,7 @@ from pruneviz.views.metrics import measured
 from pruneviz.views.outlining import rule_of
 from pruneviz.views.pictures.projection import FRAME as PROJECTED
 from pruneviz.views.selecting import chosen, undecided
-from pruneviz.views.text import elide, plain, several
+from pruneviz.views.text import elide, listed, plain, several
 from pruneviz_apps.explorer.live import CachedTables
 
 log = logging.getLogger(__name__)
@@ -299,6 +299,12 @@ class Session:
         if dropped:
             said.append(f"{several(dropped, 'model')} asked for {'is' if dropped == 1 else 'are'} not here.")
         state = replace(state, models=models, reference=reference)
+        for column, values in state.filters:
+            there = set(on.unique(self.tables.runs[column])) if column in self.tables.runs else set()
+            if absent := [v for v in values if v not in there]:
+                asked = elide(plain(f"{column} {listed(map(repr, absent), 'or')}"), LONGEST)
+                said.append(f"No run has the {asked}: it is left out of the filters.")
+                state = state.with_filter(column, tuple(v for v in values if v in there))
         if state.selection is not None:
             try:
                 samples = chosen(state.selection, self.tables, self.tables.workspace.selections)
