@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from by_keys import heard, press
 from synthetic import SyntheticTables
 
 from pruneviz.views.pictures.sample_scatter import MOST_POINTS
@@ -42,6 +43,10 @@ def test_cells_are_counted_anew_where_one_looks_and_a_line_around_them_is_follow
     assert t.figure("sample_scatter_1", f"[{HELD}.data.x[0], {HELD}.data.dw[0]]") == pytest.approx(
         [left, right - left], rel=1e-6
     )
+
+    t.figure("sample_scatter_1", "f.canvas_view.events_el.focus()")
+    press(t, "ArrowRight ArrowRight")
+    heard(t, r"^images in this cell: \d+; across: [-\d.]+; up: [-\d.]+$")
 
     activate(t, "BoxSelectTool")
     t.drag("sample_scatter_1", (0.2, 0.2), (0.8, 0.8))

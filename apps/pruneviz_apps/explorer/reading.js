@@ -32,7 +32,8 @@ function told(f) {
   return found
 }
 
-// Where each mark of a renderer stands on the screen; rows that are counted stand in cells.
+// Where each mark of a renderer stands on the screen. Rows that are counted stand in cells, which have no other name
+// than their place.
 function* places({ glyph, model, coordinates: { x_scale, y_scale } }) {
   const { data } = model.data_source
   const centre = (k, x, y) => ({ sx: x_scale.compute(glyph.x[k] + x), sy: y_scale.compute(glyph.y[k] + y) })
@@ -43,7 +44,9 @@ function* places({ glyph, model, coordinates: { x_scale, y_scale } }) {
     for (let flat = 0; flat < rows * columns; flat++) {
       const i = flat % columns, j = Math.floor(flat / columns)
       const cell = { index: 0, i, j, flat_index: flat }
-      if (count[flat]) yield { index: flat, cell, ...centre(0, (i + 0.5) * dw, (j + 0.5) * dh) }
+      const [x, y] = [(i + 0.5) * dw, (j + 0.5) * dh]
+      const where = `across: ${+(glyph.x[0] + x).toPrecision(3)}; up: ${+(glyph.y[0] + y).toPrecision(3)}`
+      if (count[flat]) yield { index: flat, cell, where, ...centre(0, x, y) }
     }
     return
   }
@@ -78,7 +81,7 @@ function next(marks, from, [across, up]) {
 
 // Mark what is read, and show over it what the pointer would show; gives those words.
 function point_at(mark) {
-  const { f, tool, renderer, index, cell, line, sx, sy } = mark
+  const { f, tool, renderer, index, cell, where, line, sx, sy } = mark
   const { data_source: source } = renderer
   const inspector = source.selection_manager.get_or_create_inspector(renderer)
   if (cell) inspector.image_indices = [cell]
@@ -89,7 +92,8 @@ function point_at(mark) {
   Object.assign(ring(f).style, { display: "block", left: `${sx}px`, top: `${sy}px` })
   const cells = [...(tool.ttmodels.get(renderer)?.content.querySelectorAll("[style*=grid] > div") ?? [])]
   const words = cells.map(e => e.textContent.trim())
-  return words.flatMap((title, k) => (k % 2 ? [] : [[title, words[k + 1]].filter(Boolean).join(": ")])).join("; ")
+  const pairs = words.flatMap((title, k) => (k % 2 ? [] : [[title, words[k + 1]].filter(Boolean).join(": ")]))
+  return [...pairs, where].filter(Boolean).join("; ")
 }
 
 function ring(f) {
