@@ -54,12 +54,14 @@ class Section:
         study: the shipped study.
         pictures: the line for each picture, by its name.
         quick: whether the images here are of its quick variant.
+        more: what else there is to see, below them.
     """
 
     title: str
     study: str
     pictures: dict[str, str]
     quick: bool = False
+    more: str = ""
 
     @property
     def opening(self) -> str:
@@ -126,7 +128,13 @@ SECTIONS = (
     ),
     _of("pq_index", "pq_index", "pq_index_layers"),
     _of("retrain_correlation", "retrain_tau", "retrain_scatters", "retrain_rankings", quick=True),
-    _of("three_regime", "three_regime", "three_regime_lines"),
+    Section(
+        "three_regime",
+        "three_regime",
+        _plain("three_regime", "three_regime_lines"),
+        more="LeNet-5 hardly shows a barrier. A narrow ResNet-8 with batch norm does, `pruneviz run three_regime_barrier`:"
+        "\n\n![three_regime_barrier](images/three_regime.png)",
+    ),
     _of("layer_sensitivity", "layer_sensitivity"),
     _of("effective_sparsity", "effective_sparsity"),
     _of("mask_checks", "mask_checks"),
@@ -148,6 +156,8 @@ def _section(section: Section) -> Iterator[str]:
     yield f"```python\nimport pruneviz as pv\n\n{section.opening}\n```\n"
     for name, line in section.pictures.items():
         yield f"### {name}\n\n{_said(name)}\n\n```python\n{line}\n```\n\n![{name}](gallery/{name}.png)\n"
+    if section.more:
+        yield f"{section.more}\n"
 
 
 def _said(name: str) -> str:
