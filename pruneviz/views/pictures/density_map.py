@@ -100,7 +100,7 @@ def _compared(tables: Tables, done: pd.DataFrame, state: ViewState) -> tuple[lis
     methods = dict(zip(done["run_id"], done["method"], strict=True))
     rows = [Row(labels[r], (r,), inks[methods[r]], methods[r] in random) for r in chosen]
     rows += [Row(on.as_control(labels[r]), (r,), inks[methods[r]], True) for r in controls]
-    after = " After them, the random pruning of as much." if controls else ""
+    after = f" After {'it' if len(chosen) == 1 else 'them'}, the random pruning of as much." if controls else ""
     return rows, f"The {several(len(chosen), 'model')} compared.{after}"
 
 
