@@ -132,7 +132,7 @@ SECTIONS = (
         "three_regime",
         "three_regime",
         _plain("three_regime", "three_regime_lines"),
-        more="LeNet-5 hardly shows a barrier. A narrow ResNet-8 with batch norm does, `pruneviz run three_regime_barrier`:"
+        more="LeNet-5 hardly shows a barrier; a narrow ResNet-8 with batch norm does (`three_regime_barrier`):"
         "\n\n![three_regime_barrier](images/three_regime.png)",
     ),
     _of("layer_sensitivity", "layer_sensitivity"),
