@@ -7,6 +7,8 @@ from synthetic import SyntheticTables
 
 from pruneviz.core.selection import Column, Contains, Range, Values
 from pruneviz.core.viewstate import ViewState
+from pruneviz_apps.explorer.analyses_page import AnalysesPage
+from pruneviz_apps.explorer.diff_page import DiffPage
 from pruneviz_apps.explorer.live import CachedTables
 from pruneviz_apps.explorer.selecting import FIELDS, NAME, PREDICTED, carry, choices, refine, wanted
 from pruneviz_apps.explorer.session import Session
@@ -57,3 +59,14 @@ def test_a_rule_about_two_models_is_not_carried_to_one(session: Session) -> None
     carry(session, DENSE)
     assert session.state.selection == before
     assert session.notice.startswith("The selection is about 2 models: ")
+
+
+def test_pages_that_follow_a_selection_say_what_is_selected_and_clear_it(session: Session) -> None:
+    for page in (DiffPage(session), AnalysesPage(session)):
+        page.show()
+        assert not page.selected.panel.visible
+        session.select(Contains(Column("sample_id"), "test:7"))
+        page.show()
+        assert page.selected.panel.visible
+        assert "11 images selected: sample id contains" in page.selected.words.object
+        session.select(None)

@@ -9,6 +9,7 @@ from pruneviz.views.text import count, plain, several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.measure_form import MeasureForm
 from pruneviz_apps.explorer.picture_pane import PicturePane
+from pruneviz_apps.explorer.selection_bar import SelectionLine
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import html, stack, toolkit
 
@@ -37,14 +38,16 @@ class AnalysesPage:
         self.chosen.param.watch(self._changed, "value")
         self.none = html(fragments.notice(f"{NONE} {HERE}"))
         self.body = stack(gap=24)
+        self.selected = SelectionLine(session)
         self.unfit = html()
         self.more = MeasureForm(session, "Measure more")
-        parts = (self.chosen, self.none, self.more.open, self.more.panel, self.body, self.unfit)
+        parts = (self.chosen, self.selected.panel, self.none, self.more.open, self.more.panel, self.body, self.unfit)
         self.panel: Viewable = stack(html(fragments.heading("Analyses", f"{LEAD} {HERE}")), *parts)
         self._shown: dict[str, _Analysis] = {}
 
     def show(self) -> None:
         """Bring the page up to date."""
+        self.selected.show()
         names = sorted(self.session.tables.findings())
         wanted = self.session.state.analysis
         name = wanted if wanted in names else next(iter(names), "")

@@ -14,6 +14,7 @@ from pruneviz.views.text import elide, plain
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.compare_page import suggested
 from pruneviz_apps.explorer.picture_pane import PicturePane
+from pruneviz_apps.explorer.selection_bar import SelectionLine
 from pruneviz_apps.explorer.session import Session
 from pruneviz_apps.explorer.toolkit import html, stack, toolkit
 
@@ -47,19 +48,21 @@ class DiffPage:
         self.model.param.watch(self._chosen, "value")
         self.suggest = pmui.Button(variant="contained", margin=0, on_click=lambda e: self._suggested())
         self.head, self.words, self.missing = html(), html(), html()
+        self.selected = SelectionLine(session)
         self.picture = pmui.Select(label="Picture", options={}, width=360, **small)
         self.picture.param.watch(lambda e: self._choose(e.new), "value")
         self.body = stack(gap=0)
         self.pictures = stack(html(fragments.section("Pictures")), self.picture, self.body)
         self.panel: Viewable = stack(
             html(fragments.heading("Diff", LEAD)),
-            *(self.model, self.head, self.suggest, self.words, self.pictures, self.missing),
+            *(self.model, self.selected.panel, self.head, self.suggest, self.words, self.pictures, self.missing),
             gap=20,
         )
 
     def show(self) -> None:
         """Bring the page up to date."""
         s = self.session
+        self.selected.show()
         seen = (s.tables.version, *(getattr(s.state, n) for n in _NEEDS))
         if seen != self._seen:
             self._seen = seen

@@ -160,6 +160,22 @@ class SelectionBar:
         return found
 
 
+class SelectionLine:
+    """What is selected, on pages that follow a selection and make none; out of sight while there is none."""
+
+    def __init__(self, session: Session) -> None:
+        pn, _ = toolkit()
+        self.session = session
+        self.words = html(margin=(8, 0))
+        clear = step("Clear selection", "close", lambda: session.select(None))
+        self.panel: Viewable = pn.Row(self.words, clear, margin=0, visible=False, styles=_LINE)
+
+    def show(self) -> None:
+        """Bring it up to date."""
+        self.panel.visible = self.session.state.selection is not None
+        self.words.object = fragments.note(selecting.words(self.session))
+
+
 _SMALL: dict[str, Any] = {"size": "small", "width": 170, "margin": 0}
 _FILE: dict[str, Any] = {"size": "small", "margin": 0}
 _LINE = {"gap": "4px", "align-items": "center", "flex-wrap": "wrap"}
