@@ -107,3 +107,14 @@ def test_one_drawing_is_one_step_back_and_a_click_shows_the_image(picture):
     session._brushed("shown_sample", ("test:9",))
     assert session.state.shown_sample == "test:9"
     assert session.state.samples == ()
+
+
+def test_another_reference_leaves_the_names_of_columns_that_marks_go_by():
+    """Else a page draws by a column that is gone, or not there yet, for a moment."""
+    study = PlacedTables(replicates=2, methods=2, sparsities=(0.95,), samples=300)
+    done = study.runs
+    dense = [str(r) for r in done.loc[done["run_id"] == done["dense_run_id"], "run_id"]]
+    model = str(done.loc[done["method"] != "dense", "run_id"].iloc[0])
+    one, other = (sample_scatters(study, ViewState(models=(model,), reference=r))[0] for r in dense[:2])
+    assert one.frames[0].columns.keys() == other.frames[0].columns.keys()
+    assert [m.x for m in one.marks if hasattr(m, "where")] == [m.x for m in other.marks if hasattr(m, "where")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -133,8 +134,9 @@ class RetrainCorrelation:
         fit = int(60 * self.minutes * clock.workers / each)
         if fit < LEAST:
             least = LEAST * each / 60 / clock.workers
-            remedy = f"{LEAST} sets at each layer and ratio take {least:.2g} minutes; fewer epochs or layers take less."
-            raise SpecError("[analyses] retrain_correlation minutes", self.minutes, f"at least {least:.2g}", remedy)
+            most = f"{math.ceil(least):,}" if least >= 10 else f"{math.ceil(10 * least) / 10:g}"
+            remedy = f"{LEAST} sets at each layer and ratio take that long; fewer epochs or layers take less."
+            raise SpecError("[analyses] retrain_correlation minutes", self.minutes, f"at least {most}", remedy)
         return replace(self, retrain=min(fit, self.subsets))
 
     def observations(self, runs: pd.DataFrame) -> Sequence[Observation]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pruneviz.core.tables import Tables
 
 FRAME = "samples"
+_REFERENCE = "reference"
 MOST_POINTS = 20_000  # that a browser's canvas repaints quickly
 MOST_SCATTERS = 4  # of models compared
 MOST_DRAWN = MOST_SCATTERS + 1  # with their random controls
@@ -59,7 +60,7 @@ def _name(i: int) -> str:
 
 def _counted(c: Comparison, state: ViewState, codes: Mapping[str, Codes]) -> Frame:
     values = getattr(c.samples, state.sample_metric)
-    columns = {f"value {r}": values[r] for r in (c.reference, *codes)}
+    columns = {f"value {_of(c, r)}": values[r] for r in (c.reference, *codes)}
     columns |= {f"outcome {r}": code for r, code in codes.items()}
     return Frame(FRAME, c.samples.ids, columns, state.samples, counted=True)
 
@@ -80,10 +81,15 @@ def _frame(
         "label": [names[k] for k in c.samples.labels[kept]],
     }
     for r in (c.reference, *codes):
-        columns[f"value {r}"] = values[r][kept]
-        columns[f"said {r}"] = [names[k] for k in c.samples.prediction[r][kept]]
+        columns[f"value {_of(c, r)}"] = values[r][kept]
+        columns[f"said {_of(c, r)}"] = [names[k] for k in c.samples.prediction[r][kept]]
     columns.update({f"outcome {r}": code[kept].astype(np.uint8) for r, code in codes.items()})
     return Frame(FRAME, keys, columns, state.samples)
+
+
+def _of(c: Comparison, run_id: str) -> str:
+    """Whose a column is: another reference changes what is in it and not its name, which marks go by."""
+    return _REFERENCE if run_id == c.reference else run_id
 
 
 def _scatter(c: Comparison, state: ViewState, frame: Frame, run_id: str, i: int) -> Picture:
@@ -129,14 +135,14 @@ def _scatter(c: Comparison, state: ViewState, frame: Frame, run_id: str, i: int)
 
 def _points(c: Comparison, frame: Frame, run_id: str) -> tuple[Mark, ...]:
     """A point for each image, in groups by what became of it; or cells that count them."""
-    x, y, outcome = f"value {c.reference}", f"value {run_id}", f"outcome {run_id}"
+    x, y, outcome = f"value {_REFERENCE}", f"value {run_id}", f"outcome {run_id}"
     if frame.counted:
         inks = {int(o.change): o.ink for o in OUTCOMES}
         return (Counted(FRAME, x, y, outcome, tuple(inks[k] for k in sorted(inks))),)
     hover = {
         "image": "sample",
         "true class": "label",
-        "reference says": f"said {c.reference}",
+        "reference says": f"said {_REFERENCE}",
         "model says": f"said {run_id}",
     }
     return tuple(
