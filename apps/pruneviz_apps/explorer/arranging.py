@@ -17,7 +17,7 @@ BAR = {
     "border-bottom": "1px solid rgb(128 136 150 / 0.28)",
     **AS_HIGH_AS_IT_IS,
 }
-SIDES = {"display": "flex", "flex-direction": "row", "flex-wrap": "wrap", "gap": "24px 28px", **AS_HIGH_AS_IT_IS}
+SIDES = {"display": "flex", "flex-direction": "row", "flex-wrap": "wrap", "gap": "24px 16px", **AS_HIGH_AS_IT_IS}
 _NO_BUTTON = ".scroll-button { display: none; }"  # Panel's button to scroll down would take a place in the grid
 
 

@@ -92,9 +92,7 @@ class SamplesPage:
             pn.Row(self.back, self.on, margin=0),
             styles=beside(COLUMNS * TILE),
         )
-        one = stack(
-            pn.Row(self.before, self.after, margin=0), self.detail.panel, styles=beside(DETAIL) | {"gap": "8px"}
-        )
+        one = stack(pn.Row(self.before, self.after, margin=0), self.detail.panel, styles=beside(DETAIL) | _STAYS)
         self.images = stack(stack(many, one, styles=SIDES))
         self.panel: Viewable = stack(
             html(
@@ -221,4 +219,6 @@ def walk(session: Session, by: int) -> None:
 
 
 _GAP = "24px 28px"
+# Below the bar, and in sight while one goes through the images beside it.
+_STAYS = {"gap": "8px", "position": "sticky", "top": "76px", "align-self": "flex-start"}
 _WRAP: dict[str, Any] = {"gap": "10px", "align_items": "center", "margin": 0, "sizing_mode": "stretch_width"}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pruneviz.core.tables import Tables
 
 MOST_NEIGHBOURS = 8
-WIDE, _HEAD, _LARGE = 400, 128, 112
+WIDE, _HEAD, _LARGE = 392, 128, 112
 _WORDS, _SMALL, _GAP = 44, 44, 14  # lines of words, thumbnails, and what is left below them
 _TITLE = "One image"
 
