@@ -110,6 +110,6 @@ def _remedy(value: float) -> str:
 def count_removed(fraction: float, total: int) -> int:
     """How many of ``total`` units a removed fraction means: the nearest whole number, halves upwards.
 
-    The product is taken at 12 decimals first, so that 0.29 · 100 is 29 and not 28.999999999999996.
+    The product is taken at 14 significant digits first, so that 0.29 · 100 is 29 and not 28.999999999999996.
     """
-    return int(round(fraction * total, 12) + 0.5)
+    return int(float(f"{fraction * total:.14g}") + 0.5)

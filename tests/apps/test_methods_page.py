@@ -73,6 +73,6 @@ def test_where_nothing_can_be_pruned_the_page_says_why() -> None:
     page.show()
     assert page.method.value == "snip"
     assert "not in a store" in page.hindered.object
-    assert page.ask.disabled
-    assert page.go.disabled
+    assert page.work.ask.disabled
+    assert page.work.go.disabled
     assert "sensitive" in page.said.object

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from bokeh.core.validation import check_integrity
 from bokeh.document import Document
+from bokeh.model import Model
 from bokeh.models.widgets import Div
 from synthetic import SyntheticTables
 
@@ -65,6 +66,14 @@ def test_updating_draws_what_drawing_draws(tables: SyntheticTables, name: str) -
     assert signature(updated) == signature(fresh)
 
 
+def told(value: Any) -> str:
+    """A property's value, without the number that Bokeh gives to each model."""
+    if isinstance(value, Model):
+        own = {k: str(v) for k, v in value.properties_with_values().items() if k != "id"}
+        return f"{type(value).__name__} {own}"
+    return str(value)
+
+
 def signature(drawn: Drawn) -> list[Any]:
     """All that is seen of a figure: glyphs with their properties, columns, axes, ranges, words."""
     f = drawn.figure
@@ -72,7 +81,7 @@ def signature(drawn: Drawn) -> list[Any]:
     found: list[Any] = [c.text for c in drawn.layout.children if isinstance(c, Div)]
     for r in f.renderers:
         for glyph in filter(None, (r.glyph, r.nonselection_glyph)):
-            found.append((type(glyph).__name__, {k: str(v) for k, v in glyph.properties_with_values().items()}))
+            found.append((type(glyph).__name__, {k: told(v) for k, v in glyph.properties_with_values().items()}))
         shared = drawn.sources.by_name.values()
         if r.data_source not in shared:
             found.append({k: np.asarray(v).tolist() for k, v in sorted(r.data_source.data.items()) if k != "image"})
