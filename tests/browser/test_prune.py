@@ -125,6 +125,7 @@ def test_pruning_by_keyboard_alone_until_the_new_run_shows(served: Served, tab: 
     t.page.keyboard.type("0.7")
     tab_to(t, "^Recovery", most=6)
     choose(t, "none")
+    t.page.get_by_role("textbox", name=re.compile("^epochs")).wait_for(state="hidden")  # else Tab meets it yet
     tab_to(t, "^with the random control$", most=6)
     press(t, "Space")
     tab_to(t, "^See what it takes$", most=3)

@@ -33,7 +33,6 @@ class PrunePage:
         self.jobs = Jobs(study, session.tables.trust) if isinstance(study, Study) else None
         self._filling = False
         self._before: set[str] = set()
-        self._running = False
         self.hindered = html()
         small: dict[str, Any] = {"size": "small", "margin": 0}
         self.models = pmui.MultiChoice(label="Models", placeholder="all", options=[], margin=0, width=280)
@@ -64,6 +63,7 @@ class PrunePage:
         self.work = Work(
             session, self.jobs, self._wished, "Prune now", beside=(self.compare,), always=True, told=self._heard
         )
+        self.work.go.on_click(lambda e: self._remember())
         for widget in (self.models, self.replicates, self.targets, self.seeds, self.controls):
             widget.param.watch(lambda e: self._changed(), "value")
         self.method.param.watch(lambda e: self._method_chosen(e.new), "value")
@@ -172,12 +172,12 @@ class PrunePage:
         recovery = "" if self.recovery.disabled or self.recovery.value == "none" else f" with {self.recovery.value}"
         return f"{self.method.value} at {listed(t.strip() for t in self.targets.value.split(','))}{recovery}"
 
+    def _remember(self) -> None:
+        """Keep in mind which runs are there when a job is begun: it may have written its own before it is heard of."""
+        self._before = set(self.session.tables.runs["run_id"])
+
     def _heard(self, job: Job | None) -> None:
-        """Keep in mind which runs were there before a job began; offer the new ones of one that was begun here."""
-        running = job is not None and job.runs
-        if running and not self._running:
-            self._before = set(self.session.tables.runs["run_id"])
-        self._running = running
+        """Offer the new runs of a job that was begun here."""
         self.compare.visible = job is not None and job.state == "done" and self.work.own
 
     def _compare_new(self) -> None:
