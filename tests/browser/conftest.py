@@ -161,7 +161,7 @@ def tab(browser: Any) -> Iterator[Callable[..., Tab]]:
         page.on("console", lambda m: t.wrong.append(f"console: {m.text}") if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda e: t.wrong.append(f"exception: {e}"))
         page.on("dialog", lambda d: (t.wrong.append(f"dialog: {d.message}"), d.dismiss()))
-        page.on("requestfailed", lambda r: t.wrong.append(f"failed: {r.url}"))
+        page.on("requestfailed", lambda r: _taken_over(r) or t.wrong.append(f"failed: {r.url}"))
         page.on("websocket", lambda w: _stays(t, w.url))
         page.on("request", lambda r: _stays(t, r.url))
         opened.append(t)
@@ -171,6 +171,11 @@ def tab(browser: Any) -> Iterator[Callable[..., Tab]]:
     for t in opened:
         t.page.context.close()
     assert [w for t in opened for w in t.wrong] == []
+
+
+def _taken_over(request: Any) -> bool:
+    """Whether it is a download of Streamlit's: now and then the browser says that the page gave it up."""
+    return "/media/" in request.url and request.failure == "net::ERR_ABORTED"
 
 
 def _stays(t: Tab, url: str) -> None:
