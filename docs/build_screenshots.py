@@ -24,7 +24,7 @@ from chromium import ARGS, SETTLED, executable  # noqa: E402  # the tests' own f
 
 OUT = {"panel": HERE / "images" / "pages", "streamlit": HERE / "images" / "streamlit"}
 WIDE, HIGH = 1280, 800
-HIGHER = {("panel", "samples"): 2060}  # the scatters, and the images below them
+HIGHER = {("panel", "samples"): 2960}  # the scatters, and the images below them
 NO_SIGN = "[data-testid=stStatusWidget] { visibility: hidden; }"  # of the look for new runs, every few seconds
 # streamlit-bokeh leaves views behind of figures that it has replaced.
 DRAWN = """() => {
