@@ -42,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return e.exit_code
     except KeyboardInterrupt:
         complain(f"stopped. What was finished is kept; to go on: {shlex.join(['pruneviz', *given])}")
+        # An interrupt that came while a string was executed (torch and dataclasses do) stays noted in CPython, which
+        # would end `python -m` by a signal in place of this code; executing another string clears the note.
+        exec("")
         return 1
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -54,6 +54,9 @@ class Fails(nn.Module):
         if self.calls > 4:
             raise RuntimeError("gave up")
         return self.net(x)
+
+def interrupted():
+    exec("raise KeyboardInterrupt")
 """
 WAYS = ["--executor", "inline", "--device", "cpu"]
 
@@ -64,6 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "small_nets.py").write_text(NETS)
     (made / "small.toml").write_text(STUDY.format(factory="mlp"))
     (made / "fails.toml").write_text(STUDY.format(factory="Fails"))
+    (made / "interrupted.toml").write_text(STUDY.format(factory="interrupted"))
     return made
 
 
@@ -241,6 +245,12 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(folder: Path
     assert "Traceback" not in said
     again = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
     assert "3 of 3 runs are done" in again.stdout
+
+
+def test_an_interrupt_within_an_executed_string_ends_as_any_other(folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pruneviz_apps.cli", "run", "interrupted.toml", "--store", str(tmp_path), *WAYS]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr.count("to go on: ")) == (1, 1), ended.stderr
 
 
 @pytest.mark.parametrize(
