@@ -11,7 +11,7 @@ import pandas as pd
 
 from pruneviz.core.tables import RUNS
 from pruneviz.measures.rank_correlation import stratified_order
-from pruneviz_analyses.retrain_correlation.schemas import RETRAINED, SUBSETS
+from pruneviz_analyses.retrain_correlation.schemas import RELABELLED, RETRAINED, SUBSETS
 
 
 @dataclass
@@ -21,6 +21,7 @@ class RetrainedTables:
     rows: list[dict[str, Any]] = field(default_factory=list)
     subsets: list[dict[str, Any]] = field(default_factory=list)
     retrained: list[dict[str, Any]] = field(default_factory=list)
+    relabelled: list[dict[str, Any]] = field(default_factory=list)
     frames: dict[str, pd.DataFrame] = field(default_factory=dict)
     name: str = "retrained"
     classes: tuple[str, ...] = ("a", "b")
@@ -39,6 +40,7 @@ class RetrainedTables:
             "runs": (RUNS, self.rows),
             SUBSETS.name: (SUBSETS, self.subsets),
             RETRAINED.name: (RETRAINED, self.retrained),
+            RELABELLED.name: (RELABELLED, self.relabelled),
         }
         if name in self.frames:
             return self.frames[name].copy()
@@ -99,6 +101,24 @@ class RetrainedTables:
             self.retrained.append(
                 {**common, "subset": int(s), "repeat": r, "epochs": 3, "best_epoch": 1, **found, **best}
             )
+        return self
+
+    def relabel(self, draws, seed=0):
+        """The losses that so many exchanges of the filters' labels give the retrained sets of every cell."""
+        rng = np.random.default_rng(seed)
+        keys = ["run_id", "layer", "ratio"]
+        losses, sets = pd.DataFrame(self.subsets), pd.DataFrame(self.retrained)
+        for key, own in losses.groupby(keys):
+            loss_of = dict(zip(own["removed"], own["pruned_loss"], strict=True))
+            names = dict(zip(own["subset"], own["removed"], strict=True))
+            n = int(own["filters"].iloc[0])
+            orders = [rng.permutation(n) for _ in range(draws)]
+            mine = sets[(sets[keys] == list(key)).all(axis=1)]
+            for subset in sorted(set(mine["subset"])):
+                for draw, order in enumerate(orders):
+                    renamed = " ".join(map(str, sorted(int(order[int(f)]) for f in names[subset].split())))
+                    row = {**dict(zip(keys, key, strict=True)), "subset": subset, "draw": draw}
+                    self.relabelled.append({**row, "pruned_loss": loss_of[renamed]})
         return self
 
 

@@ -112,29 +112,26 @@ def relabelled(
     return rows
 
 
-def relabelling_p(
-    before: npt.ArrayLike, after: npt.ArrayLike, rows: npt.NDArray[np.int64], chosen: Sequence[int]
-) -> Floats:
-    """Two-sided p-values of τ between a quantity of all subsets and others of the chosen ones.
+def relabelling_p(before: npt.ArrayLike, relabelled: npt.ArrayLike, after: npt.ArrayLike) -> Floats:
+    """Two-sided p-values of τ between a quantity of some subsets before and others after.
 
     Under the hypothesis that what comes after has nothing to do with what is known before, any relabelling of the
     filters in the one is as likely as any other: p = (1 + #{|τ of a relabelling| ≥ |τ|}) / (1 + relabellings).
-    Exact where the choice does not depend on ``before``; where it is stratified by it, simulated at its level
-    (``tests/measures/test_rank_correlation.py``).
+    Exact where the choice of subsets does not depend on ``before``; where it is stratified by it, of all subsets or of
+    some that were drawn, simulated at its level (``tests/measures/test_rank_correlation.py``).
 
     Args:
-        before: (S,), of all subsets, finite.
-        after: (K, D), of the chosen subsets; rows that are not finite or constant get NaN.
-        rows: (P, D) from :func:`relabelled`.
-        chosen: (D,), rows of the chosen subsets.
+        before: (D,), of the subsets, finite.
+        relabelled: (P, D), of what each relabelling makes of them, finite.
+        after: (K, D), of the subsets; rows that are not finite or constant get NaN.
 
     Returns:
         (K,).
     """
-    known, y = np.asarray(before, np.float64), np.atleast_2d(np.asarray(after, np.float64))
-    seen = np.abs(kendall(known[np.asarray(chosen, np.int64)], y)[0])
-    drawn = np.abs(kendall(known[rows], y))
-    p = (1 + np.count_nonzero(drawn >= seen - CLOSE, axis=0)) / (1 + len(rows))
+    y = np.atleast_2d(np.asarray(after, np.float64))
+    seen = np.abs(kendall(before, y)[0])
+    drawn = np.abs(kendall(relabelled, y))
+    p = (1 + np.count_nonzero(drawn >= seen - CLOSE, axis=0)) / (1 + len(drawn))
     return np.where(np.isfinite(seen), p, np.nan)
 
 

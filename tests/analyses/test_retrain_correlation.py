@@ -171,9 +171,43 @@ def test_drawn_sets_have_no_p_and_the_remedy_is_said():
     cells, models, said = measured(study(models=3, every=False))
     assert models["p"].isna().all()
     assert only(cells).iloc[0]["verdict"] == verdicts.NOT_TESTED
-    assert any("45 sets of filters were drawn" in s and "Raise subsets" in s for s in said)
+    assert any("45 sets of filters were drawn" in s and "Set relabellings = 120" in s for s in said)
     five, _, _ = measured(study(models=5, every=False))
     assert only(five).iloc[0]["verdict"] == verdicts.FOUND  # the interval over dense models needs no relabelling
+
+
+def test_drawn_sets_are_tested_by_the_losses_of_relabelled_ones():
+    asked = replace(ASKED, relabellings=150)
+    cells, models, said = measured(study(models=3, every=False).relabel(150), asked)
+    assert (models["relabellings"] == 150).all()
+    assert only(cells).iloc[0]["verdict"] == verdicts.FOUND
+    assert (
+        "conv1 at 0.2: 45 sets of filters were drawn, not all looked at; each p is of 150 relabellings of the filters."
+        in said
+    )
+    every, _, _ = measured(study(models=3))
+    assert only(every).iloc[0]["found"] == only(cells).iloc[0]["found"] == 3
+    none, models, _ = measured(study(models=3, every=False, agreement=0.0).relabel(150), asked)
+    assert only(none).iloc[0]["verdict"] == verdicts.NONE
+    whole = measured(study(models=3, agreement=0.0))[1]
+    assert np.allclose(models["p"], whole["p"], atol=0.15)  # of 150 draws and of 199 others
+
+
+def test_relabellings_under_way_or_without_a_loss_give_no_p_and_say_so():
+    asked = replace(ASKED, relabellings=130)
+    _, models, said = measured(study(models=3, every=False).relabel(100), asked)
+    assert models["p"].isna().all()
+    assert any(s.endswith("100 of 130 relabellings are looked at so far, and p needs them all.") for s in said)
+    tables = study(models=3, every=False).relabel(130)
+    tables.relabelled = [row for i, row in enumerate(tables.relabelled) if i % 7]  # some sets lack some draws
+    few = measured(tables, asked)[1]
+    assert few["p"].isna().all()
+    assert (few["relabellings"] < 100).all()
+    tables = study(models=3, every=False).relabel(130)
+    tables.relabelled[5]["pruned_loss"] = None
+    _, models, said = measured(tables, asked)
+    assert only(models)["p"].isna().to_list() == [True, False, False]
+    assert any(s.endswith("that the loss is NaN or infinite, so there is no p.") for s in said)
 
 
 def test_a_study_under_way_says_how_far_it_is():
@@ -388,6 +422,20 @@ def test_raising_the_number_of_sets_or_repeats_keeps_what_was_done(raised):
     assert all(kept)
     assert sum(o.epochs for o in few) == 2 * 2 * 2 * 16 * 2 * 3
     assert all(o.after[0].part.get("first") is None for o in few if o.after)
+
+
+def test_relabellings_are_steps_of_their_own_to_which_more_are_added():
+    runs = study(models=2).runs
+    asked = RetrainCorrelation(layers=("conv1",), ratios=(0.2, 0.8), retrain=6, chunk=4, repeats=1)
+    plain = asked.observations(runs)
+    some = replace(asked, relabellings=100).observations(runs)
+    drawn = [o for o in some if "draws" in o.part]
+    assert [o.part["draws"] for o in drawn[:2]] == [(0, 100), (100, 160)]  # 40 for each of 2 models × 2 ratios
+    assert len(drawn) == 4 * 2 * 2
+    assert all(o.after[0] in some and not o.epochs for o in drawn)
+    assert [(o.run_ids, o.part) for o in some if o not in drawn] == [(o.run_ids, o.part) for o in plain]
+    more = [(o.run_ids, o.part) for o in replace(asked, relabellings=300).observations(runs)]
+    assert all((o.run_ids, o.part) in more for o in some if o.part.get("draws") != (100, 160))
 
 
 @dataclass

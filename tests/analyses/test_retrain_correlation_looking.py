@@ -135,6 +135,37 @@ def test_losses_are_those_of_the_network_without_the_filters(data, make, layer, 
     assert places[0] == frame["pruned_loss"].min()
 
 
+def test_relabelled_losses_are_those_of_the_sets_that_they_become(mini):
+    asked = RetrainCorrelation(layers=("conv1+conv2",), ratios=(0.3,), images=40, subsets=20, retrain=3, chunk=2)
+    losses, *steps = asked._of_cell("d0", "mini #0", "conv1+conv2", 0.3, 150)
+    frame = looking.pruned_losses(mini, losses.part, told)
+    assert not frame["all_subsets"].any()
+    part = next(o.part for o in steps if o.part.get("draws") == (100, 150) and o.part["first"] == 2)
+    found = looking.relabelled_losses(mini, {**part, "draws": (100, 104)}, frame, told)
+    assert found["draw"].to_list() == [100, 101, 102, 103]
+    third = frame[frame["place"] == 2].iloc[0]
+    assert set(found["subset"]) == {third["subset"]}
+    units = find_channels(mini.net, mini.info, (), mini.example)
+    cell = cells.cell_of(mini, units, "conv1+conv2", 0.3)
+    chosen = cells.fixed_images(len(mini.data.train), 40, 0)
+    images, labels = mini.data.train.images[chosen], mini.data.train.labels[chosen]
+    own, become = cells.set_of(third["removed"]), []
+    for row in found.to_dict("records"):
+        seed = cells.seed_of("relabel", 0, "conv1+conv2", 0.3, row["draw"])
+        become.append(cell.relabelled(own, seed))
+        assert [len(part) for part in become[-1]] == [3, 3]
+        assert row["pruned_loss"] == pytest.approx(slow_loss(mini, units, cell, become[-1], images, labels), rel=1e-4)
+    assert len(set(become)) == 4
+    # One draw exchanges the same labels in all sets: what two sets share, they share still.
+    other = cells.set_of(frame[frame["place"] == 0].iloc[0]["removed"])
+    for draw in range(100, 104):
+        a, b = (cell.relabelled(s, cells.seed_of("relabel", 0, "conv1+conv2", 0.3, draw)) for s in (own, other))
+        assert [len({*x} & {*y}) for x, y in zip(a, b, strict=True)] == [
+            len({*x} & {*y}) for x, y in zip(own, other, strict=True)
+        ]
+    assert looking.relabelled_losses(mini, part, frame.assign(all_subsets=True), told).empty
+
+
 def test_a_loss_that_is_not_finite_is_null_and_never_retrained(mini):
     with torch.no_grad():
         mini.net.conv1.bias[4] = torch.inf  # whoever keeps filter 4 sees infinities

@@ -105,7 +105,7 @@ def test_its_p_approaches_that_over_every_relabelling(n, k, count):
     losses = members @ worth + 0.1 * rng.normal(size=len(members))
     chosen = rng.permutation(len(members))[:count]
     finals = np.stack([-(members[chosen] @ worth), members[chosen] @ rng.normal(size=n)])
-    p = relabelling_p(losses, finals, relabelled(members, chosen, (n,), 4000, seed=0), chosen)
+    p = relabelling_p(losses[chosen], losses[relabelled(members, chosen, (n,), 4000, seed=0)], finals)
     names = [frozenset(np.flatnonzero(m)) for m in members]
     for found, y in zip(p, finals, strict=True):
         after = {names[c]: v for c, v in zip(chosen, y, strict=True)}
@@ -116,7 +116,8 @@ def test_its_p_approaches_that_over_every_relabelling(n, k, count):
 def test_what_cannot_be_ranked_has_no_p():
     members = subsets_of(4, 2)
     rows = relabelled(members, range(6), (4,), 50, seed=0)
-    p = relabelling_p(np.arange(6.0), [np.ones(6), [1, 2, 3, 4, 5, math.nan], np.arange(6.0)], rows, range(6))
+    losses = np.arange(6.0)
+    p = relabelling_p(losses, losses[rows], [np.ones(6), [1, 2, 3, 4, 5, math.nan], losses])
     assert np.isnan(p[:2]).all()
     assert 0 < p[2] <= 1
 
@@ -143,11 +144,30 @@ def test_on_null_studies_it_finds_no_more_than_its_level_where_the_published_p_f
         before, after = null_study(rng, members, noise)
         chosen = stratified_order(before, 4, seed=i)[:retrained]
         rows = relabelled(members, chosen, (n,), 99, seed=i)
-        found += relabelling_p(before, after[chosen], rows, chosen)[0] <= 0.05
+        found += relabelling_p(before[chosen], before[rows], after[chosen])[0] <= 0.05
         published += published_p(before[chosen], after[chosen]) <= 0.05
     assert found / studies <= 0.0875
     if noise < 1:
         assert published / studies > 0.12  # 33 – 68 % where all are retrained
+
+
+@pytest.mark.parametrize(("n", "k", "retrained"), [(16, 8, 16), (32, 16, 45)])
+def test_on_null_studies_of_drawn_sets_it_keeps_its_level_too(n, k, retrained):
+    """As above, with the losses of 300 drawn sets known, and of the chosen ones as relabelled."""
+    rng = np.random.default_rng(11)
+    studies, found, published = 400, 0, 0
+    for i in range(studies):
+        members = np.argsort(rng.random((300, n)), axis=1) < k
+        worth, other = rng.normal(size=n), rng.normal(size=n)
+        before = members @ worth
+        chosen = members[stratified_order(before, 4, seed=i)[:retrained]]
+        own, after = chosen @ worth, chosen @ other + 0.3 * rng.normal(size=retrained)
+        orders = [rng.permutation(n) for _ in range(99)]
+        drawn = np.stack([chosen[:, order] @ worth for order in orders])
+        found += relabelling_p(own, drawn, after)[0] <= 0.05
+        published += published_p(own, after) <= 0.05
+    assert found / studies <= 0.0875
+    assert published / studies > 0.12
 
 
 def test_it_finds_what_is_there():
@@ -157,7 +177,8 @@ def test_it_finds_what_is_there():
     before = members @ worth
     chosen = stratified_order(before, 4, seed=0)[:16]
     after = -(members[chosen] @ worth) + 0.2 * rng.normal(size=16)
-    assert relabelling_p(before, after, relabelled(members, chosen, (10,), 999, seed=0), chosen)[0] == 0.001
+    rows = relabelled(members, chosen, (10,), 999, seed=0)
+    assert relabelling_p(before[chosen], before[rows], after)[0] == 0.001
 
 
 # -- ceiling and anomalies

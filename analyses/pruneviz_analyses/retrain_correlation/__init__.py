@@ -12,18 +12,22 @@ from pruneviz.core.analysis import Clock, Observation, Seen, Subject
 from pruneviz.core.errors import SpecError, Unsupported, located
 from pruneviz.core.options import option
 from pruneviz.core.tables import Schema, Tables
-from pruneviz_analyses.retrain_correlation.cells import LEAST
+from pruneviz_analyses.retrain_correlation.cells import LEAST, enough_relabellings
 from pruneviz_analyses.retrain_correlation.schemas import (
     CELLS,
     MODELS,
     RANKED,
     RANKINGS,
+    RELABELLED,
     RETRAINED,
     SUBSETS,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+DRAWS = 100  # relabellings in one step
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,8 @@ class RetrainCorrelation:
     )
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (CELLS, MODELS, RANKINGS, RANKED)
-    observed: ClassVar[tuple[Schema, ...]] = (SUBSETS, RETRAINED)
-    version: ClassVar[int] = 3
+    observed: ClassVar[tuple[Schema, ...]] = (SUBSETS, RETRAINED, RELABELLED)
+    version: ClassVar[int] = 4
     observing_version: ClassVar[int] = 2  # what is seen is what it was
 
     layers: tuple[str, ...] = option((), 'layers that lose filters, such as "conv1"; "conv1+conv2" loses of both')
@@ -68,6 +72,9 @@ class RetrainCorrelation:
     last: int = option(1, "last epochs whose results are averaged", unit="epochs", ge=1)
     permutations: int = option(
         2000, "relabellings of the filters for each p-value; more where many are corrected for", ge=99
+    )
+    relabellings: int = option(
+        0, "at least so many for a p-value where sets are drawn; each takes the loss of `retrain` sets more", ge=0
     )
     seed: int = option(0, "of sets, images, retraining and relabelling", ge=0)
 
@@ -142,15 +149,16 @@ class RetrainCorrelation:
     def observations(self, runs: pd.DataFrame) -> Sequence[Observation]:
         """For each dense model, layer and ratio: the losses of all sets, then some sets retrained at a time."""
         dense = runs[(runs["method"] == "dense") & (runs["recovery"] == "none")]
+        draws = enough_relabellings(self.relabellings, len(dense) * len(self.layers) * len(self.ratios))
         found = []
         for row in dense.to_dict("records"):
             who = f"{row['model']} #{row['replicate']}"
             for layer in self.layers:
                 for ratio in self.ratios:
-                    found += self._of_cell(str(row["run_id"]), who, layer, ratio)
+                    found += self._of_cell(str(row["run_id"]), who, layer, ratio, draws if self.relabellings else 0)
         return found
 
-    def _of_cell(self, run_id: str, who: str, layer: str, ratio: float) -> list[Observation]:
+    def _of_cell(self, run_id: str, who: str, layer: str, ratio: float, draws: int = 0) -> list[Observation]:
         common = {"layer": layer, "ratio": ratio, "images": self.images, "seed": self.seed}
         losses = Observation(
             (run_id,),
@@ -159,11 +167,26 @@ class RetrainCorrelation:
             evaluated=self.images * min(self.subsets, 100),  # half the sets of ten filters, since half is run again
         )
         retraining = {**common, "last": self.last, "train": self.train}
+        turns = [(first, min(first + self.chunk, self.retrain)) for first in range(0, self.retrain, self.chunk)]
         found = [losses]
+        # In steps of their own, so that more draws or sets add to what is there. Where all sets are looked at they
+        # have nothing to do.
+        for first, stop in turns:
+            for draw in range(0, draws, DRAWS):
+                last = min(draw + DRAWS, draws)
+                which = f"{first + 1} – {stop} of {self.retrain}, relabelled {draw + 1} – {last} of {draws}"
+                found.append(
+                    Observation(
+                        (run_id,),
+                        {**common, "first": first, "stop": stop, "draws": (draw, last)},
+                        f"prune {who}: {ratio:g} of {layer}, {which}",
+                        evaluated=self.images * (stop - first) * (last - draw) // 2,
+                        after=(losses,),
+                    )
+                )
         # Repeat by repeat, so that more of them later add to what is there, as more sets do.
         for repeat in range(self.repeats):
-            for first in range(0, self.retrain, self.chunk):
-                stop = min(first + self.chunk, self.retrain)
+            for first, stop in turns:
                 which = f"{first + 1} – {stop} of {self.retrain}, repeat {repeat + 1} of {self.repeats}"
                 found.append(
                     Observation(
@@ -197,11 +220,13 @@ class RetrainCorrelation:
         progress: Callable[[int, int], None],
         *earlier: Mapping[str, pd.DataFrame],
     ) -> Mapping[str, pd.DataFrame]:
-        """Take the losses of all sets of filters, or retrain some of them; see :class:`Observing`."""
-        from pruneviz_analyses.retrain_correlation.looking import pruned_losses, retrained
+        """Take the losses of all sets of filters, or of some relabelled, or retrain some; see :class:`Observing`."""
+        from pruneviz_analyses.retrain_correlation.looking import pruned_losses, relabelled_losses, retrained
 
         if not earlier:
             return {SUBSETS.name: pruned_losses(models[0], part, progress)}
+        if "draws" in part:
+            return {RELABELLED.name: relabelled_losses(models[0], part, earlier[0][SUBSETS.name], progress)}
         return {RETRAINED.name: retrained(models[0], part, earlier[0][SUBSETS.name], progress)}
 
     def measure(self, tables: Tables) -> dict[str, pd.DataFrame]:

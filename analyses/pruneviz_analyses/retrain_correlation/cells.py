@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pruneviz.pruning.channels import ChannelUnits
 
 PLUS = "+"
+_EACH = 40  # relabellings for each test, so that the least p there can be stays below 5 % after Holm's correction
 LEAST = 3  # sets of filters: with fewer nothing can be ranked
 
 Set = tuple[tuple[int, ...], ...]  # of each layer, the filters removed
@@ -43,6 +44,12 @@ class Cell:
     groups: tuple[str, ...]
     sizes: tuple[int, ...]
     counts: tuple[int, ...]
+
+    def relabelled(self, removed: Set, seed: int) -> Set:
+        """What becomes of a set when the filters of each layer get each other's labels, as the seed has it."""
+        rng = np.random.default_rng(seed)
+        orders = [rng.permutation(n) for n in self.sizes]
+        return tuple(tuple(sorted(order[list(part)].tolist())) for order, part in zip(orders, removed, strict=True))
 
     @property
     def number(self) -> int:
@@ -128,6 +135,11 @@ def members(sets: Sequence[Set], sizes: Sequence[int]) -> npt.NDArray[np.bool_]:
 def seed_of(*parts: Any) -> int:
     """A seed of 31 bits that follows from plain values."""
     return int(digest(list(parts))[:8], 16) & 0x7FFFFFFF
+
+
+def enough_relabellings(asked: int, tests: int) -> int:
+    """Relabellings of which each of so many tests, corrected for each other, can still find something."""
+    return max(asked, _EACH * tests)
 
 
 def fixed_images(count: int, wanted: int, seed: int) -> npt.NDArray[np.int64]:

@@ -21,8 +21,8 @@ from pruneviz.measures.rank_correlation import (
     relabelling_p,
 )
 from pruneviz.measures.statistics import Interval, holm, t_interval
-from pruneviz_analyses.retrain_correlation.cells import LEAST, members, set_of
-from pruneviz_analyses.retrain_correlation.schemas import CELLS, MODELS, OUTCOMES, RETRAINED, SUBSETS
+from pruneviz_analyses.retrain_correlation.cells import LEAST, enough_relabellings, members, set_of
+from pruneviz_analyses.retrain_correlation.schemas import CELLS, MODELS, OUTCOMES, RELABELLED, RETRAINED, SUBSETS
 from pruneviz_analyses.retrain_correlation.verdicts import ALPHA, verdict
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
-_EACH = 40  # relabellings for each test, so that the least p there can be stays below 5 % after Holm's correction
 EXPECTED = {"test_accuracy": -1, "test_loss": 1, "train_loss": 1}  # τ's sign, if a small loss before is a good sign
 
 
@@ -48,6 +47,7 @@ class _Seen:
         best: by outcome, (D,): the mean over repeats at the epoch of best test accuracy.
         failed: sets of which a retraining failed.
         waiting: sets retrained less often than asked, so far.
+        drawn: (P, D), the chosen sets' losses as relabelled, where sets are drawn and that was asked for.
     """
 
     losses: Floats
@@ -59,6 +59,7 @@ class _Seen:
     best: Mapping[str, Floats]
     failed: int
     waiting: int
+    drawn: Floats
 
 
 def read(tables: Tables, name: str) -> pd.DataFrame | None:
@@ -71,20 +72,21 @@ def read(tables: Tables, name: str) -> pd.DataFrame | None:
 
 def models_frame(tables: Tables, permutations: int, seed: int) -> pd.DataFrame:
     """The table of dense models, layers, ratios and outcomes."""
-    losses, after = read(tables, SUBSETS.name), read(tables, RETRAINED.name)
+    losses, after, drawn = (read(tables, schema.name) for schema in (SUBSETS, RETRAINED, RELABELLED))
     runs = {str(r["run_id"]): r for r in tables.runs.to_dict("records")}
     rows: list[dict[str, Any]] = []
     if losses is None:
         return MODELS.frame([])
     keys = ["run_id", "layer", "ratio"]
     by_cell = dict(iter(after.groupby(keys, observed=True))) if after is not None else {}
+    drawn_in = dict(iter(drawn.groupby(keys, observed=True))) if drawn is not None else {}
     groups = losses.groupby(keys, observed=True, sort=False)
-    permutations = max(permutations, _EACH * groups.ngroups)
+    least, permutations = enough_relabellings(1, groups.ngroups), enough_relabellings(permutations, groups.ngroups)
     for key, own in groups:
         run_id, layer = str(key[0]), str(key[1])
         if run_id not in runs:
             continue
-        seen = _seen(own.sort_values("subset"), by_cell.get(key))
+        seen = _seen(own.sort_values("subset"), by_cell.get(key), drawn_in.get(key))
         common = {
             "run_id": run_id,
             "model": runs[run_id]["model"],
@@ -100,14 +102,14 @@ def models_frame(tables: Tables, permutations: int, seed: int) -> pd.DataFrame:
             "waiting": seen.waiting,
             "repeats": len(next(iter(seen.repeats.values()))),
         }
-        rows += [{**common, **found} for found in _correlated(seen, permutations, seed)]
+        rows += [{**common, **found} for found in _correlated(seen, least, permutations, seed)]
     frame = MODELS.frame(rows)
     for _, at in frame.groupby("outcome").groups.items():
         frame.loc[at, "p_holm"] = holm(frame.loc[at, "p"].to_numpy(float))
     return frame
 
 
-def _seen(losses: pd.DataFrame, after: pd.DataFrame | None) -> _Seen:
+def _seen(losses: pd.DataFrame, after: pd.DataFrame | None, drawn: pd.DataFrame | None) -> _Seen:
     sets = [set_of(str(text)) for text in losses["removed"]]
     sizes = tuple(int(n) for n in str(losses["filters"].iloc[0]).split("+"))
     kept: dict[int, pd.DataFrame] = {}
@@ -133,19 +135,37 @@ def _seen(losses: pd.DataFrame, after: pd.DataFrame | None) -> _Seen:
         {name: values[:, :, len(OUTCOMES) + i].sum(axis=1) / max(repeats, 1) for i, name in enumerate(OUTCOMES)},
         failed,
         waiting,
+        _drawn(drawn, list(kept)),
     )
 
 
-def _correlated(seen: _Seen, permutations: int, seed: int) -> list[dict[str, Any]]:
-    """Each outcome's τ and what is needed to judge it."""
+def _drawn(drawn: pd.DataFrame | None, chosen: Sequence[int]) -> Floats:
+    """The losses of the draws that are known for all chosen sets, (draws, sets)."""
+    if drawn is None or not set(chosen) <= set(drawn["subset"]):
+        return np.empty((0, len(chosen)))
+    wide = drawn.pivot(index="draw", columns="subset", values="pruned_loss")[list(chosen)]
+    there = drawn.pivot(index="draw", columns="subset", values="run_id")[list(chosen)].notna().all(axis=1)
+    return wide[there].to_numpy(float, na_value=np.nan)
+
+
+def _correlated(seen: _Seen, least: int, permutations: int, seed: int) -> list[dict[str, Any]]:
+    """Each outcome's τ and what is needed to judge it.
+
+    Args:
+        seen: the sets of one dense model, layer and ratio.
+        least: relabellings that a p-value needs to say anything; of drawn sets there may be fewer so far.
+        permutations: relabellings where all sets are looked at.
+        seed: of those.
+    """
     if len(seen.chosen) < LEAST:
         return [{"outcome": name} for name in OUTCOMES]
     before = seen.losses[seen.chosen]
     means = np.array([seen.repeats[name].mean(axis=0) for name in OUTCOMES])
-    p = np.full(len(means), np.nan)
+    p, losses = np.full(len(means), np.nan), seen.drawn
     if seen.every and np.isfinite(seen.losses).all():  # else a relabelled set's loss may not be known
-        rows = relabelled(seen.sets, seen.chosen, seen.sizes, permutations, seed)
-        p = relabelling_p(seen.losses, means, rows, seen.chosen.tolist())
+        losses = seen.losses[relabelled(seen.sets, seen.chosen, seen.sizes, permutations, seed)]
+    if len(losses) >= least and np.isfinite(losses).all():
+        p = relabelling_p(before, losses, means)
     taus = kendall(before, means)[0]
     # Where the set of least loss has no result, another one in its place would say something else.
     oracle = before.min() <= np.nanmin(np.where(np.isfinite(seen.losses), seen.losses, np.nan))
@@ -156,6 +176,7 @@ def _correlated(seen: _Seen, permutations: int, seed: int) -> list[dict[str, Any
                 "outcome": name,
                 "tau": taus[i],
                 "p": p[i],
+                "relabellings": len(losses),
                 "p_published": published_p(before, means[i]),
                 "tau_published": float(kendall(before, seen.best[name])[0, 0]),
                 "ceiling": noise_ceiling(seen.repeats[name]),

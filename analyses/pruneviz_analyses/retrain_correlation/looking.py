@@ -31,7 +31,7 @@ from pruneviz_analyses.retrain_correlation.cells import (
     set_of,
     text_of,
 )
-from pruneviz_analyses.retrain_correlation.schemas import RETRAINED, SUBSETS
+from pruneviz_analyses.retrain_correlation.schemas import RELABELLED, RETRAINED, SUBSETS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +76,47 @@ def pruned_losses(seen: Seen, part: Mapping[str, Any], progress: Progress) -> pd
         for i, (removed, loss) in enumerate(zip(sets, losses, strict=True))
     ]
     return SUBSETS.frame(rows)
+
+
+def relabelled_losses(seen: Seen, part: Mapping[str, Any], losses: pd.DataFrame, progress: Progress) -> pd.DataFrame:
+    """The table of what some retrained sets lose when the filters get each other's labels; empty where all sets have
+    a loss already.
+
+    Args:
+        seen: a dense model.
+        part: the observation's: ``layer``, ``ratio``, ``first``, ``stop``, ``draws`` (first and stop), ``images`` and
+            ``seed``.
+        losses: what :func:`pruned_losses` gave for the same layer and ratio.
+        progress: told of batches done, and all.
+    """
+    if losses["all_subsets"].all():
+        return RELABELLED.frame([])
+    units = find_channels(seen.net, seen.info, (), seen.example)
+    cell = cell_of(seen, units, part["layer"], part["ratio"])
+    train = seen.data.train
+    chosen = fixed_images(len(train), part["images"], part["seed"])
+    asked = [
+        (int(row["subset"]), draw, set_of(str(row["removed"])))
+        for _, row in _turn(losses, part).iterrows()
+        for draw in range(*part["draws"])
+    ]
+    where = (part["seed"], part["layer"], part["ratio"])
+    sets = [cell.relabelled(removed, seed_of("relabel", *where, draw)) for _, draw, removed in asked]
+    found = _losses(seen, units, cell, sets, train.images[chosen], train.labels[chosen], progress)
+    common = {"run_id": seen.run_id, "layer": part["layer"], "ratio": part["ratio"]}
+    return RELABELLED.frame(
+        [
+            {**common, "subset": subset, "draw": draw, "pruned_loss": float(loss) if math.isfinite(loss) else None}
+            for (subset, draw, _), loss in zip(asked, found, strict=True)
+        ]
+    )
+
+
+def _turn(losses: pd.DataFrame, part: Mapping[str, Any]) -> pd.DataFrame:
+    """The sets whose turn is the part's, in their order."""
+    place = losses["place"]
+    own: pd.DataFrame = losses[place.notna() & (place >= part["first"]) & (place < part["stop"])]
+    return own.sort_values("place")
 
 
 def _losses(
@@ -143,12 +184,10 @@ def retrained(seen: Seen, part: Mapping[str, Any], losses: pd.DataFrame, progres
     """
     units = find_channels(seen.net, seen.info, (), seen.example)
     cell = cell_of(seen, units, part["layer"], part["ratio"])
-    turn = losses[losses["place"].notna() & (losses["place"] >= part["first"]) & (losses["place"] < part["stop"])]
-    turn = turn.sort_values("place")
     spec = TrainSpec(**part["train"])
     data = replace(seen.data, val=None)  # nothing is chosen here, so nothing is validated
     chosen = fixed_images(len(data.train), part["images"], part["seed"])
-    work = [(int(row["subset"]), str(row["removed"])) for _, row in turn.iterrows()]
+    work = [(int(row["subset"]), str(row["removed"])) for _, row in _turn(losses, part).iterrows()]
     repeat = part["repeat"]
     rows = []
     for done, (subset, removed) in enumerate(work):

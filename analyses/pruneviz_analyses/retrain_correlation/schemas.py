@@ -54,6 +54,19 @@ RETRAINED = Schema(
     ),
 )
 
+RELABELLED = Schema(
+    "retrain_correlation_relabelled",
+    "one row per set of filters and draw, where sets are drawn: the loss of the set that a relabelling makes of it",
+    (
+        _RUN,
+        _LAYER,
+        _RATIO,
+        _SUBSET,
+        Column("draw", "int", "which exchange of the filters' labels, from 0: the same for all sets of the layer"),
+        Column("pruned_loss", "float", "of the set as relabelled; null where not finite", "nats", "low"),
+    ),
+)
+
 CELLS = Schema(
     "retrain_correlation",
     "one row per model, layer, ratio and outcome: what the dense models say together",
@@ -101,7 +114,8 @@ MODELS = Schema(
         Column("waiting", "int", "sets that still lack some of their retrainings, left out"),
         Column("repeats", "int", "independent retrainings averaged"),
         Column("tau", "float", "Kendall τ-b between the loss before retraining and the outcome"),
-        Column("p", "float", "two-sided, by relabelling the filters; null where not all sets are looked at"),
+        Column("p", "float", "two-sided, by relabelling the filters; null where the losses that takes are not known"),
+        Column("relabellings", "int", "relabellings of the filters whose losses are known"),
         Column("p_holm", "float", "corrected over all dense models, layers and ratios of the study (Holm)"),
         Column(
             "p_published", "float", "SciPy's p of tau, as the paper takes it: as if sets of filters were independent"

@@ -10,6 +10,7 @@ from pruneviz.core.tables import Tables
 from pruneviz.measures.rank_correlation import WEAK
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz_analyses.retrain_correlation import verdicts
+from pruneviz_analyses.retrain_correlation.cells import enough_relabellings
 from pruneviz_analyses.retrain_correlation.correlating import EXPECTED, read
 from pruneviz_analyses.retrain_correlation.schemas import CELLS, MODELS, RANKINGS, RETRAINED
 from pruneviz_analyses.words import counted
@@ -154,16 +155,29 @@ def _left_out(asked: RetrainCorrelation, tables: Tables, models: pd.DataFrame) -
         yield f"Left out for now: {counted(waiting, 'set')} of filters that still lack some of their retrainings."
     if unknown := int(once["unknown"].sum()):
         yield f"Left out: {counted(unknown, 'set')} of filters whose loss before retraining is NaN or infinite."
-    for row in once[~once["all_subsets"].astype(bool)].drop_duplicates(["layer", "ratio"]).to_dict("records"):
-        yield (
-            f"{row['layer']} at {row['ratio']:g}: {row['subsets']:,} sets of filters were drawn, not all looked at, so "
-            f"relabelling gives no p. Raise subsets to look at all, or use {POINTS_BELOW} dense models."
-        )
+    for (layer, ratio), own in once[~once["all_subsets"].astype(bool)].groupby(["layer", "ratio"], sort=False):
+        text = f"{layer} at {ratio:g}: {own['subsets'].iloc[0]:,} sets of filters were drawn, not all looked at"
+        yield f"{text}{_relabelled(asked, own, len(once))}"
     runs = tables.runs
     planned = runs[(runs["method"] == "dense") & (runs["run_id"] == runs["dense_run_id"])]
     cells = len(asked.layers) * len(asked.ratios)
     if (waiting := len(planned) * cells - len(once)) > 0 and cells:
         yield f"{waiting} of {len(planned) * cells} dense models × layers × ratios are not looked at yet, or failed."
+
+
+def _relabelled(asked: RetrainCorrelation, own: pd.DataFrame, tests: int) -> str:
+    """What is known of p where sets are drawn."""
+    known, needed = int(own["relabellings"].fillna(0).min()), enough_relabellings(asked.relabellings, tests)
+    if own["p"].notna().all():
+        return f"; each p is of {known:,} relabellings of the filters."
+    if not asked.relabellings:
+        return (
+            f", so p needs the losses of relabelled sets. Set relabellings = {needed}, which adds to what is there; or "
+            f"raise subsets to look at all, or use {POINTS_BELOW} dense models."
+        )
+    if known < needed:
+        return f"; {known:,} of {needed:,} relabellings are looked at so far, and p needs them all."
+    return ", and some of them lose so much as relabelled that the loss is NaN or infinite, so there is no p."
 
 
 def _number(value: float) -> str:
