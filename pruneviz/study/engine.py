@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pruneviz.study.preflight import Costs
 
 EXECUTORS = ("inline", "local")
+START = 2.0  # seconds until worker processes have started and imported what they need
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ def run_study(
         store: a folder; made where there is none.
         analyses: those that the study asks for, with their options.
         workers: processes of the ``local`` executor; as many as there are processors when absent.
-        executor: ``local`` (default unless objects are given in Python or there is one worker) or ``inline``.
+        executor: ``inline`` or ``local``; when absent and no workers are asked for, whichever is done sooner: a small
+            study before workers have started. Objects given in Python are always ``inline``.
         device: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
         live: objects given in Python, by name.
         listener: told of every step; raises :class:`~pruneviz.core.errors.Cancelled` to stop.
@@ -117,13 +119,14 @@ def run_study(
     made.unfit = dict(unfit or {})
     there = Store.existing(store)
     kept = Store.create(store) if there is not None else None
-    analyses = _planned(made, analyses, kept, live, workers if executor == "local" else 1, device)
+    analyses = _planned(made, analyses, kept, live, 1 if executor == "inline" else workers, device)
     steps = looks(made, kept, only) if only else made.steps
     pending = [s for s in steps.values() if kept is None or kept.get(s.key) is None]
     costs = None
     if pending:
         device = device_of(device)
         costs = _checked(made, live, analyses, origin)
+        executor, _ = _soonest(costs, pending, executor, workers)
         require_room(Path(store).expanduser(), sum(costs.size(s) for s in pending))
     kept = kept or Store.create(store)
     for step in pending:
@@ -171,7 +174,8 @@ def _weight(costs: Costs | None) -> Callable[[Step], float]:
     return costs.seconds if costs is not None else lambda step: 1.0
 
 
-def _ways(workers: int | None, executor: str | None, live: Mapping[str, Any]) -> tuple[int, str]:
+def _ways(workers: int | None, executor: str | None, live: Mapping[str, Any]) -> tuple[int, str | None]:
+    """How many workers there may be, and the executor; None where what there is to do decides."""
     if executor is not None and executor not in EXECUTORS:
         raise SpecError("executor", executor, " or ".join(EXECUTORS))
     if workers is not None and workers < 1:
@@ -179,7 +183,19 @@ def _ways(workers: int | None, executor: str | None, live: Mapping[str, Any]) ->
     if executor == "local" and live:
         raise SpecError("executor", executor, "inline", "Models and data given in Python run in this process.")
     count = workers or os.cpu_count() or 1
-    return count, executor or ("inline" if live or count == 1 else "local")
+    if executor is None and (live or count == 1):
+        executor = "inline"
+    return count, executor or ("local" if workers else None)
+
+
+def _soonest(costs: Costs, steps: Sequence[Step], executor: str | None, workers: int) -> tuple[str, float]:
+    """The executor asked for, or else the one that is done sooner; and its seconds, roughly."""
+    beside = [costs.seconds(s) for s in steps if not s.alone]
+    alone = sum(costs.seconds(s) for s in steps if s.alone)
+    shared = START + max(sum(beside) / workers, *beside, 0.0)  # no step is shared between workers
+    took = {"inline": sum(beside) + alone, "local": shared + alone}
+    chosen = executor or min(took, key=took.__getitem__)
+    return chosen, took[chosen]
 
 
 def device_of(name: str) -> str:
@@ -297,17 +313,14 @@ def dry_run(
     with located(origin):
         made = plan(spec, live)
     kept = Store.existing(store) if store is not None else None
-    analyses = _planned(made, analyses, kept, live, count if way == "local" else 1, "auto")
+    analyses = _planned(made, analyses, kept, live, 1 if way == "inline" else count, "auto")
     steps = looks(made, kept, only) if only else made.steps
     pending = [s for s in steps.values() if kept is None or kept.get(s.key) is None]
     kinds = {k: sum(s.kind == k for s in pending) for k in dict.fromkeys(s.kind for s in pending)}
     seconds, size = 0.0, 0
     if pending:
         costs = _checked(made, live, analyses, origin)
-        beside = [costs.seconds(s) for s in pending if not s.alone]
-        alone = sum(costs.seconds(s) for s in pending if s.alone)
-        shared = sum(beside) / (count if way == "local" else 1)
-        seconds = max(shared, *beside, 0.0) + alone  # no step is shared between workers
+        way, seconds = _soonest(costs, pending, way, count)
         size = sum(costs.size(s) for s in pending)
     names = tuple(str(r.row["name"]) for r in made.runs.values())
     notes = told(made)
@@ -315,6 +328,7 @@ def dry_run(
         notes = (*notes, f"{left} of its looks at models wait: those models are not made yet.")
     there = len(steps) - len(pending)
     unmeasured = () if pending else _unmeasured(kept, spec.name, analyses)
+    count = 1 if way == "inline" else count
     return PlanSummary(len(steps), there, len(made.runs), kinds, seconds, size, count, names, notes, unmeasured)
 
 

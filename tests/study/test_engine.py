@@ -153,6 +153,31 @@ def test_workers_and_this_process_give_the_same_bits(table: dict[str, Any], tmp_
     assert contents(tmp_path / "inline") == contents(tmp_path / "local")
 
 
+def test_workers_are_started_only_where_that_is_sooner(
+    table: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    small = study_from_plain(table, "test")
+    table["train"]["epochs"] = 20_000
+    large = study_from_plain(table, "test")
+    for spec, ways, workers in (
+        (small, {}, 1),
+        (small, {"workers": 2}, 2),
+        (small, {"executor": "local"}, 2),
+        (large, {}, 2),
+        (large, {"executor": "inline"}, 1),
+    ):
+        assert dry_run(spec, tmp_path / "s", **ways).workers == workers
+    sooner, local = dry_run(large, None), dry_run(large, None, executor="inline")
+    assert sooner.seconds < local.seconds
+
+    def none(*of: Any) -> None:
+        raise AssertionError("workers were started for a small study")
+
+    monkeypatch.setattr("pruneviz.study.engine.run_local", none)
+    assert not run_study(small, tmp_path / "s", device="cpu").failed
+
+
 def test_repeats_differ_only_where_something_is_drawn(table: dict[str, Any], tmp_path: Path) -> None:
     table["prune"] |= {"seeds": 3, "sparsities": [0.8], "methods": ["random", "magnitude"]}
     runs = run(table, tmp_path / "s").study.runs

@@ -155,7 +155,7 @@ def _run(command: Any) -> None:
     p.add_argument(
         "--executor",
         choices=("inline", "local"),
-        help="inline: in this process; local: in worker processes (default: local when --workers is above 1)",
+        help="inline: in this process; local: in worker processes (default: whichever is done sooner)",
     )
     p.add_argument(
         "--device",
