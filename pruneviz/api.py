@@ -41,6 +41,12 @@ class Asked:
     live: Mapping[str, Any] = field(default_factory=dict)
     origin: str = ""
 
+    def __repr__(self) -> str:
+        # Data and models given in Python would fill pages.
+        models = ", ".join(m.label for m in self.spec.models)
+        methods = ", ".join(c.name for c in self.spec.methods)
+        return f"<Asked: study {self.spec.name!r} of {models}{methods and f' by {methods}'}, not yet run>"
+
     def run(
         self,
         store: str | os.PathLike[str] | None = None,

@@ -138,7 +138,8 @@ class Coordinator:
             return
         finished = self._worked + sum(self.weight(self.steps[k]) * p for k, p in self._parts.items())
         passed = time.monotonic() - self.started
-        left = passed * (self._work - finished) / finished if finished > 0.02 * self._work and passed > 1 else None
+        ahead = max(self._work - finished, 0.0)  # sums of floats: at the end a little may be missing or too much
+        left = passed * ahead / finished if finished > 0.02 * self._work and passed > 1 else None
         count = self.total - len(self.todo)
         self.listener(Event(kind, step.key, step.title, count, self.total, part, left, reason))
 

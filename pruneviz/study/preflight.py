@@ -12,6 +12,7 @@ from pruneviz.core.analysis import Analysis, Seen, Subject
 from pruneviz.core.errors import DataError, ModelError, SpecError, located, nearest
 from pruneviz.core.spec import ModelSpec
 from pruneviz.study import inputs
+from pruneviz.study.normalising import require_own_normalisation
 from pruneviz.study.observe import SeenModel
 from pruneviz.study.plan import Crossing, Plan, crossings, recovery_of
 from pruneviz.study.steps import Step
@@ -143,6 +144,8 @@ class _Preflight:
                 net, info = self._checked(model)
                 layers += info.layers
                 train_s[model.label], predict_s[model.label] = _speed(net, loaded, self._trains(model))
+                if models.has_weights(model):
+                    require_own_normalisation(net, loaded, spec.data)
                 example = loaded.preprocess(loaded.test.images[:1])
                 seen[model.label] = SeenModel("", net, None, info, loaded, example, "cpu")
             sizes[model.label] = sum(t.numel() * t.element_size() for t in net.state_dict().values())

@@ -345,6 +345,8 @@ def test_modules_and_arrays_in_memory_in_five_lines(tmp_path: Path) -> None:
     asked = pv.new_study(
         net, data, methods=["magnitude"], sparsities=[0.5], recoveries=["none", {"name": "finetune", "epochs": 1}]
     )
+    assert len(repr(asked)) < 100  # what a notebook shows: not the images
+    assert "by magnitude, not yet run" in repr(asked)
     study = asked.run(tmp_path / "s", listener=lambda e: None)
     assert set(study.runs["status"]) == {"done"}
     assert len(study.runs) == 6

@@ -79,7 +79,7 @@ def require_lrp(net: nn.Module, example: Tensor) -> None:
         which = f" Layers that it has no rule for: {', '.join(others)}." if others else ""
         why = str(e).removesuffix(" Use another method.")
         raise Unsupported(
-            f"attributions: LRP cannot be used here. {why}{which} Leave it out: "
+            f"attributions: LRP cannot be used here: {why}{which} Leave it out: "
             'methods = ["gradcam", "integrated_gradients", "occlusion"].'
         ) from None
 
