@@ -40,6 +40,7 @@ class RegimeTables:
     lines: list[dict[str, Any]] = field(default_factory=list)
     frames: dict[str, pd.DataFrame] = field(default_factory=dict)
     name: str = "regimes"
+    val_images: int = 100
     classes: tuple[str, ...] = ("a", "b")
     environment: dict[str, Any] = field(default_factory=dict)
 
@@ -50,6 +51,10 @@ class RegimeTables:
     @property
     def runs(self) -> pd.DataFrame:
         return RUNS.frame(self.rows)
+
+    @property
+    def data(self):
+        return {"counts": {"train": 900, "val": self.val_images, "test": 1000}} if self.val_images else {}
 
     def options_of(self, analysis):
         return {}
@@ -109,10 +114,10 @@ PAPER = {
 }
 
 
-def study(models=2, cells=PAPER, asked=None, **more):
+def study(models=2, cells=PAPER, asked=None, val_images=100, **more):
     """Dense models that differ a little from each other."""
     asked = asked or spec()
-    tables = RegimeTables(asked)
+    tables = RegimeTables(asked, val_images=val_images)
     for train, m in itertools.product(asked.trains, range(models)):
         dense = tables.dense(asked.dense_label(asked.models[0], train), m, error=0.3 / train.epochs)
         for (epochs, target), (lmc, cka, error) in cells.items():

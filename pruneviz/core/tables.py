@@ -274,6 +274,11 @@ class Tables(Protocol):
         """The study as asked, as plain data."""
         ...
 
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What is known of the data: name, size, counts per split, content digest; empty until they were read."""
+        ...
+
     def options_of(self, analysis: str) -> Mapping[str, Any]:
         """With which options an analysis made the tables that it has now; empty where it has none."""
         ...

@@ -112,6 +112,19 @@ def wilson(successes: npt.ArrayLike, n: npt.ArrayLike, level: float = 0.95) -> t
     return np.where(k == 0, 0.0 * share, middle - half), np.where(k == total, 1.0 + 0.0 * share, middle + half)
 
 
+def standard_error(share: npt.ArrayLike, n: npt.ArrayLike) -> Floats:
+    """How far a share of ``n`` samples is from that of all there are: √(p (1 − p) / n).
+
+    Of a mean of several models' shares on the same samples it is the most that the choice of these can make.
+
+    Args:
+        share: in [0, 1]; NaN is kept.
+        n: samples, at least 1.
+    """
+    p = np.asarray(share, np.float64)
+    return np.asarray(np.sqrt(p * (1 - p) / np.asarray(n, np.float64)))
+
+
 def t_interval(values: npt.ArrayLike, level: float = 0.95, varied: str = "replicates") -> Interval:
     """Student's interval of a mean over independent replicates; points only below :data:`POINTS_BELOW` of them.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pruneviz.core.tables import Tables
 
@@ -36,9 +36,4 @@ class Reported(Tables, Protocol):
         Raises:
             SpecError: it names what the study does not have.
         """
-        ...
-
-    @property
-    def data(self) -> Mapping[str, Any]:
-        """What is known of the data: name, size, counts per split, content digest."""
         ...

@@ -52,8 +52,8 @@ class Letters:
         return "".join("\ufffd" if c in lacking else c for c in text)
 
     def width(self, text: str, size: float, bold: bool = False) -> float:
-        """How wide a line of text is, in points."""
-        return _width(tuple(self.families), text, bold) * size
+        """How wide a text is, in points: its widest line."""
+        return max(_width(tuple(self.families), line, bold) for line in text.split("\n")) * size
 
     def wrapped(self, text: str, size: float, width: float) -> str:
         """The text in lines of at most so many points, broken at spaces."""

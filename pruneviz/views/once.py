@@ -74,6 +74,11 @@ class Once:
         """The study as asked, as plain data."""
         return self._study.spec
 
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What is known of the data: name, size, counts per split, content digest; empty until they were read."""
+        return self._study.data
+
     def options_of(self, analysis: str) -> Mapping[str, Any]:
         """With which options an analysis made the tables that it has now; empty where it has none."""
         return self._study.options_of(analysis)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,11 +114,11 @@ def maps(d: Diagram, top: float) -> Iterator[Mark]:
 def _panel(d: Diagram, panel: _Panel, left: float, top: float) -> Iterator[Mark]:
     """One map with its titles, numbers, boundaries and scale."""
     n, m = len(d.temperatures), len(d.densities)
-    wide, first = _WIDE / m, next(iter(d.rows.values()))
+    wide = _WIDE / m
     up = top + _HEAD
     x = np.array([left + wide * (j + 0.5) for j in range(m)])
     y = np.array([up + _ROW * (i + 0.5) for i in range(n)])
-    title = panel.title.format(judged=f"{first['judged']} images")
+    title = panel.title.format(judged=judged_words(d.rows.values()))
     yield Text(np.array([left - 50.0]), np.array([top + 18.0]), [title], bold=True, size=13)
     yield Text(np.array([left - 50.0]), np.array([top + 44.0]), [f"{_setting(d)}, hotter ↑"], "soft", size=12)
     yield Text(np.full(n, left - 10.0), y, [number(v, 4) for v in d.temperatures], align="right", size=12)
@@ -194,7 +194,7 @@ def _hover(d: Diagram, rows: list[Mapping[Any, Any]]) -> dict[str, list[str]]:
         "advice": [_ADVICE[str(r["advice"] or "")] for r in rows],
         "LMC": [_with_ends(r, "lmc") for r in rows],
         "CKA": [_with_ends(r, "cka") for r in rows],
-        "error": [f"{e} ({r['judged']})" for e, r in zip(shown("error", percent), rows, strict=True)],
+        "error": [f"{e}{_by_images(r)} ({r['judged']})" for e, r in zip(shown("error", percent), rows, strict=True)],
         "normalised": shown("normalised_error", lambda v: f"{v:.2f}"),
         "test error": shown("test_error", percent),
         "runs": [
@@ -219,6 +219,19 @@ def _with_ends(row: Mapping[Any, Any], name: str) -> str:
         return _UNKNOWN
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     return _signed(row[name]) + (f" ({_signed(low)} … {_signed(high)})" if math.isfinite(low) else "")
+
+
+def _by_images(row: Mapping[Any, Any]) -> str:
+    """The standard error of the error compared, where it is known."""
+    return f" ± {number(100 * row['error_se'], 2)} points" if math.isfinite(row["error_se"]) else ""
+
+
+def judged_words(rows: Iterable[Mapping[Any, Any]]) -> str:
+    """The images that errors are compared on, and how many where that is known: ``250 validation images``."""
+    every = list(rows)
+    split = "training" if every[0]["judged"] == "train" else str(every[0]["judged"])
+    counts = [int(r["judged_images"]) for r in every if math.isfinite(r["error_se"])]
+    return several(counts[0], f"{split} image") if counts else f"{split} images"
 
 
 def _short(regime: str) -> str:

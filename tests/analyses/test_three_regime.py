@@ -62,8 +62,9 @@ def test_errors_are_normalised_at_each_load_and_never_by_the_test_split():
         row["accuracy"] = 0.01 * i
     after = analysis.measure(tables)
     for name, frame in before.items():
-        untouched = frame.drop(columns="test_error", errors="ignore")
-        pd.testing.assert_frame_equal(untouched, after[name].drop(columns="test_error", errors="ignore"))
+        reported = ["test_error", "test_regret"]
+        untouched = frame.drop(columns=reported, errors="ignore")
+        pd.testing.assert_frame_equal(untouched, after[name].drop(columns=reported, errors="ignore"))
 
 
 def test_without_validation_the_training_images_judge():
@@ -75,7 +76,10 @@ def test_without_validation_the_training_images_judge():
     assert set(cells["judged"]) == {"train"}
     assert cells["error"].to_list() == pytest.approx([0.26, 0.14, 0.11])
     assert "best dense model" not in set(analysis.measure(tables)["three_regime_choices"]["rule"])
-    assert any("there is no validation split" in w for w in said(tables))
+    assert any(
+        "the 100 images for training that are looked at, since there is no validation" in w for w in said(tables)
+    )
+    assert set(cells["judged_images"]) == {100}
 
 
 def test_every_dense_model_weighs_the_same_and_five_give_an_interval():
@@ -236,6 +240,51 @@ def test_few_images_cannot_tell_a_barrier_and_the_findings_say_so():
     for row in tables.retrained:
         row["images"] = 100_000
     assert not any(w.startswith("Errors on the lines") for w in said(tables))
+
+
+def test_what_the_errors_compared_rest_on_is_told():
+    tables = study(models=1)  # 100 validation images
+    cells, _, moves, choices = analysis.measure(tables).values()
+    assert set(cells["judged_images"]) == {100}
+
+    def se(*errors):
+        return sum(e * (1 - e) / 100 for e in errors) ** 0.5
+
+    for row in cells.to_dict("records"):
+        assert row["error_se"] == pytest.approx(se(row["error"]))
+    step = moves[(moves["target"] == "0.9") & (moves["from_temperature"] == 16.0)].iloc[0]
+    assert step["change_se"] == pytest.approx(se(0.40, 0.25))
+    by = choices.set_index(["target", "rule"])
+    assert math.isnan(by.loc[("0.9", "three regimes"), "regret_se"])  # it is the best itself
+    assert by.loc[("0.9", "best dense model"), "regret_se"] == pytest.approx(se(0.40, 0.25))
+    assert by.loc[("0.9", "any model"), "regret_se"] == pytest.approx(se(0.95 / 3, 0.25))
+    words = said(tables)
+    most = f"{100 * se(0.40, 0.25):.1f}"
+    assert any(f"; standard error of one of these differences up to {most} points, by the choice" in w for w in words)
+    assert any(
+        f"; standard error of one change up to {most} points, by the choice of images alone)" in w for w in words
+    )
+    assert any(
+        f"the validation split (100 images), each with a standard error of up to {100 * se(0.40):.1f} points" in w
+        for w in words
+    )
+    unknown = study(models=1, val_images=0)
+    assert analysis.measure(unknown)["three_regime"]["judged_images"].isna().all()
+    assert "Errors compared are those on the validation split; the test split decides nothing." in " ".join(
+        said(unknown)
+    )
+    assert not any("by the choice of" in w for w in said(unknown))
+
+
+def test_what_the_choice_costs_is_told_on_the_test_images_too():
+    tables = study(models=1)
+    for row in tables.rows:  # the best on validation is no better than the others on the test split
+        row["accuracy"] = 0.5 if row["method"] == "magnitude" else row["accuracy"]
+    choices = analysis.measure(tables)["three_regime_choices"]
+    assert set(choices["test_regret"]) == {0.0}
+    assert (choices["regret"] > 0).any()
+    text = next(w for w in said(tables) if "to prune" in w)
+    assert "on the test images these means are, in this order, +0.00, +0.00, +0.00 points" in text
 
 
 def test_retraining_that_shares_the_temperature_is_told():

@@ -23,6 +23,7 @@ from pruneviz.core.errors import UsageError
 from pruneviz.core.viewstate import ViewState
 from pruneviz.views import PICTURES
 from pruneviz.views import marks as m
+from pruneviz.views.matplotlib_letters import Letters
 from pruneviz.views.matplotlib_renderer import INCH, ONE_COLUMN, TWO_COLUMNS, PaperFigure, draw
 from pruneviz.views.palette import ink
 
@@ -177,6 +178,12 @@ def test_letters_too_small_to_read_are_told(tables: SyntheticTables) -> None:
     narrow = draw(picture, width=ONE_COLUMN)
     assert any("smallest letters" in r for r in narrow.remarks)
     assert not draw(PICTURES["images"](tables, state_of(tables, 1)), width=TWO_COLUMNS).remarks
+
+
+def test_a_text_is_as_wide_as_its_widest_line() -> None:
+    letters = Letters("")
+    assert letters.width("wide\ni", 9) == letters.width("wide", 9) > letters.width("i", 9) > 0
+    assert letters.width("", 9) == 0
 
 
 def test_texts_stay_in_their_cells(tables: SyntheticTables) -> None:

@@ -132,6 +132,41 @@ def test_without_the_analysis_it_says_what_to_do_and_filters_are_kept():
     assert gone.empty.startswith("No diagram is left")
 
 
+def test_errors_are_shown_with_what_they_rest_on():
+    picture = three_regime_info(measured(study(models=1)), ViewState())
+    assert "Errors are of 100 validation images, whose choice alone makes a standard error of up to 4.9 points" in (
+        picture.subtitle
+    )
+    assert any(
+        isinstance(k, m.Text) and "Error after retraining (%, 100 validation images)" in k.text for k in picture.marks
+    )
+    hover = cells(picture)[2].hover
+    at = hover["epochs"].index("16"), hover["error"]
+    assert at[1][at[0]] == "10.0\u00a0% ± 3 points (validation)"
+    for unknown in (measured(study(models=1, val_images=0)), _older(study(models=1))):
+        picture = three_regime_info(unknown, ViewState())
+        assert "Errors are of" not in picture.subtitle
+        assert any(
+            isinstance(k, m.Text) and "Error after retraining (%, validation images)" in k.text for k in picture.marks
+        )
+        assert "±" not in "".join(cells(picture)[2].hover["error"])
+
+
+def _older(tables):
+    """As an earlier version wrote it."""
+    cells = measured(tables).frames["three_regime"]
+    tables.frames["three_regime"] = cells.drop(columns=["error_se", "judged_images"])
+    return tables
+
+
+def test_the_densities_of_barriers_are_told_from_the_least_to_the_most():
+    both = {**PAPER, (16, 0.5): (-0.1, 0.9, 0.2)}
+    (told,) = three_regime_info(measured(study(cells=both)), ViewState()).sentences
+    assert told == "Barriers in 2 of 6 cells, at densities from 10\u00a0% to 50\u00a0%."
+    (told,) = three_regime_info(measured(study()), ViewState()).sentences
+    assert told == "Barriers in 1 of 6 cells, at a density of 10\u00a0%."
+
+
 def test_intervals_are_shown_where_there_are_some():
     tables = measured(study(models=5))
     mark = cells(three_regime_info(tables, ViewState()))[0]

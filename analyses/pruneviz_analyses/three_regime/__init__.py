@@ -41,7 +41,8 @@ class ThreeRegime:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (CELLS, MODELS, MOVES, CHOICES)
     observed: ClassVar[tuple[Schema, ...]] = (RETRAINED, PAIRS, LINES)
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
+    observing_version: ClassVar[int] = 2
 
     temperature: str = option("", "the swept value of [train] that is the temperature; empty: the only one swept")
     hotter: str = option(

@@ -11,6 +11,7 @@ import numpy as np
 
 from pruneviz.core.tables import Tables
 from pruneviz.measures.regimes import LOWER, RAISE, chosen
+from pruneviz.measures.statistics import standard_error
 from pruneviz_analyses.three_regime.diagrams import VALIDATION, judged_by
 from pruneviz_analyses.three_regime.schemas import CHOICES, MOVES
 from pruneviz_analyses.three_regime.temperature import spec_of, temperature_of
@@ -45,6 +46,7 @@ def moves_frame(cells: pd.DataFrame) -> pd.DataFrame:
                         "to_temperature": there["temperature"],
                         "direction": direction,
                         "change": change,
+                        "change_se": math.hypot(here["error_se"], there["error_se"]),
                     }
                 )
     return MOVES.frame(rows)
@@ -59,22 +61,27 @@ def choices_frame(tables: Tables, cells: pd.DataFrame, options: ThreeRegime) -> 
         if len(line) < 2:
             continue
         error, test = (line[name].to_numpy(float) for name in ("error", "test_error"))
+        images = line["judged_images"].astype(float).iloc[0]
         values = line["temperature"].to_numpy(float)
         family = str(line["model"].iloc[0])
         dense = np.array([before.get((family, v), math.nan) for v in values])
+        best = int(np.argmin(error))
         picks: dict[str, int | None] = {
             OURS: chosen(line["lmc"].to_numpy(float), line["cka"].to_numpy(float), barrier=options.barrier),
             DENSE: int(np.nanargmin(dense)) if np.isfinite(dense).any() else None,
-            BEST: int(np.argmin(error)),
+            BEST: best,
         }
         common = {"diagram": str(key[0]), "target": str(key[1]), "density": float(line["density"].mean())}
         common |= {"models": len(line)}
-        for rule, at in picks.items():
-            if at is not None:
-                found = {"temperature": values[at], "error": error[at], "test_error": test[at]}
-                rows.append({**common, "rule": rule, **found, "regret": error[at] - error.min()})
-        mean = {"error": error.mean(), "test_error": test.mean(), "regret": error.mean() - error.min()}
-        rows.append({**common, "rule": ANY, **mean})
+        costs: dict[str, tuple[Any, float, float]] = {
+            rule: (values[at], error[at], test[at]) for rule, at in picks.items() if at is not None
+        }
+        costs[ANY] = (None, error.mean(), test.mean())
+        for rule, (value, own_error, own_test) in costs.items():
+            se = np.hypot(*standard_error([own_error, error[best]], images)) if value != values[best] else None
+            found = {"error": own_error, "regret": own_error - error[best], "regret_se": se}
+            found |= {"test_error": own_test, "test_regret": own_test - test[best]}
+            rows.append({**common, "rule": rule, "temperature": value, **found})
     return CHOICES.frame(rows)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pruneviz.core.tables import Schema, Tables
 from pruneviz.measures.regimes import ADVICE, normalised, regime
-from pruneviz.measures.statistics import t_interval
+from pruneviz.measures.statistics import standard_error, t_interval
 from pruneviz_analyses.three_regime.schemas import CELLS, MODELS, PAIRS, RETRAINED
 from pruneviz_analyses.three_regime.temperature import ranks, spec_of, temperature_of
 
@@ -88,11 +88,19 @@ def judged_by(runs: pd.DataFrame) -> str:
     return VALIDATION if len(done) and np.isfinite(done["val_accuracy"].to_numpy(float)).all() else TRAIN
 
 
+def judged_images(tables: Tables) -> int | None:
+    """How many images the errors compared are of; None where the study does not know yet."""
+    if judged_by(tables.runs) == VALIDATION:
+        return tables.data.get("counts", {}).get("val") or None
+    counts = seen(tables, RETRAINED)["images"].dropna()
+    return int(counts.min()) if len(counts) else None
+
+
 def cells_frame(tables: Tables, models: pd.DataFrame, options: ThreeRegime) -> pd.DataFrame:
     """The table of cells: every dense model weighs the same."""
     if models.empty:
         return CELLS.frame([])
-    judged = judged_by(tables.runs)
+    judged, images = judged_by(tables.runs), judged_images(tables)
     setting = temperature_of(spec_of(tables.spec), options.temperature, options.hotter).name
     runs = tables.runs.set_index("run_id")
     rows: list[dict[str, Any]] = []
@@ -125,6 +133,8 @@ def cells_frame(tables: Tables, models: pd.DataFrame, options: ThreeRegime) -> p
                 **ends,
                 **{name: _mean(own[name].to_numpy(float)) for name in ("train_error", "error", "test_error")},
                 "judged": judged,
+                "judged_images": images,
+                "error_se": float(standard_error(_mean(own["error"].to_numpy(float)), images)) if images else None,
                 "barrier": options.barrier,
                 "similar": options.similar,
                 "regime": found,

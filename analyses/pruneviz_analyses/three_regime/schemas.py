@@ -15,6 +15,10 @@ _TARGET = Column("target", "str", "the pruning target")
 _DENSITY = Column("density", "float", "kept fraction of prunable parameters: the load, less being more", "fraction")
 _OVER = "95 % interval over dense models; null with fewer than 5"
 _JUDGED = "on the validation split; on the fixed training images where there is none"
+_BY_IMAGES = (
+    "its standard error at most, by the choice of images alone, as if the two errors were of different images; null "
+    "where their number is not known"
+)
 
 RETRAINED = Schema(
     "three_regime_retrained",
@@ -103,6 +107,8 @@ CELLS = Schema(
         Column("train_error", "float", "on the fixed training images", "fraction", "low"),
         Column("error", "float", _JUDGED, "fraction", "low"),
         Column("judged", "str", "the split of that error: validation or train"),
+        Column("judged_images", "int", "images of that split; null where not known", "images"),
+        Column("error_se", "float", "standard error of that error at most, by the choice of these images", "fraction"),
         Column("normalised_error", "float", "that error, 0 the best and 1 the worst temperature at this load"),
         Column("test_error", "float", "on the test split, which decides nothing", "fraction", "low"),
         Column("barrier", "float", "threshold of ours: an LMC below minus this is a barrier", "fraction of errors"),
@@ -127,6 +133,7 @@ MOVES = Schema(
         Column("to_temperature", "float", "of the next cell"),
         Column("direction", "str", "of the step: raise or lower"),
         Column("change", "float", f"of the error {_JUDGED}; below 0 the step helped", "fraction", "low"),
+        Column("change_se", "float", _BY_IMAGES, "fraction"),
     ),
 )
 
@@ -142,6 +149,8 @@ CHOICES = Schema(
         Column("models", "int", "temperatures to choose from"),
         Column("error", "float", f"after retraining, {_JUDGED}", "fraction", "low"),
         Column("regret", "float", "that error minus the least there is to choose", "fraction", "low"),
+        Column("regret_se", "float", f"{_BY_IMAGES}, or the model is the best itself", "fraction"),
         Column("test_error", "float", "of the same models; reported only", "fraction", "low"),
+        Column("test_regret", "float", "that minus the test error of the best after retraining; may be below 0"),
     ),
 )

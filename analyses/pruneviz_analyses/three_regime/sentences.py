@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from pruneviz.core.tables import Tables
 from pruneviz.measures.regimes import APART, HOT, LOWER, NEITHER, RAISE, WELL
-from pruneviz.measures.statistics import POINTS_BELOW
+from pruneviz.measures.statistics import POINTS_BELOW, standard_error
 from pruneviz_analyses.three_regime.cases import ANY, BEST, DENSE, OURS
 from pruneviz_analyses.three_regime.diagrams import TRAIN, seen, with_texts
 from pruneviz_analyses.three_regime.looking import PRUNED_APART
@@ -123,9 +122,10 @@ def _which_way(diagram: str, moves: pd.DataFrame, at: Temperature) -> Iterator[s
     for direction, word in ((RAISE, "hotter"), (LOWER, "colder")):
         way = moves[moves["direction"] == direction]
         others.append(f"always {word} in {int((way['change'] < 0).sum())} of {len(way)}")
+    known_to = _error_of_each(advised["change_se"], "change")
     yield (
         f"{diagram}, which way to move {at.words}: a step as advised lowered the error after retraining in {right} of "
-        f"{len(advised)} cells (mean change {_points(float(advised['change'].mean()))}); for comparison, "
+        f"{len(advised)} cells (mean change {_points(float(advised['change'].mean()))}{known_to}); for comparison, "
         f"{' and '.join(others)}. Neighbouring cells share models, so these are counts and no test."
     )
 
@@ -139,17 +139,22 @@ def _which_model(diagram: str, choices: pd.DataFrame, at: Temperature) -> Iterat
     loads = len(ours)
     regret = dict(iter(choices.groupby("rule")["regret"]))
     ways = {OURS: "by connectivity and similarity alone", DENSE: "by the best dense model", ANY: "on average over all"}
-    told = []
+    told, tested = [], []
+    test = dict(iter(choices.groupby("rule")["test_regret"]))
     for rule, words in ways.items():
         if rule in regret:
+            tested.append(_points(float(test[rule].mean())).removesuffix(" points"))
             mean, least, most = (
                 _points(float(v)) for v in (regret[rule].mean(), regret[rule].min(), regret[rule].max())
             )
             told.append(f"{mean} ({least.removesuffix(' points')} … {most.removesuffix(' points')}) {words}")
     models = int(choices["models"].max())
+    known_to = _error_of_each(choices["regret_se"], "of these differences")
     yield (
         f"{diagram}, which of {models} models to prune: error above the best choice's, mean and range over "
-        f"{_count(loads, 'density', 'densities')}: {', '.join(told)}. They share their dense models: this is no test."
+        f"{_count(loads, 'density', 'densities')}: {', '.join(told)}{known_to}. What is best was chosen by the same "
+        f"images; on the test images these means are, in this order, {', '.join(tested)} points. They share their "
+        "dense models: this is no test."
     )
     if at.name == "sam_rho":
         best = choices[choices["rule"] == BEST].set_index("target")["temperature"]
@@ -160,20 +165,35 @@ def _which_model(diagram: str, choices: pd.DataFrame, at: Temperature) -> Iterat
         yield f"{diagram}, tuning SAM's ρ by connectivity and similarity alone: {', '.join(each)}."
 
 
+def _error_of_each(errors: pd.Series[float], what: str) -> str:
+    """How far one difference may be off by the choice of images; empty where it is not known how many they are."""
+    known = errors.dropna()
+    most = f"{100 * known.max():.1f}" if len(known) else ""
+    return f"; standard error of one {what} up to {most} points, by the choice of images alone" if most else ""
+
+
 def _conditions(asked: ThreeRegime, tables: Tables, cells: pd.DataFrame, at: Temperature) -> Iterator[str]:
     models, pairs = int(cells["dense_models"].max()), int(cells["pairs"].max())
     over = (
         "intervals are over dense models" if models >= POINTS_BELOW else f"intervals need {POINTS_BELOW} dense models"
     )
+    n = cells["judged_images"].dropna()
+    images = f"{int(n.min()):,} images" if len(n) else ""
+    by_images = (
+        f", each with a standard error of up to {100 * cells['error_se'].max():.1f} points by the choice of these "
+        "images alone"
+        if len(n)
+        else ""
+    )
     split = (
-        "the validation split"
+        f"the validation split{images and f' ({images})'}"
         if (cells["judged"] != TRAIN).all()
-        else "the training images, since there is no validation split"
+        else f"the {images or 'images'} for training that are looked at, since there is no validation split"
     )
     yield (
         f"What varied: {_count(models, 'dense model')} and {_count(pairs, 'pair')} of retraining seeds a cell, at "
-        f"most; {over}. Temperature: {at.words}, {at.mode}. Errors compared are those on {split}; the test split "
-        "decides nothing."
+        f"most; {over}. Temperature: {at.words}, {at.mode}. Errors compared are those on {split}{by_images}; the test "
+        "split decides nothing."
     )
     if unsure := _unsure(tables, cells, asked):
         yield unsure
@@ -193,7 +213,7 @@ def _unsure(tables: Tables, cells: pd.DataFrame, asked: ThreeRegime) -> str:
     if not len(counts) or not len(errors):
         return ""
     images = int(counts.min())
-    spread = max(math.sqrt(e * (1 - e) / images) for e in errors)
+    spread = float(standard_error(errors, images).max())
     if 2 * spread <= asked.barrier:
         return ""
     return (

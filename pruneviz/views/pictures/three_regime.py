@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from pruneviz.measures.regimes import APART, HOT, NEITHER, WELL
 from pruneviz.measures.statistics import POINTS_BELOW
 from pruneviz.views.analysed import nothing_of, table_of
 from pruneviz.views.marks import Key, Mark, Picture
-from pruneviz.views.phase_maps import WIDTH, Diagram, density_words, maps, tall
+from pruneviz.views.phase_maps import WIDTH, Diagram, density_words, judged_words, maps, tall
 from pruneviz.views.text import MINUS, number, plain, several
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def three_regime_info(tables: Tables, state: ViewState) -> Picture:
     table = table_of(tables, "three_regime")
     if table is None:
         return Picture(_NAME, _TITLE, empty=nothing_of("three_regime", "temperature and load"), height=320)
+    if "error_se" not in table:  # made before it was told
+        table = table.assign(error_se=math.nan, judged_images=math.nan)
     diagrams = list(_diagrams(table, state))
     if not diagrams:
         return Picture(_NAME, _TITLE, empty="No diagram is left by the filters. Show more.", height=320)
@@ -97,8 +100,17 @@ def _varied(table: pd.DataFrame) -> str:
     over = "hover for 95 % intervals" if models >= POINTS_BELOW else "no intervals, which need 5 dense models"
     return (
         f"A cell is a mean over {several(models, 'dense model')}, {several(pairs, 'pair')} of retrainings in all; "
-        f"{over}. The thresholds between regimes are this tool's, not the paper's."
+        f"{over}. {_errors(table)}The thresholds between regimes are this tool's, not the paper's."
     )
+
+
+def _errors(table: pd.DataFrame) -> str:
+    """What the errors that are compared rest on; empty where the study does not know."""
+    most = table["error_se"].max()
+    if not math.isfinite(most):
+        return ""
+    images, points = judged_words(table.to_dict("records")), number(100 * most, 2)
+    return f"Errors are of {images}, whose choice alone makes a standard error of up to {points} points. "
 
 
 def _sentence(d: Diagram) -> str:
@@ -110,6 +122,6 @@ def _sentence(d: Diagram) -> str:
     barrier = [at for at, regime in known.items() if regime in (APART, NEITHER)]
     if not barrier or len(barrier) == len(known):
         return f"{name}No transition found in this range: a barrier in {'no' if not barrier else 'every'} cell."
-    densest = max(d.densities[j] for _, j in barrier)
-    edge = density_words(densest)
-    return f"{name}Barriers in {len(barrier)} of {len(known)} cells, at densities up to {edge}."
+    low, high = (density_words(end(d.densities[j] for _, j in barrier)) for end in (min, max))
+    where = f"a density of {low}" if low == high else f"densities from {low} to {high}"
+    return f"{name}Barriers in {len(barrier)} of {len(known)} cells, at {where}."
