@@ -9,7 +9,8 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pruneviz.core.errors import PrunevizError, SpecError, UsageError, unknown
-from pruneviz.core.selection import Ids, Named, Polygon, Rule, Selection, rule_from
+from pruneviz.core.rule_reading import rule_from
+from pruneviz.core.selection import Ids, Named, Polygon, Rule, Selection
 from pruneviz.core.tables import Tables
 from pruneviz.core.viewstate import MOST_MODELS, ViewState
 from pruneviz.views.choosing import choose, find_run

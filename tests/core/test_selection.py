@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruneviz.core.errors import SpecError
+from pruneviz.core.rule_reading import rule_from
 from pruneviz.core.selection import (
     OUTCOMES,
     AllOf,
@@ -21,7 +22,6 @@ from pruneviz.core.selection import (
     Range,
     Selection,
     Values,
-    rule_from,
     walk,
 )
 
