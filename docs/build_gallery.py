@@ -29,6 +29,7 @@ WIDTH = 700  # pixels of two columns of paper
 DPI = (300, 300)  # of what is saved, where it does not say
 COLOURS = (64, 96, 128, 192, 256)  # the fewest that keep the picture's own, pale greys as well
 NEAR, FAR = 8, 0.002  # steps of 255 that are not seen, and the share of pixels that may be further off
+LINE = 120  # characters of a line
 BESIDE = 2  # of pictures that come for each model, as many as stand side by side
 
 INTRO = """\
@@ -65,9 +66,11 @@ class Section:
 
     @property
     def opening(self) -> str:
-        """The line that opens it."""
+        """The line that opens it, and the one that runs it: beside it where there is room."""
         quick = " --quick" if self.quick else ""
-        return f'study = pv.open("runs/{self.study}")  # pruneviz run {self.study}{quick} --store runs/{self.study}'
+        line = f'study = pv.open("runs/{self.study}")'
+        run = f"pruneviz run {self.study}{quick} --store runs/{self.study}"
+        return f"{line}  # {run}" if len(line) + len(run) < LINE - 4 else f"# {run}\n{line}"
 
 
 def _plain(*names: str) -> dict[str, str]:
@@ -104,6 +107,7 @@ SECTIONS = (
             "sample_grid": 'pv.views.sample_grid(study, selection={"column": "label", "values": ["Shirt"]})',
         },
     ),
+    Section("prediction_changes", "prediction_changes_exemplars", _plain("exemplars")),
     Section(
         "embeddings",
         "embeddings",

@@ -178,7 +178,7 @@ def _analyses(tables: Tables, study: Reported, held: Holdings, choice: Choice) -
         if len(failed) == len(own):
             yield from analysis_tables(tables, study.tables_of(name))
         if choice.compared and any(p in SHOWN_THERE for p in own):
-            yield Note(f"Its pictures stand under {PREDICTIONS}.")
+            yield Note(f"Its {'other ' if shown else ''}pictures stand under {PREDICTIONS}.")
     if unfit := study.unfit():
         reasons = tuple(f"{plain(name)}: {plain(reason)}" for name, reason in unfit.items())
         yield Sentences(reasons, "Analyses that these models do not have, and why", SHOWN_FINDINGS)

@@ -33,6 +33,7 @@ from pruneviz.core.tables import RUNS, SAMPLES, Tables
 from pruneviz.measures.changes import changes
 from pruneviz.views.embedded import COLUMNS, axis
 from pruneviz.views.samples import UNSEEN, Said, held, said, said_of
+from pruneviz.views.voted import EXEMPLAR, whether
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -255,6 +256,8 @@ class _Samples:
             return self.extra[column]
         if column.name in COLUMNS:
             return axis(self.tables, column, self.ids)
+        if column.name == EXEMPLAR:
+            raise SpecError("selection", column.text, "a column of numbers between two values; this one has yes and no")
         found = self._column(column).astype(np.float64)
         if column.run:
             found[self._said(column.run).label == UNSEEN] = np.nan
@@ -263,6 +266,8 @@ class _Samples:
     def texts(self, column: Column) -> npt.NDArray[np.object_]:
         if column.name == "sample_id":
             return np.array(self.ids, dtype=object)
+        if column.name == EXEMPLAR:
+            return whether(self.tables, column.run, self.ids)
         values, classes = self._column(column), self.tables.classes
         if column.name in CLASS_COLUMNS:
             numbers, places = np.unique(values, return_inverse=True)
@@ -281,7 +286,7 @@ class _Samples:
         return np.where((now.label == UNSEEN) | (before.label == UNSEEN), np.int8(-1), found)
 
     def _column(self, column: Column) -> npt.NDArray[Any]:
-        known = [n for n in SAMPLES.names if n not in ("run_id", "sample_id")] + [CORRECT, *COLUMNS]
+        known = [n for n in SAMPLES.names if n not in ("run_id", "sample_id")] + [CORRECT, EXEMPLAR, *COLUMNS]
         if column.name not in known:
             raise unknown("selection: column", column.name, [*known, *(c.name for c in self.extra)])
         if column.name == "label" and not column.run:

@@ -14,7 +14,7 @@ from synthetic import SyntheticTables, empty
 from pruneviz.api import read_study
 from pruneviz.core.errors import DataError, Unsupported
 from pruneviz.core.spec import study_from_plain
-from pruneviz.measures.statistics import hierarchical_bootstrap, resampled_means
+from pruneviz.measures.statistics import hierarchical_bootstrap, holm, resampled_means
 from pruneviz.shipped import find_study
 from pruneviz_analyses import Subject
 from pruneviz_analyses.prediction_changes import PredictionChanges
@@ -252,6 +252,7 @@ def test_a_class_without_samples_and_a_small_one_are_named(tiny):
 def test_exemplars_need_ten_dense_models_and_take_one_run_of_each(make_study):
     study = make_study(models=10, seeds=2, n=60, pruned=0.2)
     study.predictions |= {f"p{m}0": np.where(np.arange(60) < 7, 3, study.predictions[f"d{m}"]) for m in range(10)}
+    study.predictions |= {f"r{m}0": np.where(np.arange(60) < 3, 3, study.predictions[f"r{m}0"]) for m in range(10)}
     frames = analysis.measure(study)
     arm = "net · magnitude · finetune · 0.9"
     before, after = (
@@ -274,14 +275,41 @@ def test_exemplars_need_ten_dense_models_and_take_one_run_of_each(make_study):
         10,
     )
     assert (one["dense_prediction"], one["dense_agreeing"]) == (f"class {dense.argmax()}", dense.max())
+    alone = found_alone(study)
+    assert alone  # training on without pruning has its own
+    for i in expected:
+        had, has = most[i]
+        own = found.loc[f"test:{i}"]
+        assert (own["dense_already"], own["still"]) == (had[has.argmax()], has[had.argmax()])
+        assert (own["dense_tied"], own["tied"]) == (list(had).count(had.max()) - 1, list(has).count(has.max()) - 1)
+        assert own["retrained_too"] == (i in alone)
     row = frames[ARMS].set_index("arm").loc[arm]
     assert row["exemplars"] == len(expected)
     assert row["exemplars_expected"] < len(expected)
+    assert (row["retrained_exemplars"], row["shared_exemplars"]) == (len(alone), len(alone & {*expected}))
+    assert pd.isna(row["control_exemplars"])  # this study prunes nothing at random
+    pruned = frames[ARMS][frames[ARMS]["kind"] == "pruned"]
+    assert pruned["exemplars_p_holm"].tolist() == pytest.approx(holm(pruned["exemplars_p"].to_numpy(float)).tolist())
+    bare = frames[ARMS].set_index("arm").loc["net · magnitude · none · 0.9"]
+    assert pd.isna(bare["retrained_exemplars"])  # without a recovery nothing was trained on
     assert row["exemplars_dense_accuracy"] == pytest.approx(np.mean(before[:, expected] == study.labels[expected]))
     said = said_of(study, arm)
     counted = f" {len(expected)} of 60 images are pruning-identified exemplars (10 dense and as many pruned models), "
     assert counted in said
-    assert "by retraining alone" in said
+    assert f"; {len(alone)} by retraining alone, {len(alone & {*expected})} of them the same images." in said
+
+
+def found_alone(study):
+    """Images on which no most frequent prediction of the models trained on is one of their dense models'."""
+    found = set()
+    for i in range(len(study.labels)):
+        dense, trained = (
+            np.bincount([study.predictions[r][i] for r in ids], minlength=4)
+            for ids in ([f"d{m}" for m in range(10)], [f"r{m}0" for m in range(10)])
+        )
+        if not {*np.flatnonzero(dense == dense.max())} & {*np.flatnonzero(trained == trained.max())}:
+            found.add(i)
+    return found
 
 
 def test_nine_dense_models_have_no_exemplars(make_study):

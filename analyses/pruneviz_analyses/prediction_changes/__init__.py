@@ -33,7 +33,7 @@ class PredictionChanges:
     )
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (PAIRS, CLASSES, ARMS, SAMPLES, EXEMPLARS)
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     level: float = option(0.95, "level of the intervals", ge=0.5, lt=1)
     resamples: int = option(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pruneviz.measures.exemplars import LEAST_MODELS, exemplars, swapped, votes
+from pruneviz.measures.statistics import holm
 from pruneviz_analyses.arrays import frame_of, repeated
-from pruneviz_analyses.pairs import REPLICATE, Arm
+from pruneviz_analyses.pairs import PRUNED, REPLICATE, RETRAINED, Arm
 from pruneviz_analyses.prediction_changes.compared import Compared
 from pruneviz_analyses.prediction_changes.schemas import EXEMPLARS
 
@@ -32,6 +33,7 @@ class Forgotten:
         before, after: (S, classes) their votes.
         at: (E,) places of the exemplars among the samples.
         columns: of the arms table.
+        alone: (E,) which of them are exemplars of the dense models trained on alike; None where those have none.
     """
 
     models: int
@@ -39,12 +41,15 @@ class Forgotten:
     after: Ints
     at: Ints
     columns: dict[str, Any]
+    alone: npt.NDArray[np.bool_] | None = None
 
 
 def exemplars_of(
     c: Compared, arms: Mapping[Arm, Sequence[int]], runs: pd.DataFrame, classes: int, draws: int, seed: int
 ) -> dict[Arm, Forgotten]:
-    """The exemplars of every arm of at least 10 dense models; one run of each, that of the least seed.
+    """The exemplars of every arm of at least 10 dense models, beside those of its controls.
+
+    Each dense model has one run in an arm: that of the least seed.
 
     Args:
         c: all pairs.
@@ -64,7 +69,33 @@ def exemplars_of(
         if arm.kind != REPLICATE and len(by_model) >= LEAST_MODELS:
             chosen[arm] = list(by_model.items())
     draws = max(draws, _EACH * len(chosen))
-    return {arm: _of(c, [(row[a], row[b]) for a, b in own], classes, draws, seed) for arm, own in chosen.items()}
+    found = {arm: _of(c, [(row[a], row[b]) for a, b in own], classes, draws, seed) for arm, own in chosen.items()}
+    return _beside(found, _controls(c, arms, runs))
+
+
+def _controls(c: Compared, arms: Mapping[Arm, Sequence[int]], runs: pd.DataFrame) -> dict[Arm, Arm]:
+    """The arm of the random pruning of as much, for the arms that have it."""
+    arm_of = {p.run_id: p.arm for p in c.pairs if p.arm.kind == PRUNED}
+    named = dict(zip(runs["run_id"], runs["control_run_id"], strict=True))
+    controls = {a: [named[c.pairs[i].run_id] for i in members] for a, members in arms.items() if a.kind == PRUNED}
+    return {a: arm_of[ids[0]] for a, ids in controls.items() if ids[0] in arm_of}
+
+
+def _beside(found: Mapping[Arm, Forgotten], controls: Mapping[Arm, Arm]) -> dict[Arm, Forgotten]:
+    """The same, each pruned arm with how many its controls have, and its p corrected for the number of pruned arms."""
+    pruned = [a for a in found if a.kind == PRUNED]
+    corrected = holm(np.array([found[a].columns["exemplars_p"] for a in pruned]))
+    whole = dict(found)
+    for arm, p in zip(pruned, corrected.tolist(), strict=True):
+        own, columns = found[arm], {"exemplars_p_holm": p}
+        if (random := found.get(controls[arm]) if arm in controls else None) is not None:
+            columns["control_exemplars"] = len(random.at)
+        alone = found.get(Arm(RETRAINED, arm.model, "dense", arm.recovery, "", 0))
+        shared = np.isin(own.at, alone.at) if alone is not None else None
+        if alone is not None and shared is not None:
+            columns |= {"retrained_exemplars": len(alone.at), "shared_exemplars": int(shared.sum())}
+        whole[arm] = replace(own, columns=own.columns | columns, alone=shared)
+    return whole
 
 
 def _of(c: Compared, own: Sequence[tuple[int, int]], classes: int, draws: int, seed: int) -> Forgotten:
@@ -83,7 +114,7 @@ def _of(c: Compared, own: Sequence[tuple[int, int]], classes: int, draws: int, s
 
 
 def exemplars_frame(c: Compared, forgotten: Mapping[Arm, Forgotten], classes: Sequence[str]) -> pd.DataFrame:
-    """Every exemplar with what most models say of it."""
+    """Every exemplar with what most models say of it, and how many."""
     if not any(len(f.at) for f in forgotten.values()):
         return EXEMPLARS.frame([])
     names = np.array(classes, dtype=object)
@@ -91,16 +122,26 @@ def exemplars_frame(c: Compared, forgotten: Mapping[Arm, Forgotten], classes: Se
     at = np.concatenate([f.at for f in found])
     before, after = (np.concatenate([getattr(f, side)[f.at] for f in found]) for side in ("before", "after"))
     arm = np.repeat(np.arange(len(found)), [len(f.at) for f in found])
+    most_before, most_after = before.argmax(axis=1), after.argmax(axis=1)
+    each = np.arange(len(arm))
+    alone: list[bool | None] = []
+    for f in found:
+        alone += f.alone.tolist() if f.alone is not None else [None] * len(f.at)
     return frame_of(
         EXEMPLARS,
         {
             "arm": repeated([a.label for a in forgotten], arm),
             "sample_id": c.predictions.sample_ids[at],
             "label": names[c.predictions.labels[at]],
-            "dense_prediction": names[before.argmax(axis=1)],
+            "dense_prediction": names[most_before],
             "dense_agreeing": before.max(axis=1),
-            "prediction": names[after.argmax(axis=1)],
+            "dense_tied": (before == before.max(axis=1, keepdims=True)).sum(axis=1) - 1,
+            "dense_already": before[each, most_after],
+            "prediction": names[most_after],
             "agreeing": after.max(axis=1),
+            "tied": (after == after.max(axis=1, keepdims=True)).sum(axis=1) - 1,
+            "still": after[each, most_before],
             "models": np.array([f.models for f in found])[arm],
+            "retrained_too": alone,
         },
     )

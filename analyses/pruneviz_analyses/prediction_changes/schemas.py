@@ -105,7 +105,13 @@ ARMS = Schema(
         Column("exemplars", "int", f"pruning-identified exemplars among the samples; {_MANY}", "samples", "low"),
         Column("exemplars_expected", "float", f"mean number if each pair could be exchanged; {_MANY}", "samples"),
         Column("exemplars_p", "float", f"that so many come about by such an exchange; {_MANY}"),
+        Column("exemplars_p_holm", "float", f"the same, corrected for the number of pruned arms (Holm); {_MANY}"),
         Column("exemplars_dense_accuracy", "float", f"of the dense models, on them alone; {_MANY}", "fraction"),
+        Column(
+            "retrained_exemplars", "int", f"those of the dense models trained on alike; {_MANY} of these", "samples"
+        ),
+        Column("shared_exemplars", "int", "the arm's that are among those of the models trained on", "samples"),
+        Column("control_exemplars", "int", f"those of random pruning of as much; {_MANY} of these", "samples"),
     ),
 )
 
@@ -119,9 +125,16 @@ EXEMPLARS = Schema(
         Column("label", "str", "its true class"),
         Column("dense_prediction", "str", "the most frequent prediction of the dense models; the first of several"),
         Column("dense_agreeing", "int", "dense models that predict it", "models"),
+        Column("dense_tied", "int", "other classes that as many dense models predict", "classes"),
+        Column("dense_already", "int", "dense models that predict what most pruned ones do", "models"),
         Column("prediction", "str", "the most frequent prediction of the pruned models; the first of several"),
         Column("agreeing", "int", "pruned models that predict it", "models"),
+        Column("tied", "int", "other classes that as many pruned models predict", "classes"),
+        Column("still", "int", "pruned models that predict what most dense ones do", "models"),
         Column("models", "int", "pruned models, and as many dense ones", "models"),
+        Column(
+            "retrained_too", "bool", "whether it is an exemplar of the models trained on alike; null where none are"
+        ),
     ),
 )
 

@@ -41,11 +41,9 @@ def findings(
             for r in pruned[pruned["excess_churn"].notna()].to_dict("records")
         }
     )
-    many = pruned[pruned["exemplars_p"].notna()]
-    chance = dict(zip(many["arm"], holm(many["exemplars_p"].to_numpy(dtype=float)), strict=True))
     for row in pruned.head(limit).to_dict("records"):
         of_arm, name = pairs[pairs["arm"] == row["arm"]], str(row["arm"])
-        parts = _arm(row, of_arm, level, judged), _exemplars(row, arms, chance, level)
+        parts = _arm(row, of_arm, level, judged), _exemplars(row, level)
         said.append("".join(parts) + _classes(losing.get(name, {}), row["runs"], level))
     if (more := len(pruned) - limit) > 0:
         said.append(f"{counted(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
@@ -105,22 +103,25 @@ def _beside(row: Mapping[Any, Any], pairs: pd.DataFrame, judged: Mapping[str, Ju
     return f"{alone}, a difference of {ends} points by run; fewer than {POINTS_BELOW} dense models give no interval"
 
 
-def _exemplars(row: Mapping[Any, Any], arms: pd.DataFrame, chance: Mapping[Any, float], level: float) -> str:
+def _exemplars(row: Mapping[Any, Any], level: float) -> str:
     """Images on which most models of the arm say something else than most dense models, where there are enough."""
-    p = chance.get(row["arm"])
-    if p is None:
+    import pandas as pd
+
+    p = row["exemplars_p_holm"]
+    if not np.isfinite(p):
         return ""
-    trained_on = (arms["kind"] == RETRAINED) & (arms["model"] == row["model"]) & (arms["recovery"] == row["recovery"])
-    alone = arms.loc[trained_on, "exemplars"].dropna()
-    beside = f"; {int(alone.iloc[0])} by retraining alone" if len(alone) else ""
+    beside = ""
+    if not pd.isna(row["retrained_exemplars"]):
+        count, shared = int(row["retrained_exemplars"]), int(row["shared_exemplars"])
+        beside = f"; {count:,} by retraining alone, {shared:,} of them the same images"
     more = "more than" if p < 1 - level else "not told from"
     expected = (
         f"{more} the {row['exemplars_expected']:.0f} that exchanging dense and pruned models gives (p = {p:.2g}, Holm)"
     )
     right = row["exemplars_dense_accuracy"]
     easy = f" The dense models are right on {percent(right)} of them." if np.isfinite(right) else ""
-    count = f"{int(row['exemplars']):,} of {row['samples']:,} images are pruning-identified exemplars"
-    return f" {count} ({row['dense_models']} dense and as many pruned models), {expected}{beside}.{easy}"
+    found = f"{int(row['exemplars']):,} of {row['samples']:,} images are pruning-identified exemplars"
+    return f" {found} ({row['dense_models']} dense and as many pruned models), {expected}{beside}.{easy}"
 
 
 def _losing_classes(

@@ -8,6 +8,7 @@ from pruneviz.views.catalogue import find, of_analysis
 from pruneviz.views.text import count, plain, several
 from pruneviz_apps.explorer import fragments
 from pruneviz_apps.explorer.measure_form import MeasureForm
+from pruneviz_apps.explorer.needs import needs
 from pruneviz_apps.explorer.picture_pane import PicturePane
 from pruneviz_apps.explorer.selection_bar import SelectionLine
 from pruneviz_apps.explorer.session import Session
@@ -16,7 +17,6 @@ from pruneviz_apps.explorer.toolkit import html, stack, toolkit
 if TYPE_CHECKING:
     from panel.viewable import Viewable
 
-NEEDS = ("filters", "models", "reference", "samples", "narrowed", "target", "sample_metric", "first_sample")
 SHOWN_ROWS = 200
 LEAD = "What the study's analyses found. A study file asks for them under [analyses]; pruneviz analyses lists them."
 HERE = "Others can be measured from here."
@@ -82,7 +82,7 @@ class _Analysis:
     def __init__(self, session: Session, name: str) -> None:
         self.session, self.name = session, name
         self.found = html()
-        self.pictures = [PicturePane(session, find(p, "picture"), NEEDS) for p in of_analysis(name)]
+        self.pictures = [PicturePane(session, find(p, "picture"), needs(p)) for p in of_analysis(name)]
         self.tables = html()
         self.panel = stack(self.found, *(p.panel for p in self.pictures), self.tables, gap=24)
         self._seen: object = self  # which no version is

@@ -14,6 +14,7 @@ _OF_PICTURE = {
     "layer_mask": ("filters", *_MODELS, "target", "layer"),
     "class_changes": _SELECTED,
     "flips": _SELECTED,
+    "exemplars": (*_OTHERS, "shown_sample"),
     "sample_scatter": (*_SELECTED, "sample_metric", "all_points"),
     "images": (*_SELECTED, "first_sample"),
     "projection": (*_SELECTED, "colour", "all_points"),

@@ -11,6 +11,7 @@ from pruneviz.views import runs as on
 from pruneviz.views.embedded import CHANGE
 from pruneviz.views.metrics import measured
 from pruneviz.views.text import elide, listed, plain, several
+from pruneviz.views.voted import EXEMPLAR
 from pruneviz_apps.explorer.session import LONGEST, Session
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ LABEL, PREDICTED, OUTCOME, CORRECT = "true class", "predicted class", "what beca
 NAME = "the image's name"
 OF_NO_MODEL = (LABEL, NAME)
 NUMBERS = (*(c.name for c in SAMPLES.columns if c.type == "float"), CHANGE)
-FIELDS = (LABEL, PREDICTED, OUTCOME, CORRECT, NAME, *NUMBERS)  # by which images can be asked for
+FIELDS = (LABEL, PREDICTED, OUTCOME, CORRECT, EXEMPLAR, NAME, *NUMBERS)  # by which images can be asked for
 WAYS = {"and": "narrow down", "or": "widen", "and not": "take away", "only": "begin anew"}
 
 
@@ -54,7 +55,8 @@ def in_sight(session: Session) -> tuple[str, ...]:
 def choices(session: Session, column: str) -> list[str]:
     """The values that a field has; none for numbers."""
     classes = [plain(c) for c in session.tables.classes]
-    options = {LABEL: classes, PREDICTED: classes, OUTCOME: list(OUTCOMES), CORRECT: ["yes", "no"]}
+    either = ["yes", "no"]
+    options = {LABEL: classes, PREDICTED: classes, OUTCOME: list(OUTCOMES), CORRECT: either, EXEMPLAR: either}
     return options.get(column, [])
 
 
@@ -88,7 +90,7 @@ def wanted(session: Session, column: str, run: str, values: tuple[str, ...], low
         return Values(of, tuple(names[v] for v in values))
     if column == OUTCOME:
         return Became(run, session.reference, values)
-    return Values(Column("correct", run), values)
+    return Values(Column(column, run), values)
 
 
 def refine(session: Session, rule: Rule, way: str) -> None:

@@ -12,6 +12,7 @@ from pruneviz.views.pictures.class_changes import class_changes_info
 from pruneviz.views.pictures.corruption_errors import corruption_errors_info
 from pruneviz.views.pictures.density_map import density_map_info
 from pruneviz.views.pictures.effective_sparsity import effective_sparsity_info
+from pruneviz.views.pictures.exemplars import exemplars_info
 from pruneviz.views.pictures.flips import flips_info
 from pruneviz.views.pictures.fragile_images import fragile_images_info
 from pruneviz.views.pictures.geometry_classes import geometry_classes_info
@@ -60,6 +61,7 @@ PICTURES: dict[str, Callable[[Tables, ViewState], Picture]] = {
     "layer_mask": layer_mask_info,
     "class_changes": class_changes_info,
     "flips": flips_info,
+    "exemplars": exemplars_info,
     "sample_scatter": sample_scatter_info,
     "images": images_info,
     "projection": projection_info,
@@ -106,7 +108,7 @@ SEVERAL: dict[str, Callable[[Tables, ViewState], tuple[Picture, ...]]] = {
 
 # Which pictures show an analysis; those of other packages bring none and are shown as tables.
 OF_ANALYSIS: dict[str, tuple[str, ...]] = {
-    "prediction_changes": ("flips", "class_changes"),
+    "prediction_changes": ("flips", "class_changes", "exemplars"),
     "calibration": ("reliability", "calibration"),
     "pq_index": ("pq_index", "pq_index_layers"),
     "retrain_correlation": ("retrain_tau", "retrain_scatters", "retrain_rankings"),

@@ -137,7 +137,7 @@ def _marks(
     ]
     if state.shown_sample in ids:
         i = ids.index(state.shown_sample)
-        marks += _frame(left[i], top[i])
+        marks.append(framed(left[i] + 1, top[i] + 1, TILE - 2, _HIGH - 2))
     pixels = tables.pictures(ids)
     scale = _IMAGE / max(pixels.shape[1:3])
     w, h = pixels.shape[2] * scale, pixels.shape[1] * scale
@@ -149,8 +149,8 @@ def _marks(
     return marks
 
 
-def _frame(left: float, top: float) -> list[Mark]:
-    """A frame around the tile that is shown in detail, of four bars."""
-    a, z, up, down = left + 1, left + TILE - 1, top + 1, top + _HIGH - 1
+def framed(left: float, top: float, width: float, height: float) -> Boxes:
+    """A frame around what is shown in detail, of four bars."""
+    a, z, up, down = left, left + width, top, top + height
     edges = np.array([(a, z, up, up + 3), (a, z, down - 3, down), (a, a + 3, up, down), (z - 3, z, up, down)])
-    return [Boxes(edges[:, 0], edges[:, 1], edges[:, 2], edges[:, 3], "ink")]
+    return Boxes(edges[:, 0], edges[:, 1], edges[:, 2], edges[:, 3], "ink")
