@@ -111,6 +111,10 @@ def test_the_same_command_has_nothing_left_to_do(store: str, capsys: pytest.Capt
     assert summary["steps_made"] == 0 < summary["steps_reused"]
     assert summary["done"] == summary["runs"] == 3
     assert summary["failed"] == []
+    (dense,) = summary["dense"]
+    assert dense["models"] == 1
+    assert cli.main(["run", "small.toml", "--store", store, *WAYS]) == 0
+    assert f"{dense['model']}, dense: {dense['accuracy']:.1%} of the test images right." in capsys.readouterr().out
     assert cli.main(["run", "small.toml", "--store", store, "--dry-run"]) == 0
     assert "Nothing is left to do." in capsys.readouterr().out
     more = ["--set", "analyses.prediction_changes={}"]  # as after an update that measures it otherwise

@@ -12,6 +12,8 @@ from pruneviz_apps.commands.output import print_json
 if TYPE_CHECKING:
     import argparse
 
+    import pandas as pd
+
     from pruneviz.api import Asked
     from pruneviz.study import PlanSummary, Result
 
@@ -69,10 +71,21 @@ def summary_of(result: Result, store: Path, seconds: float) -> dict[str, Any]:
         "steps_reused": result.reused,
         "runs": len(runs),
         "done": int((runs["status"] == "done").sum()),
+        "dense": _dense(runs),
+        "warnings": sum(map(len, study.warnings().values())),
         "failed": [{"run_id": r, "name": names[r], "reason": reason} for r, reason in study.failed.items()],
         "failed_steps": dict(result.failed),
         "findings": {name: list(sentences) for name, sentences in study.findings().items()},
     }
+
+
+def _dense(runs: pd.DataFrame) -> list[dict[str, Any]]:
+    """How accurate the dense models are, model by model: who brings a model knows what it should be."""
+    own = runs[(runs["run_id"] == runs["dense_run_id"]) & runs["accuracy"].notna()]
+    return [
+        {"model": model, "models": len(a), "accuracy": float(a.mean()), "least": float(a.min()), "most": float(a.max())}
+        for model, a in own.groupby("model", sort=False)["accuracy"]
+    ]
 
 
 def code_of(summary: dict[str, Any]) -> int:
@@ -89,6 +102,9 @@ def say(summary: dict[str, Any]) -> None:
         f"{summary['study']}: {summary['done']} of {summary['runs']} runs are done, in {duration(summary['seconds'])} "
         f"({summary['steps_made']} steps; {summary['steps_reused']} were done before)."
     )
+    for row in summary["dense"]:
+        several = f" in the mean of {row['models']} ({row['least']:.1%} … {row['most']:.1%})" if row["models"] > 1 else ""
+        print(f"  {row['model']}, dense: {row['accuracy']:.1%} of the test images right{several}.")
     for name, sentences in summary["findings"].items():
         for sentence in sentences[:SHOWN_FINDINGS]:
             print(f"  {name}: {sentence}")
@@ -102,6 +118,8 @@ def say(summary: dict[str, Any]) -> None:
     for title, reason in summary["failed_steps"].items():
         if reason not in told:  # what no run shows: an analysis, a latency
             print(f"  failed: {title}: {reason}")
+    if count := summary["warnings"]:
+        print(f"{count} warning{'s' if count > 1 else ''}: pruneviz status {store}")
     if failed:
         print(f"{len(failed)} runs failed. The same command tries just those again.")
     print(f"Look at it: pruneviz app {store}")
