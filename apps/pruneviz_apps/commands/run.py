@@ -103,7 +103,9 @@ def say(summary: dict[str, Any]) -> None:
         f"({summary['steps_made']} steps; {summary['steps_reused']} were done before)."
     )
     for row in summary["dense"]:
-        several = f" in the mean of {row['models']} ({row['least']:.1%} … {row['most']:.1%})" if row["models"] > 1 else ""
+        several = (
+            f" in the mean of {row['models']} ({row['least']:.1%} … {row['most']:.1%})" if row["models"] > 1 else ""
+        )
         print(f"  {row['model']}, dense: {row['accuracy']:.1%} of the test images right{several}.")
     for name, sentences in summary["findings"].items():
         for sentence in sentences[:SHOWN_FINDINGS]:
