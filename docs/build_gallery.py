@@ -70,7 +70,7 @@ class Section:
         quick = " --quick" if self.quick else ""
         line = f'study = pv.open("runs/{self.study}")'
         run = f"pruneviz run {self.study}{quick} --store runs/{self.study}"
-        return f"{line}  # {run}" if len(line) + len(run) < LINE - 4 else f"# {run}\n{line}"
+        return f"{line}  # {run}" if len(line) + len(run) <= LINE - 4 else f"# {run}\n{line}"
 
 
 def _plain(*names: str) -> dict[str, str]:

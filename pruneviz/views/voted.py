@@ -24,9 +24,14 @@ ARMS, FOUND, COMPARED = (f"{ANALYSIS}_{name}" for name in ("arms", "exemplars", 
 
 
 def arms_with_exemplars(tables: Tables) -> pd.DataFrame | None:
-    """The rows of the arms table that tell how many exemplars there are; None where the analysis has not been made."""
+    """The rows of the arms table that tell how many exemplars there are, and beside how many.
+
+    None where the analysis has not been made; no row where an earlier version made it.
+    """
     arms = table_of(tables, ANALYSIS, ARMS)
-    return arms[arms["exemplars"].notna()] if arms is not None else None
+    if arms is None:
+        return None
+    return arms[arms["exemplars"].notna()] if "retrained_exemplars" in arms else arms.iloc[:0]
 
 
 def exemplars_of(tables: Tables, arm: str) -> pd.DataFrame:

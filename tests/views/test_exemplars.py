@@ -44,7 +44,7 @@ def test_without_the_analysis_or_enough_models_it_says_how_to_get_some() -> None
     plain = exemplars_info(SyntheticTables(samples=60), ViewState())
     assert "Add prediction_changes = {} under [analyses]" in plain.empty
     nine = exemplars_info(VotedTables(replicates=9).analysed(), ViewState())
-    assert "need at least 10 dense models, each pruned; here there are 9. Set replicates = 10" in nine.empty
+    assert "need at least 10 dense models and as many pruned ones; here there are 9. Set replicates = 10" in nine.empty
     alone = exemplars_info(VotedTables(methods=0).analysed(), ViewState())
     assert "Nothing pruned has been compared with its dense model yet." in alone.empty
 

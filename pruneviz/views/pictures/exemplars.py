@@ -19,7 +19,7 @@ from pruneviz.views.metrics import measured
 from pruneviz.views.pictures.robustness import arm_names
 from pruneviz.views.pictures.sample_grid import framed
 from pruneviz.views.text import number, percent, plain, several
-from pruneviz.views.voted import ANALYSIS, EXEMPLAR, arm_of, arms_with_exemplars, exemplars_of
+from pruneviz.views.voted import ANALYSIS, ARMS, EXEMPLAR, arm_of, arms_with_exemplars, exemplars_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,11 +65,9 @@ def exemplars_info(tables: Tables, state: ViewState) -> Picture:
     arms = arms_with_exemplars(tables)
     if arms is None:
         return _empty(nothing_of(ANALYSIS, "which predictions change"))
-    if "retrained_exemplars" not in arms:
-        return _empty("An earlier version found these exemplars and kept too little of them. Run the study again.")
     arms = arms[(arms["kind"] == "pruned").to_numpy(bool)]
     if arms.empty:
-        return _empty(_too_few(tables))
+        return _empty(_why_none(tables))
     row, rule = _chosen(tables, state, arms)
     if row is None:
         return _empty("No arm that the filters show has exemplars. Filter less, or compare a model of another arm.")
@@ -104,17 +102,21 @@ def _empty(why: str) -> Picture:
     return Picture(_NAME, _TITLE, empty=why, height=240)
 
 
-def _too_few(tables: Tables) -> str:
+def _why_none(tables: Tables) -> str:
     """Why nothing that was pruned has exemplars, and what to do."""
-    arms = tables.table(f"{ANALYSIS}_arms")
+    arms = tables.table(ARMS)
     models = arms.loc[(arms["kind"] == "pruned").to_numpy(bool), "dense_models"]
     if models.empty:
         return "Nothing pruned has been compared with its dense model yet. Go on with the study."
+    if models.max() >= LEAST_MODELS:
+        return "An earlier version measured this study, and kept too little of its exemplars. Run the study again."
     given = (arms["target"] == AS_GIVEN).any()
-    remedy = "Give models of as many trainings." if given else f"Set replicates = {LEAST_MODELS} under [model]."
+    remedy = f"Set replicates = {LEAST_MODELS} under [model] and run the study again."
+    if (arms["target"] == AS_GIVEN).any():
+        remedy = "Give models of as many trainings."
     return (
-        f"Exemplars are about what most models say, so they need at least {LEAST_MODELS} dense models, each pruned; "
-        f"here there are {int(models.max())}. {remedy} What changes in each run stands in the other pictures."
+        f"Exemplars are about what most models say, so they need at least {LEAST_MODELS} dense models and as many pruned "
+        f"ones; here there are {int(models.max())}. {remedy} What changes in each run stands in the other pictures."
     )
 
 
