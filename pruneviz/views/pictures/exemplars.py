@@ -110,13 +110,12 @@ def _why_none(tables: Tables) -> str:
         return "Nothing pruned has been compared with its dense model yet. Go on with the study."
     if models.max() >= LEAST_MODELS:
         return "An earlier version measured this study, and kept too little of its exemplars. Run the study again."
-    given = (arms["target"] == AS_GIVEN).any()
     remedy = f"Set replicates = {LEAST_MODELS} under [model] and run the study again."
     if (arms["target"] == AS_GIVEN).any():
         remedy = "Give models of as many trainings."
     return (
-        f"Exemplars are about what most models say, so they need at least {LEAST_MODELS} dense models and as many pruned "
-        f"ones; here there are {int(models.max())}. {remedy} What changes in each run stands in the other pictures."
+        f"Exemplars are about what most models say, so they need at least {LEAST_MODELS} dense models and as many "
+        f"pruned ones; here there are {int(models.max())}. {remedy} What changes in each run stands in the other pictures."
     )
 
 
