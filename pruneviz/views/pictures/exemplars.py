@@ -115,7 +115,7 @@ def _why_none(tables: Tables) -> str:
         remedy = "Give models of as many trainings."
     return (
         f"Exemplars are about what most models say, so they need at least {LEAST_MODELS} dense models and as many "
-        f"pruned ones; here there are {int(models.max())}. {remedy} What changes in each run stands in the other pictures."
+        f"pruned ones; here there are {int(models.max())}. {remedy} What each run changes stands in the other pictures."
     )
 
 
