@@ -59,6 +59,7 @@ def seen(net, images=20, run_id="r"):
 
 def part_of(options, runs=None):
     frame = pd.DataFrame({"run_id": ["r"], "name": ["r"], "method": ["dense"], "dense_run_id": ["r"]})
+    frame["control_run_id"] = None
     return dict(options.observations(frame if runs is None else runs)[0].part)
 
 
@@ -159,27 +160,30 @@ def test_images_that_flip_most_are_looked_up_among_further_ones_and_shown_alone(
     options = Attributions(methods=("gradcam",), samples=3, flips=2)
     runs = pd.DataFrame(
         {
-            "run_id": ["d", "p", "q"],
-            "name": ["d", "p", "q"],
-            "method": ["dense", "magnitude", "magnitude"],
-            "dense_run_id": ["d", "d", "d"],
+            "run_id": ["d", "p", "q", "x"],
+            "name": ["d", "p", "q", "x"],
+            "method": ["dense", "magnitude", "magnitude", "random"],
+            "dense_run_id": ["d", "d", "d", "d"],
+            "control_run_id": [None, "x", "x", None],
         }
     )
     looks = options.observations(runs)
-    assert [o.run_ids[0] for o in looks] == ["d", "p", "q", "d", "d", "p", "q"]
-    finder, shown = looks[3], looks[5]
+    assert [o.run_ids[0] for o in looks] == ["d", "p", "q", "x", "d", "d", "p", "q", "x"]
+    finder, shown = looks[4], looks[6]
     assert shown.after == (finder,)
-    assert finder.after == tuple(looks[:3])
-    first = [options.observe([seen(net, run_id=r)], looks[0].part, lambda *at: None) for r in "dpq"]
+    assert finder.after == tuple(looks[:4])
+    first = [options.observe([seen(net, run_id=r)], looks[0].part, lambda *at: None) for r in "dpqx"]
     ids = first[0][PREDICTIONS.name]["sample_id"].tolist()
     assert len(ids) == 17
     assert not set(ids) & set(first[0][MAPS.name]["sample_id"])
-    for frames, differs in zip(first, ((), (4, 9), (9,)), strict=True):
+    everywhere = range(17)  # the random control, which does not choose
+    for frames, differs in zip(first, ((), (4, 9), (9,), everywhere), strict=True):
         said = frames[PREDICTIONS.name]
         said["prediction"] = np.where(np.isin(np.arange(17), differs), 1, 0)
     flipped = options.observe([seen(net)], finder.part, lambda *at: None, *first)[FLIPPED.name]
     assert flipped["sample_id"].tolist() == [ids[9], ids[4]]
     assert flipped["flips"].tolist() == [2, 1]
+    assert set(flipped["runs"]) == {2}
     maps = options.observe([seen(net)], shown.part, lambda *at: None, {FLIPPED.name: flipped})[MAPS.name]
     assert maps["sample_id"].tolist() == [ids[9], ids[4]]
     assert set(maps["chosen"]) == {"flips"}
@@ -374,7 +378,7 @@ def test_sentences_say_what_was_explained_what_adds_up_and_what_stands_beside():
     frames = analysis.measure(study)
     words = analysis.findings(study, frames)
     assert words[0].startswith("Explained is the logit of the true class, of 12 test images drawn at random (seed 0)")
-    assert "2 images that most runs see differently than their dense model (up to 3 of 9 runs)" in words[-1]
+    assert "2 images that most runs, random controls aside, see differently than their dense" in words[-1]
     assert words[-2].startswith("LRP: 50 % of the explained logit reach the pixels in the median of 288 maps")
     assert words[1].startswith("net: rank correlation of the maps of two dense models, mean of 15 pairs of 6 models")
     arm = next(w for w in words if w.startswith("net · magnitude · finetune"))

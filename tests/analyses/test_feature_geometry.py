@@ -113,8 +113,8 @@ def test_layouts_have_all_models_and_all_conditions_and_a_tree_on_their_true_dis
     ends = [np.stack([vector(r, c) for c in CONDITIONS]) for r in (row["first"], row["second"])]
     assert row["distance"] == pytest.approx(vector_distances(ends)[0, 1], rel=1e-4)
     between = {
-        pair: vector_distances([np.stack([vector(r, c) for r in five.nets]) for c in pair])[0, 1]
-        for pair in pairs(CONDITIONS)
+        pair: vector_distances([np.stack([vector(r, c) for r in five.nets if r[0] != "x"]) for c in pair])[0, 1]
+        for pair in pairs(CONDITIONS)  # the random controls, x0 to x4, have no say in which are alike
     }
     least = sum(sorted(between.values())[:2])
     assert tree.loc[tree["kind"] == "conditions", "distance"].sum() == pytest.approx(least, rel=1e-4)

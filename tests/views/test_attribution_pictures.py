@@ -100,6 +100,15 @@ def test_a_model_without_maps_is_named_and_many_are_cut() -> None:
     assert set(of(flat, m.Maps)[0].places.reshape(-1)) == {128}
 
 
+def test_what_stands_beside_fewer_runs_says_so(tables, monkeypatch) -> None:
+    arms = tables.table("attributions_arms")
+    monkeypatch.setitem(tables.frames, "attributions_arms", arms.assign(control_runs=arms["control_runs"] - 2))
+    means = [p for p in of(attribution_similarity_info(tables, ViewState()), m.Points) if p.hover]
+    at = means[1].hover["arm"].index("magnitude · 90\N{NO-BREAK SPACE}% · finetune")
+    assert means[1].hover["random pruning alike"][at].endswith(" (of 4 of 6 runs)")
+    assert "runs)" not in means[1].hover["retraining alone"][at]
+
+
 def test_every_arm_stands_beside_retraining_and_random_pruning(tables) -> None:
     picture = attribution_similarity_info(tables, ViewState())
     assert picture.x.categories == ("GradCAM", "LRP")
@@ -117,6 +126,7 @@ def test_every_arm_stands_beside_retraining_and_random_pruning(tables) -> None:
     assert len(of(picture, m.Intervals)) == 2
     assert {p.marker for p in of(picture, m.Points)} == {"circle", "diamond", "x"}
     assert "with 95 % intervals over dense models, seeds and images" in picture.subtitle
+    assert "runs)" not in "".join(mean.hover["random pruning alike"])
     few = attribution_similarity_info(make(3).analysed(), ViewState())
     assert not of(few, m.Intervals)
     assert "intervals need 5 dense models" in few.subtitle

@@ -102,7 +102,7 @@ def test_layouts_say_how_they_were_made_and_join_what_is_near(tables):
     picture = PICTURES["geometry_layout"](tables, COMPARED)
     heads = [t.text[0] for t in of(picture, m.Text) if t.bold]
     assert heads[0].startswith("Models, over all conditions (MDS, stress ")
-    assert heads[1].startswith("Conditions, over all models (MDS")
+    assert heads[1].startswith("Conditions, random controls aside (MDS")
     models, conditions = of(picture, m.Points)
     assert set(models.keys) == set(tables.nets)
     assert set(models.selected) == {"d0", "m0", "x0"}

@@ -42,7 +42,7 @@ class Attributions:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, PAIRS, ARMS)
     observed: ClassVar[tuple[Schema, ...]] = (MAPS, PREDICTIONS, FLIPPED)
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     observing_version: ClassVar[int] = 1
 
     methods: tuple[str, ...] = option(tuple(ATTRIBUTIONS), "ways of attributing", choices=tuple(ATTRIBUTIONS))
@@ -52,7 +52,12 @@ class Attributions:
     samples: int = option(
         64, "test images drawn at random, on which everything said here rests", unit="images", ge=LEAST
     )
-    flips: int = option(4, "further images, those that most runs see differently; shown alone", unit="images", ge=0)
+    flips: int = option(
+        4,
+        "further images, those that most runs see differently, random controls aside; shown alone",
+        unit="images",
+        ge=0,
+    )
     steps: int = option(32, "steps of integrated gradients, from the black image", unit="steps", ge=2, le=1000)
     patch: float = option(0.2, "side of the black patch of occlusion", unit="of the image's side", gt=0, le=1)
     stride: float = option(0.1, "how far the patch moves", unit="of the image's side", gt=0, le=1)
@@ -96,8 +101,13 @@ class Attributions:
             require_lrp(net, seen.example)
 
     def observations(self, runs: pd.DataFrame) -> Sequence[Observation]:
-        """Each run by itself; then all of them on the images that most of them see differently."""
-        pairs = [[str(r["run_id"]), str(r["dense_run_id"])] for r in runs.to_dict("records") if r["method"] != "dense"]
+        """Each run by itself; then all of them on the images that most of them see differently.
+
+        Random controls see nearly all images differently, whichever a method changes, so they do not choose.
+        """
+        controls = set(runs["control_run_id"].dropna())
+        choosing = runs[(runs["method"] != "dense") & ~runs["run_id"].isin(controls)]
+        pairs = [[str(r), str(d)] for r, d in zip(choosing["run_id"], choosing["dense_run_id"], strict=True)]
         flips = self.flips if pairs else 0
         how = {
             "methods": self.methods,

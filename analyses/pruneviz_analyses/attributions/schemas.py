@@ -19,7 +19,7 @@ PREDICTIONS = Schema(
 
 FLIPPED = Schema(
     "attributions_flipped",
-    "one row per image that flips most, over all runs",
+    "one row per image that flips most, over all pruned runs but random controls",
     (
         SAMPLE,
         Column("place", "int", "from 0, most flips first"),

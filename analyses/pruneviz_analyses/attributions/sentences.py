@@ -81,8 +81,8 @@ def _besides(tables: Tables) -> Iterator[str]:
     if len(flipped):
         most = int(flipped["flips"].max())
         yield (
-            f"Shown besides, and in no number: {counted(len(flipped), 'image')} that most runs see differently than "
-            f"their dense model (up to {most} of {int(flipped['runs'].max())} runs)."
+            f"Shown besides, and in no number: {counted(len(flipped), 'image')} that most runs, random controls aside, "
+            f"see differently than their dense model (up to {most} of {int(flipped['runs'].max())} runs)."
         )
 
 

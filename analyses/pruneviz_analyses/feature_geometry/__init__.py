@@ -47,7 +47,7 @@ class FeatureGeometry:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, ARMS, LAYOUT, TREE)
     observed: ClassVar[tuple[Schema, ...]] = (SEEN, SAMPLES, CLASSES, PAIRS, ANGLES, SENSITIVITY)
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     observing_version: ClassVar[int] = 1
 
     layer: str = option("", "the module whose output is looked at; empty: what the last linear layer reads")

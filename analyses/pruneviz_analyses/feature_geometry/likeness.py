@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,11 +28,17 @@ def umap_installed() -> bool:
     return importlib.util.find_spec("umap") is not None
 
 
-def layouts(looks: Looks, layout: str, neighbours: int, seed: int) -> dict[str, pd.DataFrame]:
+def layouts(
+    looks: Looks, controls: Collection[str], layout: str, neighbours: int, seed: int
+) -> dict[str, pd.DataFrame]:
     """The tables of places and of trees, of models and of conditions.
+
+    Random controls are among the models, but have no say in which conditions are alike: what is left of their geometry
+    has little to do with the image, corrupted or not.
 
     Args:
         looks: what was seen.
+        controls: the runs that are random controls of others.
         layout: ``auto`` (MDS up to 15 items; above, UMAP where it is installed), ``mds`` or ``umap``.
         neighbours: of UMAP.
         seed: of UMAP.
@@ -40,9 +47,10 @@ def layouts(looks: Looks, layout: str, neighbours: int, seed: int) -> dict[str, 
     edges: list[dict[str, Any]] = []
     whole = [r for r, i in looks.row.items() if np.isfinite(looks.vectors[i]).any(axis=(1, 2)).all()]
     vectors = looks.vectors[[looks.row[r] for r in whole]]
-    named = {"models": (whole, vectors), "conditions": (list(looks.conditions), vectors.swapaxes(0, 1))}
+    judging = vectors[[r not in controls for r in whole]]
+    named = {"models": (whole, vectors), "conditions": (list(looks.conditions), judging.swapaxes(0, 1))}
     for kind, (items, own) in named.items():
-        if len(items) < LEAST or not len(whole):
+        if len(items) < LEAST or not own.size:
             continue
         items, distances = _known(items, vector_distances(own))
         if len(items) >= LEAST:

@@ -72,7 +72,7 @@ def measure(tables: Tables, asked: Settings) -> dict[str, pd.DataFrame]:
     return {
         RUNS.name: RUNS.frame(rows),
         ARMS.name: ARMS.frame(means),
-        **layouts(looks, asked.layout, asked.neighbours, asked.seed),
+        **layouts(looks, set(runs["control_run_id"].dropna()), asked.layout, asked.neighbours, asked.seed),
     }
 
 

@@ -52,7 +52,7 @@ def findings(
     if (more := len(pruned) - limit) > 0:
         said.append(f"{counted(more, 'more arm')} {'is' if more == 1 else 'are'} in the table {ARMS.name}.")
     said += among(judged, level, "difference on clean images")
-    return (*said, *_corruptions(arms, frames[LAYOUT.name]), *_unusual(tables, frames, layout))
+    return (*said, *_corruptions(arms, frames[LAYOUT.name], bool(controls)), *_unusual(tables, frames, layout))
 
 
 def _judged(arms: Sequence[Arm], level: float) -> Told:
@@ -177,7 +177,7 @@ def _beside(a: Arm, level: float, judged: Told, control: bool) -> str:
     return f" Beside it, margin over norm: {'; '.join(told)}."
 
 
-def _corruptions(arms: list[Arm], layout: pd.DataFrame) -> Iterator[str]:
+def _corruptions(arms: list[Arm], layout: pd.DataFrame, controls: bool) -> Iterator[str]:
     for a in arms:
         if _any(a)["kind"] == _DENSE and (CLEAN, "margin_scaled") in a:
             shifted = {c: float(r["mean"]) for (c, m), r in a.items() if m == "margin_scaled" and c != CLEAN}
@@ -197,7 +197,8 @@ def _corruptions(arms: list[Arm], layout: pd.DataFrame) -> Iterator[str]:
     if len(places):
         first, last = places.iloc[0], places.iloc[-1]
         pair = (str(first["item"]), str(first["nearest"]))
-        alike = f"(correlation {_correlation(first)} over images, metrics and runs)"
+        runs = "runs, random controls aside" if controls else "runs"
+        alike = f"(correlation {_correlation(first)} over images, metrics and {runs})"
         if CLEAN in pair:  # no corruption, but what a weak one is most like
             weakest = next(c for c in pair if c != CLEAN)
             said = f"Of all that was looked at, geometry under {weakest} is most like that of clean images {alike}"

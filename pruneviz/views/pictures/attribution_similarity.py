@@ -162,9 +162,9 @@ def _column(rows: Sequence[_Row], column: int, way: str, scale: _Scale, inks: Ma
             "arm": [r.label for _, r, _ in here],
             "of": [_of(t) for _, _, t in here],
             "rank correlation": [_with_range(t, "mean", "") for _, _, t in here],
-            "retraining alone": [number(t["retrained"], 2) for _, _, t in here],
+            "retraining alone": [_beside(t, "retrained") for _, _, t in here],
             "beyond it": [_with_range(t, "beyond_retraining", "beyond_retraining_") for _, _, t in here],
-            "random pruning alike": [number(t["control"], 2) for _, _, t in here],
+            "random pruning alike": [_beside(t, "control") for _, _, t in here],
             "beyond that": [_with_range(t, "beyond_control", "beyond_control_") for _, _, t in here],
         }
         x = scale.at(column, [t["mean"] for _, _, t in here])
@@ -183,6 +183,13 @@ def _undecided(t: Mapping[Any, Any]) -> bool:
 def _of(t: Mapping[Any, Any]) -> str:
     what = "pair" if t["kind"] == "replicate" else "run"
     return f"{several(int(t['runs']), what)} of {several(int(t['dense_models']), 'dense model')}"
+
+
+def _beside(t: Mapping[Any, Any], name: str) -> str:
+    """What stands beside an arm, and of how many of its runs where not all have it."""
+    runs = int(t[f"{name}_runs"])
+    few = f" (of {runs} of {int(t['runs'])} runs)" if 0 < runs < t["runs"] else ""
+    return number(t[name], 2) + few
 
 
 def _with_range(t: Mapping[Any, Any], name: str, prefix: str) -> str:

@@ -33,7 +33,7 @@ _WIDE = {"models": 520.0, "conditions": 360.0}
 _MARGIN = 26.0
 _TURNS = 180  # ways of turning a layout, of which the one that fills its place best is taken
 _LONG = 60.0  # pixels of an edge that has room for its distance
-_WORDS = {"models": "Models, over all conditions", "conditions": "Conditions, over all models"}
+_WORDS = {"models": "Models, over all conditions", "conditions": "Conditions, random controls aside"}
 
 
 @dataclass(frozen=True, eq=False)
