@@ -81,7 +81,8 @@ def examine(net: nn.Module, example: Tensor, classes: int) -> ModelInfo:
 
     Raises:
         ModelError: the model cannot be used: lazy, not in single precision, without prunable parameters; with tied,
-            frozen or computed ones; its forward pass fails, or gives something else than (1, classes) finite numbers.
+            frozen or computed ones; its forward pass fails, or gives something else than (1, classes) finite numbers,
+            or others each time.
     """
     require_parameters(net)
     weights = _weights(net)
@@ -95,6 +96,8 @@ def examine(net: nn.Module, example: Tensor, classes: int) -> ModelInfo:
         remedy = "Parameters are prunable in torch.nn convolutions, linear layers and multi-head attention."
         raise ModelError(f"The model has no prunable parameters: no convolution or linear layer ran. {remedy}")
     _require_logits(logits, example, classes)
+    with _evaluating(net):
+        _require_same(logits, _forward(net, example))
     _require_prunable(net, weights)
     return ModelInfo(
         layers=layers,
@@ -266,6 +269,17 @@ def _require_logits(logits: Any, example: Tensor, classes: int) -> None:
     if not logits.isfinite().all():
         raise ModelError(
             "The model's outputs on an image are NaN or infinite. Check its weights and the data's mean and std."
+        )
+
+
+def _require_same(logits: Tensor, again: Tensor) -> None:
+    """Predictions that change by themselves would be counted as changed by pruning."""
+    difference = float((logits - again).abs().max())
+    if difference > 1e-3 * float(logits.abs().max()):  # kernels may sum in another order each time
+        raise ModelError(
+            "The model gives other outputs each time for the same image in evaluation mode: they differ by up to "
+            f"{difference:.3g}. Whatever is random must stop there, as torch.nn.Dropout does: in forward, write "
+            "F.dropout(x, p, training=self.training), and draw noise only where self.training is set."
         )
 
 

@@ -153,6 +153,7 @@ def test_the_model_is_left_as_it_was() -> None:
         (own_models.weightless, "no prunable parameters"),
         (own_models.normed, r"'3\.weight' is computed from other parameters"),
         (own_models.nan, "NaN or infinite"),
+        (own_models.restless, r"other outputs each time .*training=self\.training"),
         (lambda: own_models.tiny(classes=5), r"\(1, 5\), allowed: \(1, 3\), since the data has 3 classes"),
         (lambda: nn.Sequential(nn.Conv2d(3, 1, 1)), r"fails on an image of shape \(1, 1, 4, 4\).*expected input"),
         (lambda: nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.LSTM(4, 3)), "returns tuple"),
