@@ -76,8 +76,31 @@ def test_only_equal_costs_are_compared():
     table = frames["tournament"].set_index("contestant")
     assert table.loc["sloppy", "reason"] == "it keeps 15 %, the field 10 %"
     words = s.said(analysis)
-    assert any("nothing is compared with lottery, of 9,000 training steps" in w for w in words)
+    assert any(
+        "nothing is compared with lottery, at 9,000 training steps, the dense model's included: no" in w for w in words
+    )
     assert any(w.endswith("not compared: sloppy (it keeps 15 %, the field 10 %).") for w in words)
+
+
+def test_models_that_came_with_their_weights_are_matched_by_what_came_after():
+    s = contested(models=6)
+    for row in s.rows:
+        row |= {"train_steps_total": None, "train_steps": 0 if row["method"] == "dense" else 1000}
+    for d in range(6):
+        s.add(f"x{d}", "long", dense=f"d{d}", train_steps=4000, accuracy=0.95)
+    frames = analysis.measure(s)
+    fields = frames["tournament_fields"]
+    assert fields["contestants"].to_list() == [4, 1]
+    assert fields["train_steps"].to_list() == [1000, 4000]
+    assert fields["train_steps_total"].isna().all()
+    known = analysis.measure(contested(models=6))["tournament"].set_index("contestant")
+    compared = frames["tournament"].set_index("contestant").loc[known.index]
+    assert compared["beyond_random"].equals(known["beyond_random"])
+    words = s.said(analysis)
+    assert (
+        "4 methods at 1,000 training steps after the dense model's, which are unknown and the same for all" in words[0]
+    )
+    assert not any("nan" in w for w in words)
 
 
 def test_sentences_rank_no_more_than_is_allowed():

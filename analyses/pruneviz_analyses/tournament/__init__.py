@@ -21,10 +21,10 @@ class Tournament:
     """Methods of one unit at one target and one cost, paired by dense model.
 
     Cost is the kept share of weights (of channels and blocks: of multiply-adds) and all training steps, those of the
-    dense model included. What costs more or less is named and not compared. Methods are ranked only where at least six
-    dense models are paired and Friedman's test finds that they differ; contrasts of mean ranks against the random
-    control and plain magnitude (of channels: the filters' L1 norm) are corrected together (Holm). Otherwise there are
-    intervals and tiers.
+    dense model included where they are known. What costs more or less is named and not compared. Methods are ranked
+    only where at least six dense models are paired and Friedman's test finds that they differ; contrasts of mean ranks
+    against the random control and plain magnitude (of channels: the filters' L1 norm) are corrected together (Holm).
+    Otherwise there are intervals and tiers.
     """
 
     name: ClassVar[str] = "tournament"
@@ -35,7 +35,7 @@ class Tournament:
     )
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (CONTESTANTS, FIELDS, PAIRS)
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     level: float = option(0.95, "level of the intervals and tiers; tests are at 1 minus it", ge=0.5, lt=1)
     tolerance: float = option(

@@ -89,7 +89,7 @@ def measure(tables: Tables, level: float, tolerance: float) -> dict[str, pd.Data
         rows[FIELDS.name].append(
             {
                 **_head(field),
-                "train_steps_total": _median([c.mean("train_steps_total") for c in field.compared]),
+                **{k: _median([c.mean(k) for c in field.compared]) for k in ("train_steps_total", "train_steps")},
                 "kept": _median([c.kept for c in field.compared]),
                 "contestants": len(field.compared),
                 "dense_models": len(field.dense),
@@ -117,7 +117,7 @@ def _fields(runs: pd.DataFrame, tolerance: float) -> list[Field]:
     for place, group in done.groupby(["model", "unit", "target"], sort=False, observed=True):
         arms = group.groupby(["method", "recovery", "level"], sort=False, observed=True, dropna=False)
         every = [Contestant(str(m), str(r), own) for (m, r, _), own in arms]
-        steps = [c.mean("train_steps_total") for c in every]
+        steps = _steps(every)
         budgets = _budgets(steps, tolerance)
         for budget in budgets:
             model, unit, target = (str(x) for x in place)
@@ -128,29 +128,33 @@ def _fields(runs: pd.DataFrame, tolerance: float) -> list[Field]:
     return found
 
 
+def _steps(every: Sequence[Contestant]) -> list[float]:
+    """Training steps that are matched: all of them, or what came after the dense models whose own are unknown.
+
+    Those are the same for all that start from them, and a model that was given with its weights has no earlier step to
+    start from.
+    """
+    totals = [c.mean("train_steps_total") for c in every]
+    return totals if np.isfinite(totals).all() else [c.mean("train_steps") for c in every]
+
+
 def _budgets(steps: Sequence[float], tolerance: float) -> list[list[int]]:
-    """Places with about the same number of steps, at most ``tolerance`` above the least; unknown ones by themselves."""
-    known = sorted((i for i, s in enumerate(steps) if np.isfinite(s)), key=lambda i: steps[i])
+    """Places with about the same number of steps, at most ``tolerance`` above the least."""
     groups: list[list[int]] = []
-    for i in known:
+    for i in sorted(range(len(steps)), key=lambda i: steps[i]):
         if groups and steps[i] <= steps[groups[-1][0]] * (1 + tolerance):
             groups[-1].append(i)
         else:
             groups.append([i])
-    unknown = [i for i, s in enumerate(steps) if not np.isfinite(s)]
-    return [sorted(g) for g in groups] + ([unknown] if unknown else [])
+    return [sorted(g) for g in groups]
 
 
 def _field(name: str, place: tuple[str, str, str], every: tuple[Contestant, ...], tolerance: float) -> Field:
     kept = [c.kept for c in every]
     middle = _median(kept)
     reasons = [
-        "the dense model's training steps are unknown"
-        if not np.isfinite(c.mean("train_steps_total"))
-        else f"it keeps {100 * k:.3g} %, the field {100 * middle:.3g} %"
-        if not abs(k - middle) <= tolerance * middle
-        else ""
-        for c, k in zip(every, kept, strict=True)
+        "" if abs(k - middle) <= tolerance * middle else f"it keeps {100 * k:.3g} %, the field {100 * middle:.3g} %"
+        for k in kept
     ]
     means = [c.by_dense("accuracy").dropna() for c, why in zip(every, reasons, strict=True) if not why]
     dense = tuple(d for d in means[0].index if all(d in m.index for m in means)) if means else ()
@@ -192,7 +196,7 @@ def _contestants(
             "runs": len(c.runs),
             "dense_models": int(c.runs["dense_run_id"].nunique()),
             "sparsity": c.mean("sparsity_achieved"),
-            **{k: c.mean(k) for k in ("density", "macs", "train_steps_total", "accuracy")},
+            **{k: c.mean(k) for k in ("density", "macs", "train_steps_total", "train_steps", "accuracy")},
         }
         rows.append(row)
         if why or not field.dense:

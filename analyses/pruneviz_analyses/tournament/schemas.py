@@ -20,7 +20,13 @@ FIELDS = Schema(
     (
         _FIELD,
         *_RUN,
-        Column("train_steps_total", "float", "training steps with the dense model's, median of the field", "steps"),
+        Column(
+            "train_steps_total",
+            "float",
+            "with the dense model's, median of the field; null where those are unknown",
+            "steps",
+        ),
+        Column("train_steps", "float", "training steps after the dense model's, median of the field", "steps"),
         Column("kept", "float", "kept weights (of channels, blocks: multiply-adds), median of the field", "fraction"),
         Column("contestants", "int", "methods compared, random controls among them", "methods"),
         Column("dense_models", "int", "dense models that all of them have: the pairs", "models"),
@@ -52,7 +58,10 @@ CONTESTANTS = Schema(
         Column("sparsity", "float", "fraction of the method's own units that was removed, mean", "fraction"),
         Column("density", "float", "kept fraction of prunable parameters, mean", "fraction", "low"),
         Column("macs", "float", "with removed weights skipped, one image, mean", "multiply-adds", "low"),
-        Column("train_steps_total", "float", "training steps with the dense model's, mean", "steps", "low"),
+        Column(
+            "train_steps_total", "float", "with the dense model's, mean; null where those are unknown", "steps", "low"
+        ),
+        Column("train_steps", "float", "training steps after the dense model's, mean", "steps", "low"),
         Column("accuracy", "float", "on the test split, mean", "fraction", "high"),
         Column("accuracy_low", "float", _OVER, "fraction"),
         Column("accuracy_high", "float", "the other end", "fraction"),

@@ -33,8 +33,7 @@ def _field(field: Mapping[Any, Any], own: list[dict[Any, Any]], level: float) ->
     name = field["field"]
     if len(compared) >= 2 and field["dense_models"]:
         yield (
-            f"{name}: {counted(len(compared), 'method')} at {field['train_steps_total']:,.0f} training steps, the "
-            f"dense model's included, and {100 * field['kept']:.3g} % kept; "
+            f"{name}: {counted(len(compared), 'method')} at {_steps(field)}, and {100 * field['kept']:.3g} % kept; "
             f"{counted(int(field['dense_models']), 'dense model')} in pairs. {_tests(field, level)}"
         )
         yield from _tiers(field, compared)
@@ -44,10 +43,16 @@ def _field(field: Mapping[Any, Any], own: list[dict[Any, Any]], level: float) ->
     elif compared:
         alone = ", ".join(r["contestant"] for r in compared)
         yield (
-            f"{name}: nothing is compared with {alone}, of {compared[0]['train_steps_total']:,.0f} training steps: "
-            "no other method costs the same, or has the same dense models."
+            f"{name}: nothing is compared with {alone}, at {_steps(compared[0])}: no other method costs the "
+            "same, or has the same dense models."
         )
     yield from _left_out(name, own)
+
+
+def _steps(row: Mapping[Any, Any]) -> str:
+    if _known(row["train_steps_total"]):
+        return f"{row['train_steps_total']:,.0f} training steps, the dense model's included"
+    return f"{row['train_steps']:,.0f} training steps after the dense model's, which are unknown and the same for all"
 
 
 def _left_out(name: str, own: list[dict[Any, Any]]) -> Iterator[str]:

@@ -82,9 +82,13 @@ def _subtitle(tables: Tables, field: Mapping[Any, Any]) -> str:
         if n >= POINTS_BELOW
         else f"intervals need {POINTS_BELOW} of them"
     )
+    return f"{plain(field['model'])}, {removed}, {_steps(field)}. Pairs from n = {several(n, 'dense model')}, {over}."
+
+
+def _steps(field: Mapping[str, Any]) -> str:
+    total = field["train_steps_total"]
     return (
-        f"{plain(field['model'])}, {removed}, {field['train_steps_total']:,.0f} training steps in all. "
-        f"Pairs from n = {several(n, 'dense model')}, {over}."
+        f"{total:,.0f} training steps in all" if _known(total) else f"{field['train_steps']:,.0f} training steps each"
     )
 
 
