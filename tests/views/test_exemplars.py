@@ -121,9 +121,9 @@ def test_they_stand_beside_retraining_alone_random_pruning_and_exchanges() -> No
         (ViewState(), "magnitude · 90\u00a0% · finetune", "compare a model of another, or filter"),
         (ViewState(filters=(("recovery", ("none",)),)), "magnitude · 90\u00a0%", "compare a model"),
         (ViewState(filters=(("method", ("random",)),)), "random · 90\u00a0% · finetune", "compare a model"),
-        (ViewState(models=(run("magnitude", "none"), run("magnitude"))), "magnitude · 90\u00a0%", "first model"),
-        (ViewState(models=(run("random"), run("magnitude"))), "magnitude · 90\u00a0% · finetune", "first model"),
-        (ViewState(models=(run("random", "none"),)), "random · 90\u00a0%", "first model"),
+        (ViewState(models=(run("magnitude", "none"), run("magnitude"))), "magnitude · 90\u00a0%", "first pruned"),
+        (ViewState(models=(run("dense"), run("magnitude"))), "magnitude · 90\u00a0% · finetune", "first pruned"),
+        (ViewState(models=(run("random", "none"),)), "random · 90\u00a0%", "first pruned"),
         (ViewState(models=(run("dense"),)), "magnitude · 90\u00a0% · finetune", "compare a model"),
     ],
 )

@@ -57,7 +57,7 @@ class _Count:
 def exemplars_info(tables: Tables, state: ViewState) -> Picture:
     """The images on which most models of an arm predict something else than most of their dense models, surest first.
 
-    Of the first model compared, else of the arm that filters and target leave. For each image both votes: the bar above
+    Of the first pruned model compared, else of the arm that filters and target leave. For each image both votes: the bar above
     is the dense models', the one below the pruned models'. Further up, how many exemplars there are, beside training on
     alone, random pruning of as much, and exchanging dense and pruned models at random. The selected images alone, where
     some are selected.
@@ -124,11 +124,11 @@ def _chosen(tables: Tables, state: ViewState, arms: pd.DataFrame) -> tuple[Mappi
     random = on.controls(tables.runs)
     ranked = arms.assign(_control=arms["method"].isin(random), _bare=arms["recovery"].isin(["", "none"]))
     ranked = ranked.sort_values(["_control", "_bare"], kind="stable")
-    control = dict(zip(ranked["arm"], ranked["_control"], strict=True))
-    named = [a for r in on.compared(measured(tables), state) if (a := arm_of(tables, r)) in control]
-    if named:
-        rows = ranked[(ranked["arm"] == min(named, key=control.__getitem__)).to_numpy(bool)]
-        which = "that of the first model compared"
+    known = set(ranked["arm"])
+    named = next((a for r in on.compared(measured(tables), state) if (a := arm_of(tables, r)) in known), None)
+    if named is not None:
+        rows = ranked[(ranked["arm"] == named).to_numpy(bool)]
+        which = "that of the first pruned model compared"
     else:
         rows = on.filtered(ranked, state)
         targets = on.unique(rows["target"])
