@@ -39,7 +39,7 @@ class MaskChecks:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, ARMS)
     observed: ClassVar[tuple[Schema, ...]] = (SEEN,)
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     observing_version: ClassVar[int] = 1
 
     checks: tuple[str, ...] = option(("shuffled", "reinitialised"), "what is destroyed", choices=CHECKS)

@@ -31,7 +31,8 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], level: float) -
     """Each arm and check, the random controls last; then what was left out and why."""
     rows = sorted(frames[ARMS.name].to_dict("records"), key=lambda r: bool(r["control"]))
     chance = 1 / max(len(tables.classes), 1)
-    return (*(_arm(r, level, len(rows), chance) for r in rows), *_left_out(tables, frames[RUNS.name]))
+    said = (_arm(r, level, len(rows), chance) for r in rows)
+    return (*said, *_head_start(tables, {str(r["check"]) for r in rows}), *_left_out(tables, frames[RUNS.name]))
 
 
 def _arm(r: Mapping[Any, Any], level: float, tests: int, chance: float) -> str:
@@ -58,6 +59,20 @@ def _arm(r: Mapping[Any, Any], level: float, tests: int, chance: float) -> str:
     if r["accuracy"] < _LEARNS * chance:
         verdict += f", though the destroyed one has learnt next to nothing in {epochs} and may with more"
     return f"{head}: {verdict} ({span}; {holm})."
+
+
+def _head_start(tables: Tables, checks: set[str]) -> Iterator[str]:
+    """That weights which were trained before pruning are lost with that training; nothing where they were not."""
+    runs = tables.runs
+    steps = runs.loc[runs["run_id"] == runs["dense_run_id"], "train_steps_total"]
+    known = steps.notna().all()
+    if checks <= {"shuffled"} or (known and (steps == 0).all()):
+        return
+    number = f" ({int(steps.max()):,} steps)" if known else ""
+    yield (
+        f"Weights drawn anew lack the training that came before pruning{number}, which the mask's own weights have: a "
+        "difference includes that head start. Masks of untrained models ([train] epochs = 0) tell without it."
+    )
 
 
 def _span(r: Mapping[Any, Any]) -> str:
