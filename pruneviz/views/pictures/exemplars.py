@@ -57,10 +57,10 @@ class _Count:
 def exemplars_info(tables: Tables, state: ViewState) -> Picture:
     """The images on which most models of an arm predict something else than most of their dense models, surest first.
 
-    Of the first pruned model compared, else of the arm that filters and target leave. For each image both votes: the bar above
-    is the dense models', the one below the pruned models'. Further up, how many exemplars there are, beside training on
-    alone, random pruning of as much, and exchanging dense and pruned models at random. The selected images alone, where
-    some are selected.
+    Of the arm of the first pruned model compared, else of the one that filters and target leave. For each image both
+    votes: the bar above is the dense models', the one below the pruned models'. Further up, how many exemplars there
+    are, beside retraining alone, random pruning of as much, and exchanging dense and pruned models at random. The
+    selected images alone, where some are selected.
     """
     arms = arms_with_exemplars(tables)
     if arms is None:
