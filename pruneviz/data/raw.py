@@ -105,7 +105,7 @@ def integer_labels(values: Any, request: Request, what: str, count: int) -> Labe
         raise request.error(f"{what} have shape {labels.shape}, but there are {count} images; allowed: ({count},)")
     if count and labels.dtype.kind not in "iu":
         raise request.error(
-            f"{what} are {labels.dtype} (the first is {labels[0]!r}); allowed: whole numbers from 0",
+            f"{what} are {labels.dtype} (the first is {labels[0]}); allowed: whole numbers from 0",
             "Number the classes from 0 and store the numbers as integers.",
         )
     labels = labels.astype(np.int64)

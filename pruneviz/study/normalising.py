@@ -23,7 +23,9 @@ _COMMON = {
 
 
 def require_own_normalisation(net: nn.Module, data: ImageData, spec: DataSpec) -> None:
-    """Refuse a measured mean and standard deviation with which the model is clearly worse than with common ones.
+    """Refuse a mean and standard deviation that nobody gave, with which the model is clearly worse than with others.
+
+    Of bytes those are measured, and common ones are tried; other images are taken as they are, and a 255th is tried.
 
     Everything would be measured on images that the model never saw the like of, and retraining would seem to mend what
     pruning did. Validation images tell, or else training images, at most :data:`LOOKED_AT`; never test images.
@@ -41,7 +43,7 @@ def require_own_normalisation(net: nn.Module, data: ImageData, spec: DataSpec) -
     from pruneviz.measures.statistics import wilson
 
     split = data.val if data.val is not None else data.train
-    if spec.mean is not None or split is None or split.images.dtype != np.uint8:
+    if spec.mean is not None or split is None:
         return
     places = np.unique(np.linspace(0, len(split.labels) - 1, LOOKED_AT).astype(np.int64))
     images, labels = split.images[places], split.labels[places]
@@ -50,15 +52,17 @@ def require_own_normalisation(net: nn.Module, data: ImageData, spec: DataSpec) -
         logits = training.predict(net, images, preprocess)
         return int(np.count_nonzero(logits.argmax(axis=1) == labels))
 
-    own = right(data.preprocess)
-    for mean, std in _COMMON.get(len(data.mean), _COMMON[3][:0]):
+    own, channels = right(data.preprocess), len(data.mean)
+    pixels = images.dtype == np.uint8
+    used = "measured on the training images" if pixels else "used for images that are no bytes"
+    for mean, std in _COMMON.get(channels, ()) if pixels else (((0.0,) * channels, (255.0,) * channels),):
         other = right(Preprocess(mean, std))
         if float(wilson(other, len(labels))[0]) <= float(wilson(own, len(labels))[1]):
             continue
         measured = [[round(v, 4) for v in values] for values in (data.mean, data.std)]
         raise DataError(
-            f"[data] mean and std are not given, and those measured on the training images, mean = {measured[0]} and "
-            f"std = {measured[1]}, are not what the model was trained with: it gets {own} of {len(labels)} images "
-            f"right with them, and {other} with mean = {list(mean)} and std = {list(std)}. Give those that it was "
-            "trained with, under [data] or on the command line: --set data.mean=… --set data.std=…"
+            f"[data] mean and std are not given, and those {used}, mean = {measured[0]} and std = {measured[1]}, are "
+            f"not what the model was trained with: it gets {own} of {len(labels)} images right with them, and {other} "
+            f"with mean = {list(mean)} and std = {list(std)}. Give those that it was trained with, under [data] or on "
+            "the command line: --set data.mean=… --set data.std=…"
         )

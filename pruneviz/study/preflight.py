@@ -169,8 +169,9 @@ class _Preflight:
             return given.net, given.info
         make = models.build if models.has_weights(model) else models.build_fresh
         for replicate in range(model.first, model.first + model.replicates):
-            net = make(model, replicate, self.live)
-            info = models.examine(net, example, len(self.loaded.classes))
+            with located(f"replicate {replicate}" if model.replicates > 1 else ""):
+                net = make(model, replicate, self.live)
+                info = models.examine(net, example, len(self.loaded.classes))
         for crossing in self._of(model):
             for recipe in crossing.recipes:
                 with located(f"method {label(recipe)}"):

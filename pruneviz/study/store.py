@@ -171,6 +171,10 @@ class Store:
         self._known[key] = found
         return found
 
+    def damaged(self, key: str) -> bool:
+        """Whether a step was finished, and can no longer be read whole: steps come into their place whole."""
+        return self.get(key) is None and self.folder(key).exists()
+
     def need(self, key: str) -> Artifact:
         """A finished step.
 

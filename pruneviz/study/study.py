@@ -85,6 +85,8 @@ class Study:
         if measured is None:
             failures = ((k, self.store.failure(k)) for k in (*run.lineage, run.measure))
             reason = next((f["reason"] for _, f in failures if f is not None), None)
+            if reason is None and self.store.damaged(run.measure):
+                reason = "what was measured of it is damaged in the store. Run the study again to make it anew."
             return row | {"status": "waiting" if reason is None else "failed", "reason": reason}
         row |= {k: v for k, v in measured.meta.items() if k in _MEASURED}
         steps = [self._steps(k) for k in self._walked(run)]
@@ -341,7 +343,7 @@ class Study:
         saved = self.workspace.selections
         if isinstance(selection, str):
             if selection not in saved:
-                raise unknown("selection", selection, saved)
+                raise unknown("selection", selection, saved or ("a rule, since none is saved",))
             selection = saved[selection]
         return chosen(selection, self, saved)
 

@@ -81,7 +81,7 @@ class PaperFigure:
         return out.getvalue()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it, as the path's ending says: ``.pdf``, ``.svg`` or ``.png``.
+        """Write it, as the path's ending says: ``.pdf``, ``.svg`` or ``.png``; its folder is made where there is none.
 
         Raises:
             UsageError: another ending.
@@ -91,6 +91,7 @@ class PaperFigure:
         if kind not in FORMATS:
             allowed = ", ".join(f".{k}" for k in FORMATS)
             raise UsageError(f"figure: got {str(path)!r}; allowed endings: {allowed}.")
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(self.content(kind))
 
     def _repr_png_(self) -> bytes:

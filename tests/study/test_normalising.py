@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -47,6 +48,17 @@ def plain(data):
     return trained(data, Preprocess(*PLAIN))
 
 
+class Unit(nn.Module):
+    """A network that makes nothing of pixels above 1."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return self.net(torch.where(x > 1, 0.0, x))
+
+
 def test_weights_of_other_images_are_refused_with_both_numbers_and_the_remedy(data, plain):
     with pytest.raises(DataError) as e:
         require_own_normalisation(plain, data, DATA)
@@ -59,6 +71,15 @@ def test_weights_of_other_images_are_refused_with_both_numbers_and_the_remedy(da
     for word in ("[data] mean and std are not given", "mean = [0.0] and std = [1.0]", "--set data.mean="):
         assert word in said
     require_own_normalisation(plain, data, replace(DATA, mean=(0.3,), std=(0.2,)))  # whoever gives them means them
+
+
+def test_floats_up_to_255_are_no_images_for_a_model_of_the_unit_interval(data, plain):
+    images = data.val.images.transpose(0, 3, 1, 2).astype(np.float32)
+    loaded = replace(data, val=replace(data.val, images=images), mean=(0.0,), std=(1.0,))
+    with pytest.raises(DataError, match=r"used for images that are no bytes.*std = \[255\.0\]"):
+        require_own_normalisation(Unit(plain), loaded, DATA)
+    small = replace(data, val=replace(data.val, images=images / 255), mean=(0.0,), std=(1.0,))
+    require_own_normalisation(Unit(plain), small, DATA)
 
 
 def test_weights_that_fit_or_that_nothing_fits_are_let_pass(data):

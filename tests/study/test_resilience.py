@@ -32,6 +32,7 @@ from pruneviz.study.coordinator import Coordinator
 from pruneviz.study.plan import plan
 from pruneviz.study.steps import Step
 from pruneviz.study.store import MANIFEST, MARKER
+from pruneviz_apps import cli
 
 NETS = '''
 import os, signal
@@ -385,6 +386,19 @@ def test_a_damaged_store_is_mended_by_the_same_run(
     mine = pv.open(copy)
     assert mine.runs.equals(pv.open(store).runs)
     assert len(mine.table("samples")) == len(pv.open(store).table("samples"))
+
+
+def test_damaged_results_are_told_and_not_only_left_out(
+    whole: tuple[dict[str, Any], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(whole[1], tmp_path / "s")
+    DAMAGES["missing table"](copy)
+    study = pv.open(copy)
+    assert sorted(study.runs["status"])[-1] == "failed"
+    (reason,) = study.failed.values()
+    assert "damaged in the store. Run the study again" in reason
+    assert cli.main(["export", str(copy), "samples", "-o", str(tmp_path / "s.csv")]) == 0
+    assert f"1 of {len(study.runs)} runs are not in it: 1 failed." in capsys.readouterr().out
 
 
 def test_a_damaged_study_is_told_to_who_only_looks(whole: tuple[dict[str, Any], Path], tmp_path: Path) -> None:

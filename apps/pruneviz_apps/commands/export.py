@@ -42,6 +42,10 @@ def export(arguments: argparse.Namespace) -> int:
         frame = frame[given.columns]
     write(frame, path, given.digits)
     print(f"{path}: {len(frame)} rows of {given.table}")
+    status = study.runs["status"]
+    if given.table != "runs" and len(left := status[status != "done"]):
+        how = ", ".join(f"{n} {state}" for state, n in left.value_counts().items())
+        print(f"  {len(left)} of {several(len(status), 'run')} are not in it: {how}.")
     if path.suffix.lower() == ".tex" and len(frame.columns) > MANY:
         print(f"  {len(frame.columns)} columns are more than a page is wide: choose some with --columns.")
     return 0

@@ -24,7 +24,7 @@ BEGIN = (
 
 def said(findings: Mapping[str, tuple[str, ...]]) -> list[str]:
     """The first sentences of each analysis, and where the others are."""
-    first = [text for texts in findings.values() for text in texts[:SAID]]
+    first = [f"{plain(name)}: {text}" for name, texts in findings.items() for text in texts[:SAID]]
     more = {name: len(texts) - SAID for name, texts in findings.items() if len(texts) > SAID}
     if more:
         of = listed(f"{n:,} of {plain(name)}" for name, n in more.items())
