@@ -239,6 +239,33 @@ def test_layers_that_fall_beyond_retraining_are_told_and_those_that_do_not_are_n
     assert "too few dense models with a CKA for an interval in l1 (−0.2" in lacking
 
 
+def test_random_controls_speak_after_the_methods_that_they_control():
+    study = layered()
+    for row in study.rows:  # of each two seeds the second is a random control, further from dense
+        if row["method"] == "magnitude":
+            own, of = row["run_id"][:-1], row["run_id"][-1]
+            row |= {"control_run_id": f"{own}1"} if of == "0" else {"method": "random"}
+    seen = study.frames[SEEN.name]
+    study.seen(SEEN, seen.assign(cka=seen["cka"] - 0.5 * seen["run_id"].str.fullmatch("p.1")).to_dict("records"))
+    arms = [w for w in study.said(analysis) if w.startswith(("net · magnitude", "net · random"))]
+    assert [w.split(" · ")[1] for w in arms] == ["magnitude", "random"]
+    one = study.said(build(Similarity, {"sentences": 1}, "x"))
+    assert not any(w.startswith("net · random") for w in one)
+
+
+def test_masks_of_random_controls_are_compared_after_the_others():
+    rng = np.random.default_rng(0)
+    study = overlapping(rng, draw=lambda n, a, b: min(a, b))  # magnitude and random, as if they were the same
+    half = overlapping(rng, draw=lambda n, a, b: min(a, b) // 2).frames[MASKS.name].to_dict("records")
+    for d in range(5):
+        study.add(f"c{d}", "taylor", dense=f"d{d}")
+        next(r for r in study.rows if r["run_id"] == f"a{d}")["control_run_id"] = f"b{d}"
+    rows = [*study.frames[MASKS.name].to_dict("records"), *({**r, "run_id": f"c{r['run_id'][1:]}"} for r in half)]
+    words = study.seen(MASKS, rows).said(analysis)
+    assert "magnitude and taylor" in words[0]
+    assert "magnitude and random" in words[1]
+
+
 def test_a_difference_from_retraining_says_of_how_many_runs_it_is():
     study = layered()
     seen = study.frames[SEEN.name]

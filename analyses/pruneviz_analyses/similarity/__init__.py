@@ -55,7 +55,7 @@ class Similarity:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, ARMS, OVERLAPS, METHODS, CRITERIA, TURNOVER)
     observed: ClassVar[tuple[Schema, ...]] = (SEEN, MASKS, SCORES)
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     observing_version: ClassVar[int] = 1
 
     layers: tuple[str, ...] = option(
@@ -76,7 +76,9 @@ class Similarity:
     level: float = option(0.95, "level of the intervals, and of the range of chance", ge=0.5, lt=1)
     resamples: int = option(2000, "draws of the bootstrap over dense models and seeds", ge=200)
     seed: int = option(0, "of the choice of images, of criteria that draw, and of those draws", ge=0)
-    sentences: int = option(12, "arms and pairs of methods that the findings describe", ge=1)
+    sentences: int = option(
+        12, "arms and pairs of methods that the findings describe, those of random controls after all others", ge=1
+    )
 
     def check(self, subject: Subject) -> None:
         """Say before anything starts that there is nothing to compare, or no such layer or criterion.

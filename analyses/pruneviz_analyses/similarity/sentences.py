@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -30,11 +30,21 @@ class _Options(Protocol):
 
 
 def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], options: _Options) -> tuple[str, ...]:
-    """Baselines of the layers first, then pruned arms, masks, criteria, levels, and what was left out and why."""
+    """Baselines of the layers first, then pruned arms, masks, criteria, levels, and what was left out and why.
+
+    Of arms and of pairs of masks those of random controls come after all others.
+    """
     arms, methods = frames[ARMS.name], frames[METHODS.name]
+    runs = tables.runs
+    controls = set(runs.loc[runs["run_id"].isin(set(runs["control_run_id"].dropna())), "method"])
     said = [*_baselines(arms, options)]
     grouped = [own for _, own in arms[arms["kind"] == "pruned"].groupby("arm", sort=False)]
-    grouped.sort(key=lambda own: float(own["cka"].min()) if own["cka"].notna().any() else -2.0)
+    grouped.sort(
+        key=lambda own: (
+            str(own["method"].iloc[0]) in controls,
+            float(own["cka"].min()) if own["cka"].notna().any() else -2.0,
+        )
+    )
     layers = judge(
         {
             (str(r["arm"]), str(r["layer"])): interval_of(
@@ -48,7 +58,7 @@ def findings(tables: Tables, frames: Mapping[str, pd.DataFrame], options: _Optio
     if (more := len(grouped) - options.sentences) > 0:
         said.append(f"{counted(more, 'more arm')} of layers in the table {ARMS.name}.")
     said += among(layers, options.level, "layer against retraining alone")
-    said += _overlaps(methods, options)
+    said += _overlaps(methods, controls, options)
     said += _criteria(frames[CRITERIA.name], options)
     said += _turnover(frames[TURNOVER.name])
     return (*said, *_left_out(tables, frames, arms))
@@ -104,9 +114,12 @@ def _changed(r: Mapping[Any, Any]) -> str:
     return f"{r['layer']} ({_signed(r['change'])}, {_signed(r['change_low'])} … {_signed(r['change_high'])})"
 
 
-def _overlaps(methods: pd.DataFrame, options: _Options) -> Iterator[str]:
-    """Pairs of methods, those that agree most first; then those that do not differ from chance."""
-    rows = sorted(methods.to_dict("records"), key=lambda r: -_or(r["excess"], -9.0))
+def _overlaps(methods: pd.DataFrame, controls: Collection[str], options: _Options) -> Iterator[str]:
+    """Pairs of methods, those that agree most first and those of random controls last; then how many more there are."""
+    rows = sorted(
+        methods.to_dict("records"),
+        key=lambda r: ({str(r["method"]), str(r["other"])} & set(controls) != set(), -_or(r["excess"], -9.0)),
+    )
     judged = judge(
         {
             i: interval_of(
