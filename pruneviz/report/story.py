@@ -14,7 +14,6 @@ from pruneviz.report.arms import arms, comparison, everything
 from pruneviz.report.content import Block, Images, Note, Pictures, References, Report, Section, Sentences
 from pruneviz.report.references import sources
 from pruneviz.views import catalogue
-from pruneviz.views import runs as on
 from pruneviz.views.findings import Holdings, found, holdings
 from pruneviz.views.marks import Picture
 from pruneviz.views.paired import TABLE as PAIRED
@@ -102,8 +101,7 @@ def tell(tables: Tables, study: Reported, choice: Choice, asked: Asked) -> Repor
 def _question(tables: Tables, held: Holdings) -> str:
     if not held.models:
         return "This study has no runs yet."
-    controls = {plain(c) for c in on.controls(tables.runs)}
-    methods = [m for m in held.methods if m not in controls]
+    methods, controls = held.methods, held.controls
     if held.targets == (AS_GIVEN,):
         who = listed(held.methods) if len(held.methods) <= MOST_NAMED else several(len(held.methods), "model")
         return (
@@ -127,8 +125,8 @@ def _facts(tables: Tables, study: Reported, held: Holdings) -> Iterator[tuple[st
     given = tables.spec.get("compare") is not None
     originals = ("reference", "references") if given else ("dense model", "dense models")
     yield str(held.dense), originals[held.dense != 1]
-    controls = len(on.controls(tables.runs) - {on.DENSE})
-    if methods := len(held.methods) - controls:
+    controls = len(held.controls)
+    if methods := len(held.methods):
         compared = ("model compared", "models compared") if given else ("method", "methods")
         yield str(methods), compared[methods != 1]
     if controls:

@@ -29,7 +29,8 @@ class Holdings:
     Attributes:
         models: names of the architectures.
         dense: dense models, measured or not.
-        methods: pruning methods.
+        methods: pruning methods, or models that were given; not random controls.
+        controls: random controls.
         targets: how much was removed, as shown.
         recoveries: what followed pruning.
         done, failed, waiting: runs.
@@ -38,6 +39,7 @@ class Holdings:
     models: tuple[str, ...]
     dense: int
     methods: tuple[str, ...]
+    controls: tuple[str, ...]
     targets: tuple[str, ...]
     recoveries: tuple[str, ...]
     done: int
@@ -55,11 +57,14 @@ def holdings(tables: Tables) -> Holdings:
     runs = tables.runs
     pruned = runs[~on.is_dense(runs)]
     status = runs["status"].value_counts().to_dict()
+    given = set(pruned["target"].dropna()) <= {AS_GIVEN}
+    random = set() if given else on.controls(runs)
     kinds = pruned.drop_duplicates("target").sort_values("sparsity_target", kind="stable")
     return Holdings(
         tuple(plain(m) for m in on.unique(runs["model"])),
         int(on.is_original(runs).sum()),
-        tuple(on.short(pruned["method"]).values()),
+        tuple(short for name, short in on.short(pruned["method"]).items() if name not in random),
+        tuple(short for name, short in on.short(pruned["method"]).items() if name in random),
         tuple(on.target_text(t, s) or AS_GIVEN for t, s in zip(kinds["target"], kinds["sparsity_target"], strict=True)),
         tuple(on.short(pruned["recovery"]).values()),
         *(int(status.get(s, 0)) for s in ("done", "failed", "waiting")),
@@ -91,42 +96,41 @@ def failures(tables: Tables, most: int = 5) -> tuple[str, ...]:
 
 
 def _against_random(tables: Tables, state: ViewState) -> Iterator[str]:
-    """At the greatest target that has a control: the method best on validation, and random pruning, on test."""
+    """For each unit, at the greatest target that has a control: the method best on validation, and its control."""
     done = on.filtered(measured(tables), state)
     pruned = done[~on.is_dense(done)]
     random = on.controls(tables.runs)
-    recoveries = on.short(tables.runs["recovery"])
-    for model, group in pruned.groupby("model", sort=False):
+    recoveries, methods = on.short(tables.runs["recovery"]), on.short(tables.runs["method"])
+    for (model, unit), group in pruned.groupby(["model", "unit"], sort=False):
         with_control = group[group["method"].isin(random)]
         if with_control.empty:
             continue
         last = with_control.sort_values("sparsity_target", kind="stable").iloc[-1]
         at = group[(group["target"] == last["target"]).fillna(False).astype(bool)]
         for recovery in on.unique(at["recovery"]):
-            text = _best(
-                at[(at["recovery"] == recovery).fillna(False).astype(bool)], random, on.short(tables.runs["method"])
-            )
-            if text:
+            if text := _best(at[(at["recovery"] == recovery).fillna(False).astype(bool)], random, methods):
                 who = f"{plain(model)}, at" if done["model"].nunique() > 1 else "At"
                 how = "without recovery" if recovery == "none" else f"with {recoveries[recovery]}"
-                yield f"{who} {on.target_text(last['target'], last['sparsity_target'])} {how}, {text}"
+                of = f" of the {plain(unit)}s" if pruned["unit"].nunique() > 1 else ""
+                yield f"{who} {on.target_text(last['target'], last['sparsity_target'])}{of} {how}, {text}"
 
 
 def _best(at: pd.DataFrame, random: set[str], methods: dict[str, str]) -> str:
-    """The method with the highest mean validation accuracy against its control, on the dense models that have both."""
-    by_dense = at.groupby(["method", "dense_run_id"], sort=False)[["val_accuracy", "accuracy"]].mean()
-    means = by_dense.groupby("method", sort=False)["val_accuracy"].mean().dropna()
-    ours, controls = means[~means.index.isin(random)], means[means.index.isin(random)]
-    if ours.empty or controls.empty:
+    """The method with the highest mean validation accuracy against its control, on the dense models that have both.
+
+    Its control is the one that was made for it; of a study that made none, random pruning of the same unit.
+    """
+    ours, controls = at[~at["method"].isin(random)], at[at["method"].isin(random)]
+    means = ours.groupby("method", sort=False)["val_accuracy"].mean().dropna()
+    if means.empty:
         return ""
-    best, control = str(ours.idxmax()), str(controls.idxmax())
-    both = (
-        by_dense["accuracy"]
-        .loc[best]
-        .to_frame("best")
-        .join(by_dense["accuracy"].loc[control].rename("random"))
-        .dropna()
-    )
+    best = str(means.idxmax())
+    chosen = ours[ours["method"] == best]
+    own = controls[controls["run_id"].isin(chosen["control_run_id"].dropna())]
+    by_dense = [
+        part.groupby("dense_run_id", sort=False)["accuracy"].mean() for part in (chosen, own if len(own) else controls)
+    ]
+    both = by_dense[0].to_frame("best").join(by_dense[1].rename("random")).dropna()
     if both.empty:
         return ""
     gain = float((both["best"] - both["random"]).mean())

@@ -41,15 +41,15 @@ def was_found(own: tuple[str, ...], findings: Mapping[str, tuple[str, ...]]) -> 
 
 def summary(h: Holdings) -> str:
     """What it holds, in a sentence."""
-    methods = several(len(h.methods), "method")
-    if not h.methods:
+    if not (h.methods or h.controls):
         return f"{several(h.dense, 'dense model')} of {_few(h.models)}; nothing is pruned in this study."
     if h.targets == (AS_GIVEN,):
         return (
             f"{several(len(h.methods), 'model')} as given, beside {several(h.dense, 'reference')}; none is pruned here."
         )
     dense, targets = several(h.dense, "dense model"), several(len(h.targets), "target")
-    return f"{dense} of {_few(h.models)}, pruned by {methods} at {targets}."
+    how = f"by {several(len(h.methods), 'method')}{_controls(h, ' and ')}" if h.methods else "at random"
+    return f"{dense} of {_few(h.models)}, pruned {how} at {targets}."
 
 
 def comparison(compared: int) -> str:
@@ -73,10 +73,14 @@ def tiles(h: Holdings) -> list[tuple[str, str, str]]:
     return [
         (f"{h.done:,}", f"{_word(h.done, 'run')} measured" if h.done == h.total else f"of {runs} measured", state),
         (str(h.dense), _word(h.dense, "dense model"), _few(h.models)),
-        (str(len(h.methods)), _word(len(h.methods), "method"), _few(h.methods)),
+        (str(len(h.methods)), _word(len(h.methods), "method"), _few(h.methods) + _controls(h, "; beside ")),
         (str(len(h.targets)), _word(len(h.targets), "target"), _few(h.targets)),
         (str(len(h.recoveries)), _word(len(h.recoveries), "recovery", "recoveries"), _few(h.recoveries)),
     ]
+
+
+def _controls(h: Holdings, beside: str) -> str:
+    return f"{beside}{several(len(h.controls), 'random control')}" if h.controls else ""
 
 
 def _word(count: int, one: str, many: str = "") -> str:
