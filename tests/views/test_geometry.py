@@ -226,6 +226,20 @@ def test_names_beside_points_keep_off_each_other():
     assert not over
 
 
+def test_margins_say_where_fewer_runs_have_a_value(tables, monkeypatch):
+    arms = tables.table("feature_geometry_arms")
+    few = ((arms["metric"] == "angle") & (arms["method"] == "magnitude")).to_numpy(bool)
+    changed = arms.assign(runs=arms["runs"].where(~few, arms["runs"] - 1))
+    monkeypatch.setitem(tables.frames, "feature_geometry_arms", changed)
+    picture = PICTURES["geometry_margins"](tables, ViewState())
+    hover = next(k.hover for k in of(picture, m.Points) if "change" in k.hover)
+    at = next(i for i, arm in enumerate(hover["arm"]) if arm.startswith("magnitude"))
+    whole = int(arms["runs"].max())
+    assert hover["angle"][at].endswith(f"° (of {whole - 1} of {whole} runs)")
+    assert hover["of"][at].startswith(f"{whole} runs of ")
+    assert not any("runs" in t for t in (*hover["margin over norm"], *hover["retraining alone"]))
+
+
 def test_margins_name_the_level_that_was_asked(tables, monkeypatch):
     assert "with 95 % intervals" in PICTURES["geometry_margins"](tables, ViewState()).subtitle
     monkeypatch.setattr(tables, "options_of", lambda analysis: {"level": 0.8})

@@ -33,7 +33,11 @@ _HEADS = ("margin (features)", "margin over norm", "its change from dense", "ang
 
 @dataclass(frozen=True, eq=False)
 class _Row:
-    """An arm: per column its clean mean, its runs' values, and its means under each corruption."""
+    """An arm: per column its clean mean, its runs' values, and its means under each corruption.
+
+    Attributes:
+        few: of how many runs a mean is, by column, where not all of the arm's runs have a value; else empty.
+    """
 
     label: str
     method: str
@@ -44,6 +48,7 @@ class _Row:
     low: float
     high: float
     retrained: float
+    few: Mapping[str, str]
 
 
 def geometry_margins_info(tables: Tables, state: ViewState) -> Picture:
@@ -111,10 +116,13 @@ def _rows(tables: Tables, arms: pd.DataFrame, runs: pd.DataFrame) -> Iterator[_R
             float(scaled.get(k, math.nan)) for k in ("difference", "difference_low", "difference_high")
         )
         dense = first["kind"] == on.DENSE
+        whole = max(int(r["runs"]) for r in by.values())
+        counts = {m: int(by[CLEAN, m]["runs"]) for m in ("margin_scaled", "angle") if (CLEAN, m) in by}
+        counts["retrained"] = int(scaled.get("retrained_runs", 0))
         yield _Row(
             " · ".join([p for p in parts if p != "none"] + level),
             str(first["method"]),
-            f"{several(int(first['runs']), 'run')} of {several(int(first['dense_models']), 'dense model')}",
+            f"{several(whole, 'run')} of {several(max(int(r['dense_models']) for r in by.values()), 'dense model')}",
             {
                 "margin": _mean(clean["margin"]),
                 "margin_scaled": float(scaled.get("mean", math.nan)),
@@ -130,6 +138,7 @@ def _rows(tables: Tables, arms: pd.DataFrame, runs: pd.DataFrame) -> Iterator[_R
             low,
             high,
             float(scaled.get("retrained_mean", math.nan)) if first["kind"] == "pruned" else math.nan,
+            {m: f" (of {n} of {several(whole, 'run')})" if 0 < n < whole else "" for m, n in counts.items()},
         )
 
 
@@ -184,10 +193,10 @@ def _hover(rows: Sequence[_Row]) -> dict[str, list[str]]:
         "arm": [r.label for r in rows],
         "of": [r.about for r in rows],
         "margin": [number(r.mean["margin"]) for r in rows],
-        "margin over norm": [number(r.mean["margin_scaled"]) for r in rows],
+        "margin over norm": [number(r.mean["margin_scaled"]) + r.few.get("margin_scaled", "") for r in rows],
         "change": [_span(r) for r in rows],
-        "retraining alone": [number(r.retrained) for r in rows],
-        "angle": [f"{r.mean['angle']:.1f}°" for r in rows],
+        "retraining alone": [number(r.retrained) + r.few["retrained"] for r in rows],
+        "angle": [f"{r.mean['angle']:.1f}°{r.few.get('angle', '')}" for r in rows],
     }
 
 
