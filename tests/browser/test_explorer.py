@@ -172,6 +172,21 @@ def test_the_address_restores_page_models_and_reference(serve: Callable[..., Any
     first.page.get_by_label("Save as", exact=True).wait_for()
 
 
+def test_models_of_an_address_are_ticked_among_the_runs_and_stay_when_one_is_added(
+    serve: Callable[..., Any], tab: Callable[..., Any]
+) -> None:
+    t = tab(serve(**STUDY))
+    first, second = models(2)
+    t.go(f"?page=runs&models={first},{second}")
+    boxes = t.page.locator(".tabulator-row input[type=checkbox]")
+    ticked = t.page.locator(".tabulator-row input[type=checkbox]:checked")
+    ticked.nth(1).wait_for()
+    assert ticked.count() == 2
+    boxes.nth(next(i for i in range(1, 9) if not boxes.nth(i).is_checked())).click()
+    t.says(re.compile("^Compared with it: 3 of at most 16"))
+    assert f"models={first},{second}," in t.page.url.replace("%2C", ",")
+
+
 def test_a_selection_is_refined_saved_carried_undone_and_comes_back(
     serve: Callable[..., Any], tab: Callable[..., Any]
 ) -> None:

@@ -29,6 +29,13 @@ function framed(element) {
   root.append(style)
 }
 
+// Panel 1.9 gives a table its stylesheets anew while it waits for the old ones: it would wait for ever to draw itself
+// whole, and tick none of the rows that are chosen.
+function styled(table) {
+  for (const link of table.shadow_el.querySelectorAll("link[rel=stylesheet]"))
+    if (link.sheet) table._initialized_stylesheets?.set(link.href, true)
+}
+
 let named = 0  // when, in milliseconds
 let escaped = false  // whether Escape is held that ended a reading
 
@@ -51,6 +58,7 @@ function name_all(label) {
     }
   }
   for (const table of tables()) {
+    styled(table)
     const grid = table.shadow_el.querySelector("[role=grid]") ?? table.shadow_el
     grid.setAttribute("aria-label", `Table: ${label}`)
     for (const head of table.shadow_el.querySelectorAll(".tabulator-col.tabulator-sortable"))
