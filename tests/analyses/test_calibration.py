@@ -257,4 +257,5 @@ def test_the_quick_study_from_end_to_end(tmp_path):
         study.table("calibration_bins").groupby(["run_id", "binning"], observed=True)["samples"].sum() == 2000
     ).all()
     words = study.findings()["calibration"]
-    assert words[0].startswith("lenet5-fashion · dense: ECE 0.036 where a calibrated model shows 0.010 on 2,000 images")
+    assert words[0].startswith("lenet5-fashion · dense: ECE 0.036 in bins of equal numbers, where a calibrated model")
+    assert " shows 0.010 on 2,000 images" in words[0]

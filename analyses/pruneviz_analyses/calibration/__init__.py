@@ -36,7 +36,7 @@ class Calibration:
     scope: ClassVar[str] = "study"
     schemas: ClassVar[tuple[Schema, ...]] = (RUNS, DIFFERENCES, ARMS)
     observed: ClassVar[tuple[Schema, ...]] = (SEEN, BINS, SAMPLES)
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     observing_version: ClassVar[int] = 1
 
     bins: int = option(15, "bins of confidence", unit="bins", ge=2, le=1000)

@@ -97,9 +97,9 @@ def _dense(a: Arm, level: float) -> str:
     ece, n = a["ece_mass"], a["ece_mass"]["runs"]
     sure = _sureness(a)
     return (
-        f"{ece['arm']}: ECE {_range(ece)} where a calibrated model shows {ece['floor']:.3f} on {ece['samples']:,} "
-        f"images; {ece['beyond_chance']} of {counted(n, 'model')} above what {100 * level:g} % of calibrated models "
-        f"stay below; {sure}; Brier {_range(a['brier'])}, NLL {_range(a['nll'])}."
+        f"{ece['arm']}: ECE {_range(ece)} in bins of equal numbers, where a calibrated model shows "
+        f"{ece['floor']:.3f} on {ece['samples']:,} images; {ece['beyond_chance']} of {counted(n, 'model')} above what "
+        f"{100 * level:g} % of calibrated models stay below; {sure}; Brier {_range(a['brier'])}, NLL {_range(a['nll'])}."
     )
 
 
@@ -111,7 +111,9 @@ def _sureness(a: Arm) -> str:
 def _compared(a: Arm, level: float, judged: Told) -> str:
     ece = a["ece_mass"]
     runs = f"{counted(ece['runs'], 'run')} of {counted(ece['dense_models'], 'dense model')}"
-    head = f"{ece['arm']}: ECE {_range(ece)} (floor {ece['floor']:.3f}), {_sureness(a)} ({runs})"
+    head = (
+        f"{ece['arm']}: ECE {_range(ece)} in bins of equal numbers (floor {ece['floor']:.3f}), {_sureness(a)} ({runs})"
+    )
     told = "; ".join(f"{word} {_change(a[name], name, level, judged)}" for name, word in _WORDS.items())
     over = " over test images, for these models alone" if ece["fixed"] else ""
     return f"{head}. Against dense{over}: {told}.{_beside(a, judged)}"

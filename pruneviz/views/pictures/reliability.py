@@ -129,6 +129,6 @@ def _sentences(curves: Sequence[_Curve]) -> Iterator[str]:
         where = f"; outside chance at confidence {listed(outside)}" if 0 < len(outside) <= 5 else ""
         sure = f"{percent(abs(float(r['overconfidence'])))} {'over' if r['overconfidence'] > 0 else 'under'}confident"
         yield (
-            f"{plain(c.label)}: calibration error {number(float(r['ece_width']), 2)}, {above} chance (floor "
-            f"{number(float(r['ece_width_floor']), 2)}); {sure} on average{where}."
+            f"{plain(c.label)}: calibration error in bins of equal width {number(float(r['ece_width']), 2)}, "
+            f"{above} chance (floor {number(float(r['ece_width_floor']), 2)}); {sure} on average{where}."
         )
