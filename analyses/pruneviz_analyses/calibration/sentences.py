@@ -99,7 +99,8 @@ def _dense(a: Arm, level: float) -> str:
     return (
         f"{ece['arm']}: ECE {_range(ece)} in bins of equal numbers, where a calibrated model shows "
         f"{ece['floor']:.3f} on {ece['samples']:,} images; {ece['beyond_chance']} of {counted(n, 'model')} above what "
-        f"{100 * level:g} % of calibrated models stay below; {sure}; Brier {_range(a['brier'])}, NLL {_range(a['nll'])}."
+        f"{100 * level:g} % of calibrated models stay below; {sure}; Brier {_range(a['brier'])}, "
+        f"NLL {_range(a['nll'])}."
     )
 
 
