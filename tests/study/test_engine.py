@@ -159,6 +159,7 @@ def test_workers_are_started_only_where_that_is_sooner(
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     small = study_from_plain(table, "test")
     table["train"]["epochs"] = 20_000
+    table["model"]["replicates"] = 4  # else one step takes nearly all the time, which no workers share
     large = study_from_plain(table, "test")
     for spec, ways, workers in (
         (small, {}, 1),

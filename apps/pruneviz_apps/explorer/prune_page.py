@@ -181,6 +181,7 @@ class PrunePage:
         self.compare.visible = job is not None and job.state == "done" and self.work.own
 
     def _compare_new(self) -> None:
+        self.session.tables.refresh()  # the job may be done before the page has looked for its runs
         runs = self.session.tables.runs
         new = tuple(str(r) for r in runs.loc[~runs["run_id"].isin(self._before) & (runs["status"] == "done"), "run_id"])
         if new:
