@@ -81,7 +81,7 @@ def _log(title: str, stream: IO[str]) -> Callable[[Event], None]:
 def summary(event: Event) -> str:
     """Steps done and the time left, such as ``12 of 310 steps, 1 min 20 s left``."""
     if not event.total:
-        return "nothing was left to make"
+        return "every step is done"
     left = "" if event.seconds_left is None else f", {duration(event.seconds_left)} left"
     return f"{event.done} of {event.total} steps{left}"
 
