@@ -292,6 +292,9 @@ class _Samples:
         if column.name == "label" and not column.run:
             done = self.tables.runs
             return self._said(str(done.loc[done["status"] == "done", "run_id"].iloc[0])).label
+        if not column.run:
+            form = f'{{"column": "{column.name}", "run": "…"}}'
+            raise SpecError("selection", f"{column.name} of no run", f"{form}: it is another number in each run")
         found = self._said(column.run)
         return np.asarray(found.prediction == found.label if column.name == CORRECT else getattr(found, column.name))
 

@@ -124,6 +124,7 @@ def test_a_saved_selection_means_what_it_means_now():
         ("samples", Range(Column("margni", PRUNED)), "Did you mean 'margin'"),
         ("samples", Range(Column("margin", "nobody")), "this one is not in this study"),
         ("samples", Range(Column("margin", FAILED)), "this one is failed, not measured"),
+        ("samples", Range(Column("loss"), low=2), 'loss of no run.*"run": "…"'),
         ("samples", Values(Column("loss", PRUNED), ("1",)), "this one holds numbers"),
         ("runs", Range(Column("method"), 0), "this one holds texts"),
         ("runs", Range(Column("accuracy", PRUNED)), "rules about runs name no run"),
