@@ -1,4 +1,4 @@
-"""The published table of LeNet5-Mini on MNIST, as far as its cells have 45 sets: about 18 hours of one core.
+"""The published table of LeNet5-Mini on MNIST, as far as its cells have 45 sets: about 28 hours of one core.
 
 It goes on where it was stopped, and writes what comes out to ``docs/analyses/retrain_correlation_mnist.csv``, to be
 committed. MNIST is looked for in ``PRUNEVIZ_MNIST``, else in ``data/mnist`` (``pruneviz fetch mnist --to data``).
